@@ -1,0 +1,44 @@
+"""Every bound of the platform in one place, with its unit in its name and its reason beside it.
+
+Code never compares against a bare number that an operator might ask about; it names one of these.
+Settings may lower some of them; nothing raises them at run time.
+"""
+
+from typing import Final
+
+# Wire -------------------------------------------------------------------------------------------
+FRAME_UNIT_BYTES_MAX: Final = 65_531  # GB/T 32960.3 table 2: data unit length 0..65531
+LINKS_MAX: Final = 20_000  # open sockets on one port; the next one is closed at once and counted
+LINK_BUFFER_BYTES_MAX: Final = 8 << 20  # unread bytes of one link before its reading pauses
+CHUNK_QUEUE_BYTES_MAX: Final = 64 << 20  # bytes waiting for decode over all links, then all pause
+LINK_IDLE_S_MAX: Final = 600  # a link without a byte for so long is closed and noted
+LINK_WRITE_BYTES_MAX: Final = 256 << 10  # answers that a slow reader has not taken; then it is cut
+ANSWER_WAIT_S_MAX: Final = 60  # a command that a vehicle has not answered by then has failed
+
+# Intake -----------------------------------------------------------------------------------------
+COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
+COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first
+DELIVERIES_QUEUED_MAX: Final = 64  # batches between decode and commit; a full queue slows the wire
+COMMITS_IN_FLIGHT_MAX: Final = 4  # batches handed to the writers and not yet on disk
+THINGS_MAX: Final = 4_000_000  # vehicles with live state in one engine (about 130 B each)
+DEAD_LETTER_BYTES_MAX: Final = 65_556  # raw bytes kept of one dead letter: a whole frame
+RAW_FRAMES_HZ_MAX: Final = 5_000  # raw frames kept a second; beyond, the skipped ones are counted
+SPLIT_PACK_WAIT_S_MAX: Final = 5  # how long half of a split 2016 pack waits for its other half
+SPLIT_PACKS_MAX: Final = 50_000  # halves waiting at once; the oldest is stored as it is
+
+# Queries ----------------------------------------------------------------------------------------
+QUERY_S_MAX: Final = 30  # a query that runs longer is cut off
+QUERY_MEMORY_BYTES_MAX: Final = 1 << 30  # memory of one query
+QUERY_RESULT_BYTES_MAX: Final = 256 << 20  # size of one answer
+QUERY_TEXT_BYTES_MAX: Final = 1 << 20  # length of a query's text
+QUERIES_AT_ONCE_MAX: Final = 8  # readers; the next one waits
+QUERY_WAIT_S_MAX: Final = 10  # ... so long, then it is refused with 503
+
+# Web --------------------------------------------------------------------------------------------
+PAGE_ROWS_MAX: Final = 500  # rows of one page of a table
+EXPORT_ROWS_MAX: Final = 1_000_000  # rows of one export (a worksheet holds 1,048,576)
+TREND_POINTS_MAX: Final = 2_000  # points of one curve; more are reduced on the server
+UPLOAD_BYTES_MAX: Final = 16 << 20  # body of one request
+LOGIN_TRIES_MAX: Final = 10  # failed logins of one account or address in LOGIN_WINDOW_S
+LOGIN_WINDOW_S: Final = 300
+SESSION_S_MAX: Final = 12 * 3600  # a login lasts one long shift

@@ -1,0 +1,113 @@
+"""What a room must look like from outside: the cards, and the interfaces that `run` plugs together.
+
+A connect room's `__init__` holds `ROOM = Driver(...)`; `run` finds the folder, reads the card and
+starts the driver with a `Sink`. Nothing else of a room is known outside it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from millbrain.core.columns import Delivery
+from millbrain.core.tables import Table
+
+
+class Level(StrEnum):
+    """How far a room has come; the room kit checks the claim.
+
+    sketch: decodes the standard's examples. usable: and has a simulator, fault tests and docs.
+    proven: and real frames or a public data set with a published number, and a benchmark.
+    """
+
+    SKETCH = "sketch"
+    USABLE = "usable"
+    PROVEN = "proven"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that a room brings along: `show` finds it in the card and mounts it.
+
+    template: file name in the room's folder. answers: name -> pure function of text arguments that
+    returns JSON-able data; mounted at /api/v1/rooms/<room>/<name> and given to the template as the
+    way to fill itself.
+    """
+
+    path: str
+    title: str
+    title_zh: str
+    template: str
+    answers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Card of a connect room.
+
+    key: the folder's name. standards: name and edition of what it speaks. start: dotted
+    ``module:function`` that starts the driver, imported only when the engine starts it.
+    """
+
+    key: str
+    title: str
+    title_zh: str
+    standards: tuple[str, ...]
+    port: int
+    level: Level
+    start: str
+    tables: tuple[Table, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+class Sink(Protocol):
+    """Where a driver puts facts; the record stage implements it."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Take a delivery, waiting while the intake is full. Called from the driver's thread."""
+        ...
+
+
+class Peers(Protocol):
+    """Who may log in and with which keys; the ledger implements it. May block: call in a thread."""
+
+    def check(self, user: str, password: str) -> bool:
+        """Whether this platform account exists, is active and has this password."""
+        ...
+
+    def keys(self, user: str) -> Mapping[str, bytes]:
+        """Return the keys of a platform or vehicle: name ('aes', 'sm4', 'rsa', ...) -> bytes."""
+        ...
+
+    def foreign(self) -> frozenset[str]:
+        """Return ids registered as things of another protocol, refused as `wrong_type`."""
+        ...
+
+
+class Running(Protocol):
+    """A started driver."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, as bound."""
+        ...
+
+    def links(self) -> Sequence[Mapping[str, Any]]:
+        """Describe the open links: link, remote, since, bytes, frames, last_received_ms, vehicles."""
+        ...
+
+    def command(self, thing: str, order: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
+        """Send a command to a thing and wait for its answer.
+
+        Raises
+        ------
+        NotFoundError
+            The thing has no open link.
+        LimitError
+            No answer within `limits.ANSWER_WAIT_S_MAX`.
+        """
+        ...
+
+    def stop(self) -> Awaitable[None]:
+        """Close the port and the links, hand on what was read, and return."""
+        ...
