@@ -1,0 +1,193 @@
+"""The routes of the pages, declared as data, and how they are rendered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from millbrain import __version__
+from millbrain.core.rooms import Page
+from millbrain.show.pages import words
+from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
+
+SHOW_FOLDER: Final = Path(__file__).parent.parent
+THEMES: Final = ("auto", "light", "dark")
+PLANT_ZONE: Final = "Asia/Shanghai"
+WORDS_KEPT_S: Final = 365 * 24 * 3600
+
+
+class Viewer(Protocol):
+    """Who looks at a page. `language` and `theme` are empty where the account has no wish."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def theme(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPage:
+    """A page that a room brings: its card entry and the folder its template lies in."""
+
+    room: str
+    page: Page
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPage:
+    """A page of our own. key: its name in the navigation, empty where it has no entry."""
+
+    path: str
+    template: str
+    title: str
+    key: str = ""
+    title_zh: str = ""
+
+
+PAGES: Final = (
+    PlainPage("/", "overview.html", "Overview", "overview"),
+    PlainPage("/vehicles", "vehicles.html", "Vehicles", "vehicles"),
+    PlainPage("/vehicles/{vin}", "vehicle.html", "Vehicle", "vehicles"),
+    PlainPage("/intake", "intake.html", "Intake", "intake"),
+    PlainPage("/system", "system.html", "System", "system"),
+    PlainPage("/dictionary", "dictionary.html", "Data dictionary", "system"),
+    PlainPage("/account", "account.html", "Account"),
+)
+
+
+def mount_pages(
+    app: FastAPI, viewer: Callable[[Request], Viewer | None], rooms: Sequence[RoomPage] = ()
+) -> None:
+    """Add every page, the static files and the word lists to the application.
+
+    Parameters
+    ----------
+    app
+        Where to mount; the API is expected under /api/v1 of the same application.
+    viewer
+        Says who asks; None = nobody is logged in. May block: it is called in a worker thread.
+    rooms
+        Pages that rooms bring along, in the order of the navigation.
+    """
+    renderer = Renderer(viewer, rooms)
+    app.mount("/static", StaticFiles(directory=SHOW_FOLDER / "static"), name="static")
+    app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
+    for page in PAGES:
+        _add(app, page.path, renderer.private(page))
+    for room in rooms:
+        own = PlainPage(room.page.path, f"{room.room}/{room.page.template}", room.page.title,
+                        room.page.path.strip("/"), room.page.title_zh)  # fmt: skip
+        _add(app, own.path, renderer.private(own))
+    _add(app, "/login", renderer.public(PlainPage("/login", "login.html", "Log in")))
+    _add(app, "/wall", renderer.public(PlainPage("/wall", "wall.html", "Overview", "wall")))
+
+
+def _add(app: FastAPI, path: str, endpoint: Callable[..., Response]) -> None:
+    app.add_api_route(path, endpoint, response_class=HTMLResponse, include_in_schema=False)
+
+
+def _answer_words(name: str) -> Response:
+    language = name.partition(".")[0]
+    if language not in words.LANGUAGES:
+        return Response(status_code=404)
+    current = words.words_url(language).endswith(f"/{name}")
+    kept = f"public, max-age={WORDS_KEPT_S}, immutable" if current else "no-cache"
+    return Response(
+        words.words_json(language), media_type="application/json", headers={"Cache-Control": kept}
+    )
+
+
+class Renderer:
+    """Renders the shells: one Jinja2 environment a language, shared by all readers."""
+
+    def __init__(
+        self, viewer: Callable[[Request], Viewer | None], rooms: Sequence[RoomPage]
+    ) -> None:
+        self._viewer = viewer
+        self._rooms = rooms
+        self._environments = {code: _environment(code, rooms) for code in words.LANGUAGES}
+
+    def private(self, page: PlainPage) -> Callable[..., Response]:
+        """Return the endpoint of a page that asks for a login."""
+
+        def endpoint(request: Request) -> Response:
+            viewer = self._viewer(request)
+            if viewer is None:
+                return RedirectResponse(f"/login?next={quote(_here(request))}", status_code=303)
+            return self._render(page, request, viewer)
+
+        return endpoint
+
+    def public(self, page: PlainPage) -> Callable[..., Response]:
+        """Return the endpoint of a page that everybody may open; it holds no data."""
+
+        def endpoint(request: Request) -> Response:
+            return self._render(page, request, self._viewer(request))
+
+        return endpoint
+
+    def _render(self, page: PlainPage, request: Request, viewer: Viewer | None) -> Response:
+        wish = (viewer.language if viewer else "") or request.cookies.get("language", "")
+        language = words.choose_language(wish, request.headers.get("accept-language", ""))
+        theme = (viewer.theme if viewer else "") or request.cookies.get("theme", "")
+        context = {
+            "page": page,
+            "viewer": viewer,
+            "language": language,
+            "languages": words.LANGUAGES,
+            "theme": theme if theme in THEMES else "auto",
+            "words_url": words.words_url(language),
+            "rooms": [room.page for room in self._rooms],
+            "parameters": request.path_params,
+            "vehicle_columns": [column.as_json(language) for column in VEHICLE_COLUMNS],
+        }
+        html = self._environments[language].get_template(page.template).render(context)
+        # The shell depends on the cookie: a shared cache must not hand it to another reader.
+        return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _environment(language: str, rooms: Sequence[RoomPage]) -> Environment:
+    environment = Environment(
+        loader=_Loader(rooms),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    install: Any = environment
+    install.install_gettext_translations(words.translations(language), newstyle=True)
+    environment.globals.update(version=__version__, zone=PLANT_ZONE)
+    return environment
+
+
+class _Loader(FileSystemLoader):
+    """Finds our templates by name and a room's as ``<room>/<file>`` in the room's own folder."""
+
+    def __init__(self, rooms: Sequence[RoomPage]) -> None:
+        super().__init__(SHOW_FOLDER / "templates")
+        self._folders = {f"{room.room}/{room.page.template}": room.folder for room in rooms}
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Read a template; a room's name leads into the room's folder."""
+        folder = self._folders.get(template)
+        if folder is None:
+            return super().get_source(environment, template)
+        return FileSystemLoader(folder).get_source(environment, template.partition("/")[2])
