@@ -1,0 +1,30 @@
+"""The ledger: things, accounts, platforms, commands and the audit trail; few and transactional.
+
+`Ledger(url)` opens it. What it hands out are frozen rows; SQLAlchemy is not seen outside.
+"""
+
+from millbrain.record.ledger.accounts import LANGUAGES
+from millbrain.record.ledger.models import (
+    Account,
+    ApiToken,
+    AuditEntry,
+    Command,
+    Peer,
+    Role,
+    Thing,
+)
+from millbrain.record.ledger.peers import KEY_KINDS
+from millbrain.record.ledger.store import Ledger
+
+__all__ = [
+    "KEY_KINDS",
+    "LANGUAGES",
+    "Account",
+    "ApiToken",
+    "AuditEntry",
+    "Command",
+    "Ledger",
+    "Peer",
+    "Role",
+    "Thing",
+]

@@ -1,0 +1,49 @@
+"""The audit trail: who did what, from where, with what result. Rows are added, never changed.
+
+The database itself refuses to change or delete them (triggers made by the first migration).
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from millbrain.record.ledger.database import Database
+from millbrain.record.ledger.models import AUDIT, AuditEntry, now
+
+
+class Audit:
+    """The append-only trail of every change and every command."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, who: str, from_where: str, what: str, object: str, result: str = "ok") -> None:
+        """Add an entry. Longer texts are cut to the width of their column."""
+        texts = {
+            "who": who, "from_where": from_where, "what": what, "object": object, "result": result,
+        }  # fmt: skip
+        cut = {n: t.replace("\0", "")[: AUDIT.c[n].type.length] for n, t in texts.items()}  # type: ignore[attr-defined]
+        with self._database.write() as c:
+            c.execute(sa.insert(AUDIT), {**cut, "at": now()})
+
+    def page(
+        self,
+        who: str = "",
+        what: str = "",
+        since: datetime | None = None,
+        offset: int = 0,
+        size: int = 50,
+    ) -> tuple[list[AuditEntry], int]:
+        """Return entries, newest first, and how many match."""
+        where: list[sa.ColumnElement[bool]] = []
+        if who:
+            where.append(AUDIT.c.who == who)
+        if what:
+            where.append(AUDIT.c.what == what)
+        if since:
+            where.append(AUDIT.c.at >= since)
+        rows = sa.select(AUDIT).where(*where).order_by(AUDIT.c.id.desc())
+        count = sa.select(sa.func.count()).select_from(AUDIT).where(*where)
+        with self._database.read() as c:
+            found = c.execute(rows.offset(offset).limit(size))
+            return [AuditEntry(**r._mapping) for r in found], c.scalar(count) or 0

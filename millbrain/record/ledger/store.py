@@ -1,0 +1,67 @@
+"""`Ledger`: the transactional store of few and important things, opened by URL."""
+
+import secrets
+
+from alembic import command
+from alembic.config import Config
+
+from millbrain.record.ledger.accounts import Accounts
+from millbrain.record.ledger.audit import Audit
+from millbrain.record.ledger.commands import Commands
+from millbrain.record.ledger.database import Database
+from millbrain.record.ledger.models import Role
+from millbrain.record.ledger.peers import PeerAccounts
+from millbrain.record.ledger.things import Things
+
+
+class Ledger:
+    """Accounts, platform accounts, things, commands and the audit trail in one database.
+
+    Thread safe, and several processes may have it open at once.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL: ``sqlite:///<file>`` or ``postgresql://user:password@host/name``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.accounts = Accounts(self.database)
+        self.peers = PeerAccounts(self.database)
+        self.things = Things(self.database)
+        self.commands = Commands(self.database)
+        self.audit = Audit(self.database)
+
+    def migrate(self) -> None:
+        """Bring the database to the newest form; several processes may try at once."""
+        config = Config()
+        config.set_main_option("script_location", "millbrain.record.ledger:migrations")
+        config.set_main_option("path_separator", "os")
+        with self.database.migrating() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def first_admin(self, password: str = "") -> str:
+        """Make the account `admin` where there is no account at all.
+
+        Parameters
+        ----------
+        password
+            Its password; a random one where empty.
+
+        Returns
+        -------
+        str
+            The password, which is kept nowhere; empty where there were accounts already.
+        """
+        if self.accounts.all():
+            return ""
+        chosen = password or secrets.token_urlsafe(12)
+        self.accounts.add("admin", chosen, Role.ADMIN)
+        self.audit.add("system", "", "account.add", "admin", "first run")
+        return chosen
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
