@@ -33,6 +33,15 @@ CHARGE_STATES: Final = {
 } | _ABNORMAL
 POWER_MODES: Final = {1: ("electric", "纯电"), 2: ("hybrid", "混动"), 3: ("fuel", "燃油")} | _ABNORMAL
 DCDC_STATES: Final = {1: ("working", "工作"), 2: ("disconnected", "断开")} | _ABNORMAL
+ALARM_LEVELS: Final = {
+    0: ("none", "无"),
+    1: ("level 1", "1级"),
+    2: ("level 2", "2级"),
+    3: ("level 3", "3级"),
+    4: ("level 4", "4级"),
+    254: ("abnormal", "异常"),
+    255: ("none sent", "未上报"),
+}
 COORDINATE_SYSTEMS: Final = {1: ("WGS84", "WGS84"), 2: ("GCJ02", "GCJ02"), 3: ("other", "其他")}
 
 _WHO = (
@@ -111,7 +120,7 @@ VEHICLE_REPORT: Final = Table(
         _extreme("temp_min_no", "u16", "Number of that probe, from 1", "最低温度探针序号"),
         _extreme("temp_min_pack_no", "u8", "Pack of that probe", "最低温度子系统号"),
         Column("alarm_level", "u8", "Highest alarm level, 255 = none sent", "最高报警等级",
-               block=BLOCK_ALARM, latest=True),
+               codes=ALARM_LEVELS, block=BLOCK_ALARM, latest=True),
         Column("alarm_flags", "u32", "General alarm flags, one bit each", "通用报警标志",
                block=BLOCK_ALARM, latest=True),
         Column("alarm_codes", "u64", "Fault codes: list number << 32 | code (list 1 storage, 2 motor,"
@@ -186,6 +195,12 @@ VEHICLE_LATEST: Final = Table(
         Column("event_at", "at_ms", "When that was received", "会话事件时刻", missing=True),
         Column("region_code", "name", "Region nearest to the position, estimated", "所在区县（估算）"),
         Column("as_of", "at_ms", "When this picture was taken", "快照时刻"),
+        Column("batch", "u64", "Newest commit that is part of this picture",
+               "快照包含的最新提交批次"),
+        Column("device_at_max", "at_s", "Newest device time stored of it, right or wrong",
+               "已存最新设备时刻"),
+        Column("event_device_at_max", "at_s", "Newest device time among its session events",
+               "会话事件最新设备时刻"),
     ),
     order_by=("vin",),
 )  # fmt: skip

@@ -7,7 +7,7 @@ API documentation. The shared tables themselves stand in `core.facts`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +61,11 @@ class Column:
         return unit_of(self.name)
 
     @property
+    def blank(self) -> int:
+        """The number a row holds that carried no value, in a column that is never NULL."""
+        return 255 if 255 in self.codes else 0
+
+    @property
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of the column, a list type where `many`."""
         scalar = ARROW_TYPES[self.kind]
@@ -110,39 +115,28 @@ def arrow_batch(table: Table, columns: Columns) -> pa.RecordBatch:
     )
 
 
-def _arrow_array(column: Column, columns: Columns) -> pa.Array:
+def _arrow_array(column: Column, columns: Columns) -> "pa.Array[Any]":
     values = columns.values[column.name]
     scalar = ARROW_TYPES[column.kind]
     if isinstance(values, Ragged):
         if column.many:
-            inner = pa.array(values.values).cast(scalar, safe=False)
-            return pa.ListArray.from_arrays(pa.array(values.offsets), inner)
+            inner: pa.Array[Any] = pa.array(values.values).cast(scalar, safe=False)
+            offsets: pa.Int32Array = pa.array(values.offsets, pa.int32())
+            lists: pa.Array[Any] = pa.ListArray.from_arrays(offsets, inner)
+            return lists
         return _binary(values)
     mask = columns.missing.get(column.name)
     if pa.types.is_binary(scalar):
-        return _text(values, mask)
+        return pa.array(values, pa.binary(), mask=mask)  # NumPy ``S`` loses its NUL padding
     if column.kind == "at_ms":
         values = values.astype("datetime64[ms]")
         return pa.array(values, pa.timestamp("ms"), mask=mask).cast(scalar)
     return pa.array(values, mask=mask).cast(scalar, safe=False)
 
 
-def _binary(values: Ragged) -> pa.Array:
+def _binary(values: Ragged) -> "pa.Array[Any]":
     """Bytes of any length: the `Ragged` buffers are Arrow's own layout already."""
     raw = np.ascontiguousarray(values.values[: values.offsets[-1]], np.uint8)
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(values.offsets)), pa.py_buffer(raw)]
+    bounds = pa.py_buffer(np.ascontiguousarray(values.offsets).data)
+    buffers = [None, bounds, pa.py_buffer(raw.data)]
     return pa.Array.from_buffers(pa.binary(), len(values.offsets) - 1, buffers)
-
-
-def _text(values: np.ndarray, mask: np.ndarray | None) -> pa.Array:
-    """Text: NumPy ``S`` arrays lose their NUL padding; object arrays of bytes pass as they are."""
-    if values.dtype.kind != "S":
-        return pa.array(values, pa.binary(), mask=mask)
-    width = values.dtype.itemsize
-    grid = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
-    used = grid != 0
-    sizes = np.where(used.any(1), width - np.argmax(used[:, ::-1], axis=1), 0)
-    offsets = np.zeros(len(values) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    kept = grid[np.arange(width) < sizes[:, None]]
-    return _binary(Ragged(offsets, kept))
