@@ -7,6 +7,7 @@ starts the driver with a `Sink`. Nothing else of a room is known outside it.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from millbrain.core.columns import Delivery
@@ -39,6 +40,15 @@ class Page:
     title_zh: str
     template: str
     answers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPage:
+    """A page together with the room that brings it and the folder that holds its template."""
+
+    room: str
+    folder: Path
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)

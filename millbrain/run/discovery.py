@@ -1,0 +1,57 @@
+"""Find the rooms of a stage: list its folders, import each card. There is no list to keep."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Final
+
+from millbrain.core.errors import SettingsError
+from millbrain.core.rooms import Driver, RoomPage
+
+ROOM_STAGES: Final = ("connect",)
+
+
+def discover(stage: str) -> tuple[Driver, ...]:
+    """Return the cards (`ROOM`) of every room folder of `stage`, in order of their keys.
+
+    A folder without a card is not a room yet and is left out. Importing a card is cheap: the room's
+    driver is imported when it is started.
+
+    Raises
+    ------
+    SettingsError
+        Where `stage` holds no rooms, a card is of the wrong class, or its key is not the folder's.
+    """
+    if stage not in ROOM_STAGES:
+        raise SettingsError(f"stage {stage!r} holds no rooms; these do: {', '.join(ROOM_STAGES)}")
+    package = importlib.import_module(f"millbrain.{stage}")
+    folders = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
+    cards = {name: _card(f"{package.__name__}.{name}") for name in folders}
+    wrong = [n for n, c in cards.items() if c and c.key != n]
+    if wrong:
+        raise SettingsError(f"room folder {wrong[0]!r}: its card says key {cards[wrong[0]]!r}")
+    return tuple(card for card in cards.values() if card)
+
+
+def drivers() -> tuple[Driver, ...]:
+    """Return the cards of all connect rooms."""
+    return discover("connect")
+
+
+def room_pages() -> tuple[RoomPage, ...]:
+    """Return the pages that rooms bring, each with the folder of its template."""
+    return tuple(
+        RoomPage(card.key, _folder(card.key), page) for card in drivers() for page in card.pages
+    )
+
+
+def _folder(key: str) -> Path:
+    package = importlib.import_module(f"millbrain.connect.{key}")
+    return Path(package.__path__[0])
+
+
+def _card(module: str) -> Driver | None:
+    card = getattr(importlib.import_module(module), "ROOM", None)
+    if card is not None and not isinstance(card, Driver):
+        raise SettingsError(f"{module}: ROOM is a {type(card).__name__}, a Driver was expected")
+    return card
