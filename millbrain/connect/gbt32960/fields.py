@@ -8,7 +8,7 @@ Everything that reads or writes a frame walks these declarations; nothing else k
 from typing import Final
 
 from millbrain.core import facts
-from millbrain.core.wire import Block, Field, Group, Many
+from millbrain.core.wire import Block, Field, Group, Many, Part
 
 EDITION_2016: Final = 2016
 EDITION_2025: Final = 2025
@@ -303,6 +303,7 @@ _GENERAL_LEVELS: Final = Many(
         Field("level", "B", "level", "故障等级", high=4, marks=False),
     )),), absent=True,
 )  # fmt: skip
+_ALARMS_2025: Final[tuple[Part, ...]] = (*_alarms(4), _GENERAL_LEVELS)
 
 # Packs ------------------------------------------------------------------------------------------
 _CELL: Final = Field("cell", "W", "cell voltage", "单体电压", per=1000, high=60_000, unit="v",
@@ -417,7 +418,7 @@ _ALL: Final = (
     Block(_2025, 0x05, "position", "车辆位置数据", "32960.3-2025 position table",
           (_POSITION_STATE, _SYSTEM, *_LON_LAT), facts.BLOCK_POSITION, position=True),
     Block(_2025, 0x06, "alarms", "报警数据", "32960.3-2025 alarm table",
-          (*_alarms(4), _GENERAL_LEVELS), facts.BLOCK_ALARM),
+          _ALARMS_2025, facts.BLOCK_ALARM),
     Block(_2025, 0x07, "cell voltages", "动力蓄电池最小并联单元电压数据",
           "32960.3-2025 cell voltage table", _CELLS_2025, facts.BLOCK_CELLS, rows=True),
     Block(_2025, 0x08, "temperatures", "动力蓄电池温度数据", "32960.3-2025 temperature table",
