@@ -44,5 +44,5 @@ EXPORT_ROWS_MAX: Final = 1_000_000  # rows of one export (a worksheet holds 1,04
 TREND_POINTS_MAX: Final = 2_000  # points of one curve; more are reduced on the server
 UPLOAD_BYTES_MAX: Final = 16 << 20  # body of one request
 LOGIN_TRIES_MAX: Final = 10  # failed logins of one account or address in LOGIN_WINDOW_S
-LOGIN_WINDOW_S: Final = 300
+LOGIN_WINDOW_S: Final = 300  # ... then logins wait until the window has passed
 SESSION_S_MAX: Final = 12 * 3600  # a login lasts one long shift

@@ -47,8 +47,8 @@ class RoomPage:
     """A page together with the room that brings it and the folder that holds its template."""
 
     room: str
-    folder: Path
     page: Page
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Running(Protocol):
         ...
 
     def links(self) -> Sequence[Mapping[str, Any]]:
-        """Describe the open links: link, remote, since, bytes, frames, last_received_ms, vehicles."""
+        """Describe open links: link, remote, since, bytes, frames, last_received_ms, vehicles."""
         ...
 
     def command(self, thing: str, order: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ def discover(stage: str) -> tuple[Driver, ...]:
     Raises
     ------
     SettingsError
-        Where `stage` holds no rooms, a card is of the wrong class, or its key is not the folder's.
+        Where `stage` holds no rooms, a card is of the wrong class, or its key is another.
     """
     if stage not in ROOM_STAGES:
         raise SettingsError(f"stage {stage!r} holds no rooms; these do: {', '.join(ROOM_STAGES)}")
@@ -41,7 +41,7 @@ def drivers() -> tuple[Driver, ...]:
 def room_pages() -> tuple[RoomPage, ...]:
     """Return the pages that rooms bring, each with the folder of its template."""
     return tuple(
-        RoomPage(card.key, _folder(card.key), page) for card in drivers() for page in card.pages
+        RoomPage(card.key, page, _folder(card.key)) for card in drivers() for page in card.pages
     )
 
 

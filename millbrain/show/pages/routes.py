@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from millbrain import __version__
-from millbrain.core.rooms import Page
+from millbrain.core.rooms import RoomPage
 from millbrain.show.pages import words
 from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
 
@@ -33,15 +33,6 @@ class Viewer(Protocol):
     def language(self) -> str: ...
     @property
     def theme(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RoomPage:
-    """A page that a room brings: its card entry and the folder its template lies in."""
-
-    room: str
-    page: Page
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
