@@ -193,7 +193,7 @@ def _hydrogen(temperature: Field, concentration: Field) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
-_FUEL_CELL_2016: Final = (
+_FUEL_CELL_2016: Final[tuple[Part, ...]] = (
     Field("v", "W", "fuel cell voltage", "燃料电池电压", per=10, high=20_000, unit="v",
           column="fuel_cell_voltage_v"),
     Field("a", "W", "fuel cell current", "燃料电池电流", per=10, high=20_000, unit="a",
