@@ -54,7 +54,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Neighbouring fields that decode as one list under one key (an extreme: pack, number, value)."""
+    """Neighbouring fields that decode as one list under one key (pack, number, value)."""
 
     key: str
     title: str
@@ -66,8 +66,8 @@ class Group:
 class Many:
     """A counted list: the count on the wire, then so many items.
 
-    count: the count field. item: one Field (decodes as a list of values) or several parts (a list of
-    objects). absent: a count of FE or FF means that there is no list, decoded as None. count_key:
+    count: the count field. item: one Field (decodes as a list of values) or several parts (a list
+    of objects). absent: a count of FE or FF means that there is no list, decoded as None. count_key:
     the count stands in the object under this key too, beside the list.
     """
 
