@@ -150,8 +150,8 @@ class Delivery:
     received: link -> frames taken off the wire, counted where they were framed, independently of
     what became of them. tables: table name -> rows; each row has `link` and `frame_count`. A frame
     enters `received` in the same delivery as its fate (stored, duplicate or rejected), so the
-    intake ledger balances at every instant. on_commit: called from a writer thread once all of it is on
-    disk (answers to devices wait for that); must return at once and never raise.
+    intake ledger balances at every instant. on_commit: called from a writer thread once all of it
+    is on disk (answers to devices wait for that); must return at once and never raise.
     """
 
     received: Mapping[str, int]

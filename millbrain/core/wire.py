@@ -67,8 +67,8 @@ class Many:
     """A counted list: the count on the wire, then so many items.
 
     count: the count field. item: one Field (decodes as a list of values) or several parts (a list
-    of objects). absent: a count of FE or FF means that there is no list, decoded as None. count_key:
-    the count stands in the object under this key too, beside the list.
+    of objects). absent: a count of FE or FF means that there is no list, decoded as None.
+    count_key: the count stands in the object under this key too, beside the list.
     """
 
     key: str
