@@ -1,10 +1,16 @@
 """Fixtures that tests of every stage share."""
 
+import contextlib
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from millbrain.record.warehouse.embedded import EmbeddedWarehouse, open_embedded
+
 ROOT = Path(__file__).resolve().parent.parent
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,26 @@ def shared_data() -> Path:
             "tests that need no recordings run all the same"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def warehouse_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of the one embedded engine of this test process, kept running between tests.
+
+    The engine allows one folder per process: a test that opens another one does so in a
+    subprocess, or uses this one with a database of its own.
+    """
+    folder = tmp_path_factory.mktemp("warehouse")
+    keeper = open_embedded(folder, "keeper")
+    yield folder
+    keeper.close()
+
+
+@pytest.fixture
+def warehouse(warehouse_folder: Path) -> Iterator[EmbeddedWarehouse]:
+    """Yield an empty warehouse: a fresh database in the shared folder, dropped afterwards."""
+    opened = open_embedded(warehouse_folder, f"test_{next(_NUMBERS)}")
+    yield opened
+    opened.close()
+    with contextlib.closing(open_embedded(warehouse_folder, "keeper")) as keeper:
+        keeper.execute(f"DROP DATABASE {opened.database} SYNC")

@@ -1,0 +1,73 @@
+"""Python values as the texts that ``{name:Type}`` placeholders take, and names quoted for SQL.
+
+The engine reads a parameter as tab-separated "escaped" text, whatever carries it (embedded call or
+``param_name=`` of the HTTP protocol), so one encoding serves both.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+_ESCAPES: Final = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+)
+_QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Params = Mapping[str, Any]
+
+
+def parameter(value: Any) -> str:
+    r"""Return `value` as parameter text; None becomes NULL, lists and tuples become arrays.
+
+    >>> parameter("a\tb"), parameter(["it's", "b"]), parameter(None)
+    ('a\\tb', "['it\\\\'s','b']", '\\N')
+    """
+    if value is None:
+        return "\\N"
+    return _literal(value, nested=False).translate(_ESCAPES)
+
+
+def parameters(params: Params | None) -> dict[str, str]:
+    """Return all parameters as texts."""
+    return {name: parameter(value) for name, value in (params or {}).items()}
+
+
+def quoted(name: str) -> str:
+    """Return an identifier as SQL, backquoted where it is not a plain word."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def text_literal(text: str) -> str:
+    r"""Return `text` as a quoted SQL string.
+
+    >>> print(text_literal("it's"))
+    'it\'s'
+    """
+    return "'" + text.translate(_QUOTES) + "'"
+
+
+def _literal(value: Any, *, nested: bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return _literal(value.decode("utf-8", "surrogateescape"), nested=nested)
+    if isinstance(value, str):
+        return text_literal(value) if nested else value
+    if isinstance(value, datetime):
+        text = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        # A column of whole seconds refuses a fraction, so it is sent only where there is one.
+        text = text if value.microsecond else text[:-7]
+        return text_literal(text) if nested else text
+    if isinstance(value, date):
+        return text_literal(value.isoformat()) if nested else value.isoformat()
+    if isinstance(value, Sequence):
+        return "[" + ",".join(_nested(v) for v in value) + "]"
+    return str(value)
+
+
+def _nested(value: Any) -> str:
+    return "NULL" if value is None else _literal(value, nested=True)
