@@ -242,6 +242,26 @@ LINK_EVENT: Final = Table(
     keep_days=400,
 )  # fmt: skip
 
+# reason -> (meaning, Chinese). A reason that begins with `note_` marks bytes of a stored frame.
+DEAD_LETTER_REASONS: Final = {
+    "garbage": ("bytes between frames that begin no frame", "帧间无效字节"),
+    "checksum": ("the check byte does not agree with the bytes", "校验码错误"),
+    "truncated": ("the bytes end before the declared length", "报文被截断"),
+    "oversized": ("the declared length is more than the protocol allows", "报文超长"),
+    "bad_time": ("the six time bytes name no instant", "时间字段无效"),
+    "unknown_command": ("the command byte is not in the edition", "未知命令标识"),
+    "unknown_block": ("the first block is of no known type, nothing was decoded", "未知信息类型"),
+    "structure": ("a count or length leads past the end of the data unit", "数据结构错误"),
+    "encrypted": ("encrypted, and no key is registered for the sender", "已加密且未登记密钥"),
+    "decryption": ("encrypted, and the registered key does not open it", "解密失败"),
+    "signature": ("the signature does not agree with the registered key", "签名验证失败"),
+    "wrong_type": ("the id belongs to a thing of another protocol", "对象类型不符"),
+    "not_logged_in": ("a platform link sent data before it had logged in", "平台未登入"),
+    "bad_id": ("the id is empty or not printable text", "标识无效"),
+    "clock": ("the device's clock names an impossible instant", "设备时钟异常"),
+    "note_unknown_block": ("good blocks were stored, the rest is of no known type", "部分信息体未知"),
+}
+
 DEAD_LETTER: Final = Table(
     "dead_letter",
     "Bytes that could not become a fact, kept raw with the reason",
