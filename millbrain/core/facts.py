@@ -259,7 +259,10 @@ DEAD_LETTER_REASONS: Final = {
     "not_logged_in": ("a platform link sent data before it had logged in", "平台未登入"),
     "bad_id": ("the id is empty or not printable text", "标识无效"),
     "clock": ("the device's clock names an impossible instant", "设备时钟异常"),
-    "note_unknown_block": ("good blocks were stored, the rest is of no known type", "部分信息体未知"),
+    "note_unknown_block": (
+        "good blocks were stored, the rest is of no known type",
+        "部分信息体未知",
+    ),
 }
 
 DEAD_LETTER: Final = Table(
