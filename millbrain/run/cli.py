@@ -1,0 +1,337 @@
+"""The command line: `millbrain up | engine | web | play | decode | doctor | sql | backup | ...`.
+
+Every command reads the same settings, says what it does, shows progress on long work, and ends with
+an exit code: 0 done, 1 failed, 2 wrong use.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import millbrain
+from millbrain.core.errors import MillbrainError
+from millbrain.run.settings import Settings, load
+
+app = typer.Typer(
+    name="millbrain",
+    help="Open industrial-internet platform: industry brain and future factory in one.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data folder; also MILLBRAIN_DATA.", show_default="data"),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file instead of DATA/millbrain.toml.")
+]
+PortOption = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 = any free port.")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an error that we raise on purpose into one sentence and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except MillbrainError as e:
+            err.print(f"[bold red]millbrain:[/] {e}", highlight=False)
+            raise typer.Exit(1) from None
+        except (KeyboardInterrupt, BrokenPipeError):
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def _version(value: bool) -> None:
+    if value:
+        out.print(f"millbrain {millbrain.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@guarded
+def up(
+    data: Data = None,
+    config: Config = None,
+    vehicles: Annotated[
+        int | None, typer.Option(help="Simulated vehicles of the demonstration city; 0 = no city.")
+    ] = None,
+    gbt32960_port: PortOption = None,
+    web_port: PortOption = None,
+    clickhouse_port: PortOption = None,
+) -> None:
+    """Start the whole platform with a demonstration city, and watch over it.
+
+    Prints where to look and, on the first run, the administrator's password.
+
+    Example: `millbrain up --data /srv/millbrain --vehicles 20000`
+    """
+    from millbrain.run.up import run_up
+
+    settings = load(
+        data,
+        config,
+        gbt32960__port=gbt32960_port,
+        web__port=web_port,
+        clickhouse__port=clickhouse_port,
+        demo__vehicles=vehicles or None,
+        demo__enabled=False if vehicles == 0 else None,
+    )
+    run_up(settings, out)
+
+
+@app.command()
+@guarded
+def engine(
+    data: Data = None,
+    config: Config = None,
+    port: PortOption = None,
+    clickhouse_port: PortOption = None,
+    no_auth_peers: Annotated[
+        bool, typer.Option("--no-auth-peers", help="Accept any platform login (loopback only).")
+    ] = False,
+) -> None:
+    """Run the engine alone: reception, warehouse, ClickHouse port.
+
+    Example: `millbrain engine --data /srv/millbrain --port 0`
+    """
+    from millbrain.run.engine import main as run_engine
+
+    settings = load(
+        data,
+        config,
+        gbt32960__port=port,
+        clickhouse__port=clickhouse_port,
+        gbt32960__auth_peers=False if no_auth_peers else None,
+    )
+    _refuse_open_peers(settings)
+    run_engine(settings)
+
+
+def _refuse_open_peers(settings: Settings) -> None:
+    from millbrain.core.errors import SettingsError
+    from millbrain.run.settings import LOOPBACK
+
+    section = settings.gbt32960
+    if not section.auth_peers and section.host != LOOPBACK:
+        raise SettingsError(
+            f"gbt32960.auth_peers is off while gbt32960.host is {section.host}; without checked "
+            f"logins the port may only be opened on {LOOPBACK}"
+        )
+
+
+@app.command()
+@guarded
+def web(data: Data = None, config: Config = None, port: PortOption = None) -> None:
+    """Run pages and JSON API alone, on the engine of the same data folder."""
+    from millbrain.run.web import main as run_web
+
+    run_web(load(data, config, web__port=port))
+
+
+@app.command()
+@guarded
+def decode(
+    file: Annotated[str, typer.Argument(help="Hex lines, .gz, JSON lines with `hex`; - = input.")] = "-",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="The input is one raw byte stream, not lines of hex.")
+    ] = False,
+) -> None:
+    """Decode GB/T 32960 frames: one JSON object a line.
+
+    Example: `echo 232307fe... | millbrain decode`
+    """
+    from millbrain.run.decode import print_decoded
+
+    print_decoded(file, as_stream=stream, out=sys.stdout)
+
+
+@app.command()
+@guarded
+def doctor(data: Data = None, config: Config = None) -> None:
+    """Say in plain sentences what is wrong and what to do. Exit code 1 if something is bad."""
+    from millbrain.run.doctor import Verdict, examine
+
+    colours = {Verdict.GOOD: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red"}
+    worst = Verdict.GOOD
+    for finding in examine(load(data, config)):
+        mark = f"[{colours[finding.verdict]}]{finding.verdict.value:<4}[/]"
+        out.print(f"{mark}  {finding.what}", highlight=False, soft_wrap=True)
+        if finding.advice:
+            out.print(f"      {finding.advice}", style="dim", highlight=False, soft_wrap=True)
+        if finding.verdict is Verdict.BAD:
+            worst = Verdict.BAD
+    raise typer.Exit(1 if worst is Verdict.BAD else 0)
+
+
+@app.command()
+@guarded
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT; - reads it from the input.")],
+    data: Data = None,
+    config: Config = None,
+    fmt: Annotated[
+        str, typer.Option("--format", help="Any ClickHouse output format.")
+    ] = "PrettyCompactMonoBlock",
+) -> None:
+    """Query the warehouse of the running engine.
+
+    Example: `millbrain sql "SELECT count(), max(received_at) FROM vehicle_report"`
+    """
+    from millbrain.record.warehouse import open_server
+    from millbrain.run.settings import prepare_data_folder
+    from millbrain.run.web import engine_url
+
+    settings = load(data, config)
+    url = settings.clickhouse.url or engine_url(settings, prepare_data_folder(settings))
+    warehouse = open_server(url)
+    try:
+        sys.stdout.buffer.write(
+            warehouse.query_bytes(sys.stdin.read() if query == "-" else query, fmt)
+        )
+    finally:
+        warehouse.close()
+
+
+@app.command()
+@guarded
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where the dated backup folder is made.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Back both stores up, also while the platform runs.
+
+    Example: `millbrain backup /mnt/backup`
+    """
+    from millbrain.run.keep import back_up
+
+    made = back_up(load(data, config), folder, err)
+    out.print(str(made), highlight=False)
+
+
+@app.command()
+@guarded
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup folder with its manifest.json.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Restore a backup into an empty data folder; the platform must be stopped."""
+    from millbrain.run.keep import restore as run_restore
+
+    settings = load(data, config)
+    run_restore(settings, folder, err)
+    out.print(f"restored into {settings.data}; start it with `millbrain up`", highlight=False)
+
+
+@app.command()
+@guarded
+def play(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Recorded frames: hex lines, .gz or JSON lines.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Where to send; default: the local engine.")] = None,
+    port: PortOption = None,
+    user: Annotated[str, typer.Option(help="Platform account.")] = "player",
+    password: Annotated[
+        str | None, typer.Option(help="Its password; default: a local account made for playing.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="`true` = as recorded, a factor such as 60, or `flat` out.")
+    ] = "flat",
+    vehicles: Annotated[
+        int, typer.Option(min=0, max=800_000, help="Simulate so many vehicles instead of files.")
+    ] = 0,
+    period: Annotated[float, typer.Option(help="Seconds between a simulated vehicle's reports.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="How long to simulate; 0 = until stopped.")] = 0.0,
+) -> None:
+    """Send recorded frames, or a simulated city, to the platform.
+
+    Examples: `millbrain play day.hex.gz` · `millbrain play --vehicles 20000 --speed flat`
+    """
+    from millbrain.run.player import Aim, play_city_to, play_files_to
+
+    settings = load(data, config)
+    aim = Aim(settings, host, port, user, password)
+    if files:
+        play_files_to(aim, files, speed, err)
+    elif vehicles:
+        play_city_to(aim, vehicles, period, seconds, speed, err)
+    else:
+        raise typer.BadParameter("give recorded FILES, or --vehicles for a simulated city")
+
+
+@app.command()
+@guarded
+def peers(
+    name: Annotated[str | None, typer.Argument(help="Platform account to add; none = list.")] = None,
+    data: Data = None,
+    config: Config = None,
+    password: Annotated[str | None, typer.Option(help="At most 20 characters; default: random.")] = None,
+) -> None:
+    """List the platform accounts that may log in, or add one.
+
+    Example: `millbrain peers city-01`
+    """
+    from millbrain.record.ledger import Ledger
+
+    ledger = Ledger(load(data, config).ledger_url)
+    ledger.migrate()
+    if name:
+        given = ledger.peers.add(name, password)
+        out.print(f"peer {name} added, password: {given}", highlight=False)
+        return
+    table = Table("account", "active", "simulated")
+    for row in ledger.peers.rows():
+        table.add_row(row["name"], str(row["active"]), str(row["simulated"]))
+    out.print(table)
+
+
+@app.command()
+@guarded
+def bench(
+    what: Annotated[str, typer.Argument(help="decode or ingest.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    seconds: Annotated[float, typer.Option(help="Length of the ingest run.")] = 30.0,
+) -> None:
+    """Measure on this machine; each figure ends as `name value unit ratio`.
+
+    Example: `millbrain bench decode`
+    """
+    from millbrain.run.bench import run_bench
+
+    run_bench(what, as_json=as_json, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()

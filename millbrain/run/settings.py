@@ -1,0 +1,191 @@
+"""Every setting of the platform, declared once with its default, range and meaning.
+
+Order of precedence, last wins: the defaults below, ``millbrain.toml`` in the data folder (or the
+file given with --config), environment variables (``MILLBRAIN_WEB__PORT=8081``), command-line
+options. The reference page of the documentation is made from this module.
+"""
+
+import json
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from millbrain.core import limits
+from millbrain.core.errors import SettingsError
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+LOOPBACK = "127.0.0.1"
+
+
+class Section(BaseModel):
+    """One table of the settings file; unknown keys are refused, since they are mostly typos."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gbt32960Settings(Section):
+    """Reception of vehicles and enterprise platforms over GB/T 32960."""
+
+    enabled: bool = Field(True, description="Whether the port is opened at all.")
+    host: str = Field(LOOPBACK, description="Address to listen on.")
+    port: Port = Field(32960, description="TCP port; 0 takes any free one and prints it.")
+    auth_peers: bool = Field(True, description="Platform logins are checked against the peers.")
+    vehicle_links: Literal["open", "closed"] = Field(
+        "open", description="Whether vehicles may connect directly (the standard gives them no password)."
+    )
+
+
+class IntakeSettings(Section):
+    """The path from a decoded frame to a committed row."""
+
+    raw_frames_hz: int = Field(
+        limits.RAW_FRAMES_HZ_MAX, ge=0, le=1_000_000,
+        description="Raw frames kept per second [1/s]; those beyond are decoded and stored all the same.",
+    )  # fmt: skip
+
+
+class ClickHouseSettings(Section):
+    """The warehouse: embedded and served by the engine, or a ClickHouse server."""
+
+    host: str = Field(LOOPBACK, description="Address on which the engine serves ClickHouse HTTP.")
+    port: Port = Field(8123, description="Port of that; 0 takes any free one.")
+    url: str = Field("", description="URL of a ClickHouse server to use instead of the embedded one.")
+    form: Literal["plain", "replicated"] = Field(
+        "plain", description="Form of the tables on a server: plain, or replicated and distributed."
+    )
+    anonymous_read: bool = Field(
+        True, description="User `default` may read without a password; only while host is loopback."
+    )
+
+
+class LedgerSettings(Section):
+    """Accounts, things, commands, audit."""
+
+    url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
+
+
+class WebSettings(Section):
+    """Pages and JSON API."""
+
+    host: str = Field(LOOPBACK, description="Address to listen on.")
+    port: Port = Field(8080, description="Port; 0 takes any free one.")
+    tls_certificate: Path | None = Field(None, description="PEM file; with tls_key turns TLS on.")
+    tls_key: Path | None = Field(None, description="PEM file of the private key.")
+
+
+class DemoSettings(Section):
+    """The demonstration city that `millbrain up` starts; everything in it is simulated."""
+
+    enabled: bool = Field(True, description="Whether `millbrain up` starts it.")
+    pack: str = Field("chongqing", description="Folder under packs/ that describes it.")
+    vehicles: int = Field(2000, ge=1, le=800_000, description="Simulated vehicles.")
+    period_s: float = Field(10.0, gt=0, le=600, description="Seconds between reports of a vehicle.")
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MILLBRAIN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data: Path = Field(Path("data"), description="Folder of the stores, secrets and logs.")
+    time_zone: str = Field("Asia/Shanghai", description="Zone in which days begin and pages show time.")
+    gbt32960: Gbt32960Settings = Gbt32960Settings()
+    intake: IntakeSettings = IntakeSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    web: WebSettings = WebSettings()
+    demo: DemoSettings = DemoSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come in as initial ones."""
+        return env_settings, init_settings
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's SQLAlchemy URL with the default filled in."""
+        return self.ledger.url or f"sqlite:///{self.data.absolute() / 'ledger.sqlite'}"
+
+    def run_file(self, process: str) -> Path:
+        """Where a process writes its id and the ports it really took."""
+        return self.data / "run" / f"{process}.json"
+
+
+def load(data: Path | None = None, config: Path | None = None, **options: Any) -> Settings:
+    """Read the settings; `options` are command-line values as ``section__key=value``, None = not given.
+
+    Raises
+    ------
+    SettingsError
+        Naming each wrong setting, what was found and what is allowed.
+    """
+    folder = data or Path(os.environ.get("MILLBRAIN_DATA", "data"))
+    path = config or folder / "millbrain.toml"
+    if config and not config.exists():
+        raise SettingsError(f"settings file {config} does not exist")
+    try:
+        values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        settings = Settings(**{**values, "data": folder})
+        return _with_options(settings, {k: v for k, v in options.items() if v is not None})
+    except tomllib.TOMLDecodeError as e:
+        raise SettingsError(f"{path} is not valid TOML: {e}") from e
+    except ValidationError as e:
+        raise SettingsError(f"settings ({path} and environment): {_sentences(e)}") from e
+
+
+def _with_options(settings: Settings, options: dict[str, Any]) -> Settings:
+    """Command-line options win over the environment."""
+    sections: dict[str, Any] = {}
+    for name, value in options.items():
+        section, _, key = name.partition("__")
+        old: Section = getattr(settings, section)
+        now = sections.get(section, old.model_dump())
+        sections[section] = now | {key: value}
+    checked = {
+        name: type(getattr(settings, name)).model_validate(v) for name, v in sections.items()
+    }
+    return settings.model_copy(update=checked)
+
+
+def _sentences(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e.get('input')!r})"
+        for e in error.errors()
+    )
+
+
+def prepare_data_folder(settings: Settings) -> str:
+    """Create the data folder and its secret if they are missing; return the internal key.
+
+    The key lets the processes of one installation trust one another; it never leaves the folder,
+    which only its owner may read.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("run", "log"):
+        (settings.data / name).mkdir(exist_ok=True)
+    path = settings.data / "secrets.json"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key: str = json.loads(path.read_text("utf-8"))["internal_key"]
+        return key
+    key = secrets.token_urlsafe(32)
+    with os.fdopen(handle, "w", encoding="utf-8") as f:
+        json.dump({"internal_key": key}, f)
+        f.flush()
+        os.fsync(f.fileno())
+    return key

@@ -1,0 +1,110 @@
+"""What `millbrain up` does: engine, web, and a demonstration city that says that it is simulated."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+
+from millbrain.core.errors import MillbrainError
+from millbrain.record.ledger import Ledger
+from millbrain.run import run_files
+from millbrain.run.processes import Supervisor
+from millbrain.run.settings import Settings, prepare_data_folder
+
+
+def run_up(settings: Settings, out: Console) -> None:
+    """Start everything, print where to look, and watch until told to stop."""
+    for name in ("engine", "web"):
+        found = run_files.read(settings.run_file(name))
+        if found:
+            raise MillbrainError(
+                f"{name} already runs on {settings.data} as process {found['pid']}; "
+                f"stop it first, or choose another folder with --data"
+            )
+    prepare_data_folder(settings)
+    password = _first_run(settings)
+    supervisor = Supervisor(settings)
+    try:
+        with out.status("starting the engine (a first start compiles for about a minute) ..."):
+            ports = supervisor.start("engine", ["engine", *_place(settings)])
+        with out.status("starting the pages ..."):
+            ports |= supervisor.start("web", ["web", *_place(settings)])
+        if settings.demo.enabled:
+            supervisor.start("demo", ["play", *_city(settings)], waits=False)
+        out.print(_where(settings, ports, password))
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+
+
+def _first_run(settings: Settings) -> str | None:
+    """Create the administrator on a first run; return the password, which is never shown again."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        ledger.migrate()
+        return ledger.accounts.first_run()
+    finally:
+        ledger.close()
+
+
+def _place(settings: Settings) -> list[str]:
+    """Options that give a child the same settings; what came from the command line goes along."""
+    config = settings.data / "run" / "settings.toml"
+    _write_in_force(settings, config)
+    return ["--data", str(settings.data), "--config", str(config)]
+
+
+def _write_in_force(settings: Settings, path: Path) -> None:
+    """Write the settings in force as TOML, private to the owner since URLs may hold passwords."""
+    lines: list[str] = [f'time_zone = "{settings.time_zone}"']
+    for name, section in settings.model_dump(mode="json", exclude={"data", "time_zone"}).items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in section.items() if value is not None]
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _city(settings: Settings) -> list[str]:
+    demo = settings.demo
+    return [
+        *_place(settings),
+        "--user", "sim-city",
+        "--vehicles", str(demo.vehicles),
+        "--period", str(demo.period_s),
+        "--speed", "true",
+    ]  # fmt: skip
+
+
+def _where(settings: Settings, ports: dict[str, int], password: str | None) -> Panel:
+    scheme = "https" if settings.web.tls_key else "http"
+    login = (
+        f"account [bold]admin[/], admin password: [bold]{password}[/]  (shown only this once)"
+        if password
+        else "account admin, with the password of the first run"
+    )
+    city = (
+        f"{settings.demo.vehicles} simulated vehicles of a demonstration city report every "
+        f"{settings.demo.period_s:g} s; everything about them is simulated (仿真数据)"
+        if settings.demo.enabled
+        else "no demonstration city"
+    )
+    return Panel(
+        f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"
+        f"login        {login}\n"
+        f"vehicles     GB/T 32960 on {settings.gbt32960.host}:{ports.get('gbt32960', 0)}\n"
+        f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']} (read-only)\n"
+        f"data         {settings.data.absolute()}\n"
+        f"city         {city}\n"
+        f"stop         Ctrl-C",
+        title="Millbrain is up",
+        expand=False,
+    )

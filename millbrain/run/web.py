@@ -1,0 +1,100 @@
+"""The web process: pages and JSON API, stateless, reading the engine's ClickHouse port and the ledger."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+
+import uvicorn
+import uvloop
+
+import millbrain
+from millbrain.core.errors import SettingsError
+from millbrain.record.ledger import Ledger
+from millbrain.record.warehouse import open_server
+from millbrain.run import logs, run_files
+from millbrain.run.discovery import room_pages
+from millbrain.run.engine_http import INTERNAL_USER
+from millbrain.run.packs import read_regions
+from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.show.app import WebSettings, create_app
+from millbrain.show.engine_client import EngineClient
+
+log = logging.getLogger(__name__)
+
+ENGINE_WAIT_S = 60  # how long the web process waits for a starting engine to name its port
+
+
+def engine_url(settings: Settings, key: str, *, wait_s: float = 0.0) -> str:
+    """Return the URL of the running engine's HTTP port.
+
+    Raises
+    ------
+    SettingsError
+        No engine runs on this data folder within `wait_s`.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        found = run_files.read(settings.run_file("engine"))
+        if found:
+            port = found["ports"]["clickhouse"]
+            host = settings.clickhouse.host if settings.clickhouse.host != "0.0.0.0" else LOOPBACK
+            return f"http://{INTERNAL_USER}:{key}@{host}:{port}/millbrain"
+        if time.monotonic() >= until:
+            raise SettingsError(
+                f"no engine is running on {settings.data}; start one with `millbrain engine`"
+            )
+        time.sleep(0.1)
+
+
+def main(settings: Settings) -> None:
+    """Serve pages and API until told to stop (SIGTERM or Ctrl-C)."""
+    key = prepare_data_folder(settings)
+    logs.to_file(settings.data / "log", "web")
+    url = engine_url(settings, key, wait_s=ENGINE_WAIT_S)
+    uvloop.run(_serve(settings, key, url))
+
+
+async def _serve(settings: Settings, key: str, url: str) -> None:
+    ledger = await asyncio.to_thread(_open_ledger, settings)
+    warehouse = await asyncio.to_thread(open_server, settings.clickhouse.url or url)
+    app = create_app(
+        ledger=ledger,
+        warehouse=warehouse,
+        pages=room_pages(),
+        settings=WebSettings(
+            time_zone=settings.time_zone,
+            secure=settings.web.tls_key is not None,
+            regions=read_regions(settings.demo.pack),
+            in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
+        ),
+        engine=EngineClient(url, key),
+    )
+    listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.web.tls_certificate,
+        ssl_keyfile=settings.web.tls_key,
+    )
+    server = uvicorn.Server(config)
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, server.handle_exit)
+    port = listener.getsockname()[1]
+    run_files.write(settings.run_file("web"), {"web": port}, version=millbrain.__version__)
+    print(f"web ready: {{'web': {port}}}", flush=True)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        settings.run_file("web").unlink(missing_ok=True)
+        warehouse.close()
+        ledger.close()
+
+
+def _open_ledger(settings: Settings) -> Ledger:
+    ledger = Ledger(settings.ledger_url)
+    ledger.migrate()
+    return ledger
