@@ -60,3 +60,31 @@ SIGNATURE: Final[tuple[Piece, ...]] = (
     Field("s_len", "W", "length of S", "签名S值长度", marks=False, unit="bytes"),
     Blob("s", "s_len", "signature S", "签名S值"),
 )  # fmt: skip
+
+# Units that `codec.decode` keeps as hex, for `params.explain` and the inspector -----------------
+_KEY_KINDS: Final = {2: ("RSA", "RSA"), 3: ("AES", "AES"), 4: ("SM2", "SM2"), 5: ("SM4", "SM4")}
+ACTIVATION: Final[tuple[Piece, ...]] = (
+    _TIME,
+    Text("chip_id", 16, "security chip id", "安全芯片ID", pad=b" "),
+    Field("key_len", "W", "length of the public key", "公钥长度", marks=False, unit="bytes"),
+    Blob("public_key", "key_len", "public key", "公钥"),
+    Text("vin", 17, "VIN", "VIN"),
+    Field("sig_mark", "B", "start of the signature", "签名起始标识", view="code", low=0xFF,
+          high=0xFF),
+    *SIGNATURE,
+)  # fmt: skip
+ACTIVATION_ANSWER: Final[tuple[Piece, ...]] = (
+    Field("state", "B", "activation state", "激活状态", view="code", low=1, high=2,
+          codes={1: ("ok", "成功"), 2: ("failed", "失败")}),
+    Field("info", "B", "reason", "激活信息", view="code", high=2,
+          codes={0: ("none", "无"), 1: ("chip already active", "芯片已激活"),
+                 2: ("VIN duplicate", "VIN重复")}),
+)  # fmt: skip
+KEY_EXCHANGE: Final[tuple[Piece, ...]] = (
+    Field("key_type", "B", "kind of key", "密钥类型", view="code", low=2, high=5, codes=_KEY_KINDS),
+    Field("key_len", "W", "length of the key", "密钥长度", marks=False, unit="bytes"),
+    Blob("key", "key_len", "key", "密钥"),
+    Stamp("valid_from", "valid from", "启用时间"),
+    Stamp("valid_to", "valid to", "失效时间"),
+)  # fmt: skip
+RARE_UNITS: Final = {0x09: ACTIVATION, 0x0A: ACTIVATION_ANSWER, 0x0B: KEY_EXCHANGE}

@@ -32,12 +32,13 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of a fixed size [bytes], padded with 00; decoded as Latin-1, which loses nothing."""
+    """Text of a fixed size [bytes], padded with `pad`; decoded as Latin-1, which loses nothing."""
 
     key: str
     size: int
     title: str
     title_zh: str
+    pad: bytes = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ class Reader:
         if isinstance(part, Stamp):
             into[part.key] = time_text(self.take(SIX_BYTES, part))
         elif isinstance(part, Text):
-            into[part.key] = _text(self.take(part.size, part))
+            into[part.key] = _text(self.take(part.size, part), part.pad)
         elif isinstance(part, Blob):
             size = into[part.size] if part.size else self.end - self.at
             into[part.key] = self.take(size, part).hex()
@@ -259,8 +260,8 @@ def _put(into: dict[str, Any], field: Field, raw: int) -> None:
         into[field.key] = scaled(field, raw)
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("latin-1").rstrip("\0")
+def _text(raw: bytes, pad: bytes = b"\0") -> str:
+    return raw.rstrip(pad).decode("latin-1")
 
 
 def _texts_shape(part: Texts, values: Mapping[str, Any]) -> tuple[int, int]:
@@ -307,7 +308,7 @@ class Writer:
         elif isinstance(part, Stamp):
             self.data += time_six(values[part.key])
         elif isinstance(part, Text):
-            self.data += _padded(values[part.key], part.size)
+            self.data += _padded(values[part.key], part.size, part.pad)
         elif isinstance(part, Blob):
             self.data += bytes.fromhex(values[part.key])
         else:
@@ -345,11 +346,11 @@ def _got(values: Mapping[str, Any], field: Field) -> Any:
     return (value & _GEAR_BITS) | brake | drive
 
 
-def _padded(text: str, size: int) -> bytes:
+def _padded(text: str, size: int, pad: bytes = b"\0") -> bytes:
     try:
         raw = text.encode("latin-1")
     except UnicodeEncodeError as error:
         raise FrameError("structure", f"text {text!r} has characters outside Latin-1") from error
     if len(raw) > size:
         raise FrameError("structure", f"text {text!r} has {len(raw)} bytes, allowed {size}")
-    return raw.ljust(size, b"\0")
+    return raw.ljust(size, pad)
