@@ -60,6 +60,20 @@ class Columns:
     values: dict[str, Column]
     missing: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
+    def array(self, name: str) -> NDArray[Any]:
+        """Return a column that is no list; KeyError or TypeError where there is none."""
+        column = self.values[name]
+        if isinstance(column, Ragged):
+            raise TypeError(f"column {name} holds lists")
+        return column
+
+    def ragged(self, name: str) -> Ragged:
+        """Return a column of lists; KeyError or TypeError where there is none."""
+        column = self.values[name]
+        if not isinstance(column, Ragged):
+            raise TypeError(f"column {name} holds no lists")
+        return column
+
     def take(self, rows: NDArray[np.intp]) -> "Columns":
         """Return the given rows, in that order."""
         return Columns(

@@ -89,6 +89,10 @@ class Peers(Protocol):
         """Return the keys of a platform or vehicle: name ('aes', 'sm4', 'rsa', ...) -> bytes."""
         ...
 
+    def signers(self) -> frozenset[str]:
+        """Return ids whose reports must carry a right signature: a verifying key is registered."""
+        ...
+
     def foreign(self) -> frozenset[str]:
         """Return ids registered as things of another protocol, refused as `wrong_type`."""
         ...

@@ -4,6 +4,7 @@ Every command reads the same settings, says what it does, shows progress on long
 an exit code: 0 done, 1 failed, 2 wrong use.
 """
 
+import secrets
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -159,7 +160,9 @@ def web(data: Data = None, config: Config = None, port: PortOption = None) -> No
 @app.command()
 @guarded
 def decode(
-    file: Annotated[str, typer.Argument(help="Hex lines, .gz, JSON lines with `hex`; - = input.")] = "-",
+    file: Annotated[
+        str, typer.Argument(help="Hex lines, .gz, JSON lines with `hex`; - = input.")
+    ] = "-",
     stream: Annotated[
         bool, typer.Option("--stream", help="The input is one raw byte stream, not lines of hex.")
     ] = False,
@@ -260,7 +263,9 @@ def play(
     ] = None,
     data: Data = None,
     config: Config = None,
-    host: Annotated[str | None, typer.Option(help="Where to send; default: the local engine.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Where to send; default: the local engine.")
+    ] = None,
     port: PortOption = None,
     user: Annotated[str, typer.Option(help="Platform account.")] = "player",
     password: Annotated[
@@ -272,7 +277,9 @@ def play(
     vehicles: Annotated[
         int, typer.Option(min=0, max=800_000, help="Simulate so many vehicles instead of files.")
     ] = 0,
-    period: Annotated[float, typer.Option(help="Seconds between a simulated vehicle's reports.")] = 10.0,
+    period: Annotated[
+        float, typer.Option(help="Seconds between a simulated vehicle's reports.")
+    ] = 10.0,
     seconds: Annotated[float, typer.Option(help="How long to simulate; 0 = until stopped.")] = 0.0,
 ) -> None:
     """Send recorded frames, or a simulated city, to the platform.
@@ -294,10 +301,14 @@ def play(
 @app.command()
 @guarded
 def peers(
-    name: Annotated[str | None, typer.Argument(help="Platform account to add; none = list.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Platform account to add; none = list.")
+    ] = None,
     data: Data = None,
     config: Config = None,
-    password: Annotated[str | None, typer.Option(help="At most 20 characters; default: random.")] = None,
+    password: Annotated[
+        str | None, typer.Option(help="At most 20 characters; default: random.")
+    ] = None,
 ) -> None:
     """List the platform accounts that may log in, or add one.
 
@@ -308,12 +319,13 @@ def peers(
     ledger = Ledger(load(data, config).ledger_url)
     ledger.migrate()
     if name:
-        given = ledger.peers.add(name, password)
+        given = password or secrets.token_urlsafe(12)
+        ledger.peers.add(name, given)
         out.print(f"peer {name} added, password: {given}", highlight=False)
         return
-    table = Table("account", "active", "simulated")
-    for row in ledger.peers.rows():
-        table.add_row(row["name"], str(row["active"]), str(row["simulated"]))
+    table = Table("account", "title", "active", "simulated")
+    for peer in ledger.peers.all():
+        table.add_row(peer.user, peer.title, str(peer.active), str(peer.simulated))
     out.print(table)
 
 
@@ -321,7 +333,9 @@ def peers(
 @guarded
 def bench(
     what: Annotated[str, typer.Argument(help="decode or ingest.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object instead of lines.")
+    ] = False,
     seconds: Annotated[float, typer.Option(help="Length of the ingest run.")] = 30.0,
 ) -> None:
     """Measure on this machine; each figure ends as `name value unit ratio`.

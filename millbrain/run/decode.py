@@ -23,7 +23,9 @@ def print_decoded(file: str, *, as_stream: bool, out: TextIO) -> None:
         return
     path = Path(file)
     if not path.is_file():
-        raise NotFoundError(f"{file} is not a file; give hex lines, .gz or JSON lines, or - for input")
+        raise NotFoundError(
+            f"{file} is not a file; give hex lines, .gz or JSON lines, or - for input"
+        )
     with path.open("rb") as source_file:
         _print(decode_lines(source_file, as_stream=as_stream), out)
 

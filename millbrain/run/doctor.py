@@ -1,11 +1,11 @@
-"""`millbrain doctor`: looks at an installation and says in plain sentences what is wrong and what to do."""
+"""`millbrain doctor`: says in plain sentences what is wrong and what to do."""
 
 import os
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -132,7 +132,9 @@ def _web(settings: Settings) -> Iterator[Finding]:
                       "Set web.tls_certificate and web.tls_key.")  # fmt: skip
     found = run_files.read(settings.run_file("web"))
     if found:
-        yield Finding(Verdict.GOOD, f"web runs as process {found['pid']}, port {found['ports']['web']}")
+        yield Finding(
+            Verdict.GOOD, f"web runs as process {found['pid']}, port {found['ports']['web']}"
+        )
     else:
         yield Finding(Verdict.WARN, "web is not running", "Start it: millbrain up")
 
@@ -165,10 +167,13 @@ def _balance(url: str) -> Iterator[Finding]:
     finally:
         warehouse.close()
     took = time.monotonic() - started
-    verdict = Verdict.GOOD if found["balanced"] else Verdict.BAD
-    yield Finding(verdict, f"intake ledger {'balances' if found['balanced'] else 'does not balance'}: "
-                  f"{found['received']} received = {found['stored']} stored + {found['duplicate']} "
-                  f"duplicate + {found['rejected']} rejected (checked against the tables in {took:.1f} s)",
-                  "" if found["balanced"] else "Keep the data folder as it is and report this.")  # fmt: skip
-
-
+    good = bool(found["balanced"])
+    sums = (
+        f"{found['received']} received = {found['stored']} stored + {found['duplicate']} duplicate"
+        f" + {found['rejected']} rejected (checked against the tables in {took:.1f} s)"
+    )
+    yield Finding(
+        Verdict.GOOD if good else Verdict.BAD,
+        f"intake ledger {'balances' if good else 'does not balance'}: {sums}",
+        "" if good else "Keep the data folder as it is and report this.",
+    )

@@ -139,7 +139,7 @@ def _http_server(engine: Engine, key: str) -> tuple[uvicorn.Server, socket.socke
         timeout_keep_alive=75,
     )
     server = uvicorn.Server(config)
-    server.capture_signals = suppress  # type: ignore[method-assign]  # the engine has its own
+    server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # the engine has its own
     return server, listener
 
 

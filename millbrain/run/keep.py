@@ -1,4 +1,4 @@
-"""`millbrain backup` and `restore`: through the running engine, or on the stores of a stopped one."""
+"""`millbrain backup` and `restore`, on a running engine or on the stores of a stopped one."""
 
 from pathlib import Path
 from typing import Any

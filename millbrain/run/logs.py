@@ -11,7 +11,7 @@ FILES_KEPT: Final = 5
 
 
 def to_file(folder: Path, process: str) -> None:
-    """Send the log of this process to `folder`/`process`.log, and warnings to standard error too."""
+    """Send the log of this process to `folder`/`process`.log, warnings to standard error too."""
     kept = logging.handlers.RotatingFileHandler(
         folder / f"{process}.log", maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8"
     )

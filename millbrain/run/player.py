@@ -108,7 +108,9 @@ def play_files_to(aim: Aim, files: Sequence[Path], speed: str, err: Console) -> 
     """Replay recorded frames and print what was sent and answered."""
     for file in files:
         if not file.is_file():
-            raise NotFoundError(f"{file} is not a file; give hex lines, .gz or JSON lines with `hex`")
+            raise NotFoundError(
+                f"{file} is not a file; give hex lines, .gz or JSON lines with `hex`"
+            )
     host, port = aim.place()
     user, password = aim.account()
     with _progress(err) as progress:

@@ -58,7 +58,9 @@ class Child:
             return
         steady = time.monotonic() - self.started_at > STEADY_S
         self.pause_s = PAUSE_S_MIN if steady else min(self.pause_s * 2, PAUSE_S_MAX)
-        log.warning("%s ended with code %d, starting again in %.1f s", self.name, code, self.pause_s)
+        log.warning(
+            "%s ended with code %d, starting again in %.1f s", self.name, code, self.pause_s
+        )
         self.process, self.again_at = None, time.monotonic() + self.pause_s
 
     def stop(self) -> None:

@@ -31,12 +31,15 @@ class Section(BaseModel):
 class Gbt32960Settings(Section):
     """Reception of vehicles and enterprise platforms over GB/T 32960."""
 
-    enabled: bool = Field(True, description="Whether the port is opened at all.")
-    host: str = Field(LOOPBACK, description="Address to listen on.")
-    port: Port = Field(32960, description="TCP port; 0 takes any free one and prints it.")
-    auth_peers: bool = Field(True, description="Platform logins are checked against the peers.")
+    enabled: bool = Field(default=True, description="Whether the port is opened at all.")
+    host: str = Field(default=LOOPBACK, description="Address to listen on.")
+    port: Port = Field(default=32960, description="TCP port; 0 takes any free one and prints it.")
+    auth_peers: bool = Field(
+        default=True, description="Platform logins are checked against the peers."
+    )
     vehicle_links: Literal["open", "closed"] = Field(
-        "open", description="Whether vehicles may connect directly (the standard gives them no password)."
+        default="open",
+        description="Whether vehicles may connect directly.",
     )
 
 
@@ -44,47 +47,59 @@ class IntakeSettings(Section):
     """The path from a decoded frame to a committed row."""
 
     raw_frames_hz: int = Field(
-        limits.RAW_FRAMES_HZ_MAX, ge=0, le=1_000_000,
-        description="Raw frames kept per second [1/s]; those beyond are decoded and stored all the same.",
+        default=limits.RAW_FRAMES_HZ_MAX, ge=0, le=1_000_000,
+        description="Raw frames kept per second [1/s]; reports beyond are stored all the same.",
     )  # fmt: skip
 
 
 class ClickHouseSettings(Section):
     """The warehouse: embedded and served by the engine, or a ClickHouse server."""
 
-    host: str = Field(LOOPBACK, description="Address on which the engine serves ClickHouse HTTP.")
-    port: Port = Field(8123, description="Port of that; 0 takes any free one.")
-    url: str = Field("", description="URL of a ClickHouse server to use instead of the embedded one.")
+    host: str = Field(
+        default=LOOPBACK, description="Address on which the engine serves ClickHouse HTTP."
+    )
+    port: Port = Field(default=8123, description="Port of that; 0 takes any free one.")
+    url: str = Field(
+        default="", description="URL of a ClickHouse server to use instead of the embedded one."
+    )
     form: Literal["plain", "replicated"] = Field(
-        "plain", description="Form of the tables on a server: plain, or replicated and distributed."
+        default="plain",
+        description="Form of the tables on a server: plain, or replicated and distributed.",
     )
     anonymous_read: bool = Field(
-        True, description="User `default` may read without a password; only while host is loopback."
+        default=True,
+        description="User `default` may read without a password; only while host is loopback.",
     )
 
 
 class LedgerSettings(Section):
     """Accounts, things, commands, audit."""
 
-    url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
+    url: str = Field(
+        default="", description="SQLAlchemy URL; empty means SQLite in the data folder."
+    )
 
 
 class WebSettings(Section):
     """Pages and JSON API."""
 
-    host: str = Field(LOOPBACK, description="Address to listen on.")
-    port: Port = Field(8080, description="Port; 0 takes any free one.")
-    tls_certificate: Path | None = Field(None, description="PEM file; with tls_key turns TLS on.")
-    tls_key: Path | None = Field(None, description="PEM file of the private key.")
+    host: str = Field(default=LOOPBACK, description="Address to listen on.")
+    port: Port = Field(default=8080, description="Port; 0 takes any free one.")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM file; with tls_key turns TLS on."
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of the private key.")
 
 
 class DemoSettings(Section):
     """The demonstration city that `millbrain up` starts; everything in it is simulated."""
 
-    enabled: bool = Field(True, description="Whether `millbrain up` starts it.")
-    pack: str = Field("chongqing", description="Folder under packs/ that describes it.")
-    vehicles: int = Field(2000, ge=1, le=800_000, description="Simulated vehicles.")
-    period_s: float = Field(10.0, gt=0, le=600, description="Seconds between reports of a vehicle.")
+    enabled: bool = Field(default=True, description="Whether `millbrain up` starts it.")
+    pack: str = Field(default="chongqing", description="Folder under packs/ that describes it.")
+    vehicles: int = Field(default=2000, ge=1, le=800_000, description="Simulated vehicles.")
+    period_s: float = Field(
+        default=10.0, gt=0, le=600, description="Seconds between reports of a vehicle."
+    )
 
 
 class Settings(BaseSettings):
@@ -94,8 +109,10 @@ class Settings(BaseSettings):
         env_prefix="MILLBRAIN_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    data: Path = Field(Path("data"), description="Folder of the stores, secrets and logs.")
-    time_zone: str = Field("Asia/Shanghai", description="Zone in which days begin and pages show time.")
+    data: Path = Field(default=Path("data"), description="Folder of the stores, secrets and logs.")
+    time_zone: str = Field(
+        default="Asia/Shanghai", description="Zone in which days begin and pages show time."
+    )
     gbt32960: Gbt32960Settings = Gbt32960Settings()
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
@@ -126,7 +143,7 @@ class Settings(BaseSettings):
 
 
 def load(data: Path | None = None, config: Path | None = None, **options: Any) -> Settings:
-    """Read the settings; `options` are command-line values as ``section__key=value``, None = not given.
+    """Read the settings; `options` are command-line values, ``section__key=value``.
 
     Raises
     ------

@@ -1,9 +1,8 @@
-"""What `millbrain up` does: engine, web, and a demonstration city that says that it is simulated."""
+"""What `millbrain up` does: engine, web, and a demonstration city marked as simulated."""
 
 from pathlib import Path
 
 from rich.console import Console
-from rich.panel import Panel
 
 from millbrain.core.errors import MillbrainError
 from millbrain.record.ledger import Ledger
@@ -31,7 +30,7 @@ def run_up(settings: Settings, out: Console) -> None:
             ports |= supervisor.start("web", ["web", *_place(settings)])
         if settings.demo.enabled:
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
-        out.print(_where(settings, ports, password))
+        out.print(_where(settings, ports, password), highlight=False, soft_wrap=True, markup=False)
         supervisor.watch()
     finally:
         supervisor.stop()
@@ -84,10 +83,10 @@ def _city(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def _where(settings: Settings, ports: dict[str, int], password: str | None) -> Panel:
+def _where(settings: Settings, ports: dict[str, int], password: str | None) -> str:
     scheme = "https" if settings.web.tls_key else "http"
     login = (
-        f"account [bold]admin[/], admin password: [bold]{password}[/]  (shown only this once)"
+        f"account admin, admin password: {password}  (shown only this once)"
         if password
         else "account admin, with the password of the first run"
     )
@@ -97,14 +96,13 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> P
         if settings.demo.enabled
         else "no demonstration city"
     )
-    return Panel(
+    return (
+        f"\nMillbrain is up\n\n"
         f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"
         f"login        {login}\n"
         f"vehicles     GB/T 32960 on {settings.gbt32960.host}:{ports.get('gbt32960', 0)}\n"
-        f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']} (read-only)\n"
+        f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']}\n"
         f"data         {settings.data.absolute()}\n"
         f"city         {city}\n"
-        f"stop         Ctrl-C",
-        title="Millbrain is up",
-        expand=False,
+        f"stop         Ctrl-C\n"
     )

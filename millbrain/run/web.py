@@ -1,4 +1,4 @@
-"""The web process: pages and JSON API, stateless, reading the engine's ClickHouse port and the ledger."""
+"""The web process: pages and JSON API, without state of its own."""
 
 import asyncio
 import logging
@@ -64,8 +64,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         warehouse=warehouse,
         pages=room_pages(),
         settings=WebSettings(
-            time_zone=settings.time_zone,
-            secure=settings.web.tls_key is not None,
+            is_secure=settings.web.tls_key is not None,
+            data=settings.data,
             regions=read_regions(settings.demo.pack),
             in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
         ),
@@ -97,4 +97,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
 def _open_ledger(settings: Settings) -> Ledger:
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
+    password = ledger.accounts.first_run()
+    if password:
+        print(f"account admin, admin password: {password}  (shown only this once)", flush=True)
     return ledger

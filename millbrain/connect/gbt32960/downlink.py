@@ -74,7 +74,7 @@ class Downlink:
             "answered_at": time.time(),
             "flag": found["resp"],
             "flag_name": FLAGS.get(found["resp"], ("unknown", ""))[0],
-            "values": params.decode_answer(found),
+            "values": _values(command, found),
         }
 
     def answered(self, vin: str, command: int, found: Mapping[str, Any]) -> None:
@@ -84,21 +84,28 @@ class Downlink:
             waiting.set_result(found)
 
 
+def _values(command: int, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the answer says, item by item."""
+    raw = bytes.fromhex(found["data"].get("raw", ""))
+    return params.explain(found["ver"], command, found["resp"], raw)
+
+
 def _frame(vin: str, order: Mapping[str, Any]) -> tuple[int, bytes]:
     """Build the frame of an order."""
     name = str(order.get("command"))
     if name not in _COMMANDS:
         raise RefusedError(f"command is {name!r}; allowed are {', '.join(_COMMANDS)}")
     edition = int(order.get("edition") or EDITION_2016)
+    six = six_from_epoch(int(time.time()))
     try:
         if name == "query":
-            body = params.encode_query([int(i) for i in order["ids"]])
+            unit = params.encode_query([int(i) for i in order["ids"]], six=six)
         elif name == "set":
             values = {int(k): v for k, v in order["values"].items()}
-            body = params.encode_set(values, edition)
+            unit = params.encode_set(values, edition, six=six)
         else:
-            body = params.encode_control(int(order["id"]), order.get("params") or {}, edition)
-        unit = six_from_epoch(int(time.time())) + body
+            more = order.get("params")
+            unit = params.encode_control(int(order["id"]), more, edition=edition, six=six)
         frame = codec.build_frame(edition, _COMMANDS[name], FLAG_COMMAND, vin, unit)
     except (KeyError, TypeError, ValueError, FrameError) as e:
         raise RefusedError(f"{name} order is malformed: {e}") from e

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
-from millbrain.connect.gbt32960 import codec, columnar
+from millbrain.connect.gbt32960 import codec, columnar, crypto
 from millbrain.connect.gbt32960.downlink import Downlink
 from millbrain.connect.gbt32960.halves import Halves
 from millbrain.connect.gbt32960.links import Link, Standing
@@ -96,7 +96,7 @@ class Gbt32960:
             link.close()
         self._logins.shutdown(wait=False, cancel_futures=True)
 
-    # Called by links, in the event loop -------------------------------------------------------------
+    # Called by links, in the event loop ---------------------------------------------------------
 
     def admit(self, link: Link) -> bool:
         """Count a new link; False where there are too many."""
@@ -122,7 +122,7 @@ class Gbt32960:
                 if now - link.heard_at > limits.LINK_IDLE_S_MAX:
                     link.close()
 
-    # Called by the worker thread ----------------------------------------------------------------------
+    # Called by the worker thread ----------------------------------------------------------------
 
     def call(self, action: Callable[[], Any]) -> None:
         """Run something in the event loop."""
@@ -162,7 +162,7 @@ class Gbt32960:
         Without checked logins the link takes the user's name at once. A wrong password ends the
         link after the frame was refused; a right one lets it read on as the platform's.
         """
-        data = codec.decode(codec.as_plain(frame))["data"]
+        data = codec.decode(frame, opener=crypto.Opener({}))["data"]
         user = str(data.get("user", "")).strip("\0 ")
         if link.state.login is not None:  # the check has ended; this is the same frame again
             right, link.state.login = link.state.login, None

@@ -25,7 +25,7 @@ _SWAPPED: int = 0x0100  # terminals that send the start number 1 with its bytes 
 
 @dataclass(slots=True)
 class _Waiting:
-    """Rows of one vehicle and instant, with the announced total and start of each pack of each row."""
+    """Rows of one vehicle and instant; of each row's packs: number, announced total, start."""
 
     since: float
     rows: list[Columns] = field(default_factory=list)
@@ -52,18 +52,17 @@ class Halves:
 
     def add(self, rows: Columns, decoded: Decoded, which: NDArray[np.intp]) -> None:
         """Take rows that carry only some cells of a pack."""
-        numbers = rows.values["pack_no"]
-        assert isinstance(numbers, Ragged)
+        numbers = rows.ragged("pack_no")
         for row in map(int, which):
             one = rows.take(np.array([row]))
-            key = (bytes(one.values["vin"][0]), int(one.values["device_at"][0]))  # type: ignore[index,arg-type]
+            key = (bytes(one.array("vin")[0]), int(one.array("device_at")[0]))
             waiting = self._waiting.setdefault(key, _Waiting(time.monotonic()))
             span = slice(numbers.offsets[row], numbers.offsets[row + 1])
             totals, starts = decoded.pack_total.values[span], decoded.pack_start.values[span]
             packs = zip(numbers.values[span], totals, starts, strict=True)
             waiting.rows.append(one)
             waiting.packs.append([(int(p), int(t), _start(int(s))) for p, t, s in packs])
-            self._fresh[one.values["link"][0].decode()] += 1  # type: ignore[union-attr,index]
+            self._fresh[one.array("link")[0].decode()] += 1
 
     def fresh(self) -> Mapping[str, int]:
         """Return and forget how many frames have come per link since the last call."""
@@ -81,7 +80,7 @@ class Halves:
             elif final or waiting.since < overdue or i < over:
                 del self._waiting[key]
                 for row in waiting.rows:
-                    row.values["blocks"] = row.values["blocks"] | np.uint32(1 << BLOCK_PARTIAL)  # type: ignore[operator]
+                    row.values["blocks"] = row.array("blocks") | np.uint32(1 << BLOCK_PARTIAL)
                     yield row
 
 
@@ -90,18 +89,17 @@ def _start(number: int) -> int:
 
 
 def _list(row: Columns, name: str) -> NDArray[Any]:
-    column = row.values[name]
-    assert isinstance(column, Ragged)
+    column = row.ragged(name)
     return column.values[: column.offsets[-1]]
 
 
 def _merged(waiting: _Waiting) -> Columns:
-    """Join rows of one instant: cells in order of pack and number, other columns from where they are."""
+    """Join rows of one instant: cells in order, other columns from where they are."""
     first = waiting.rows[0]
     values, missing = dict(first.values), dict(first.missing)
     for row in waiting.rows[1:]:
         _fill(values, missing, row)
-    masks = [int(r.values["blocks"][0]) for r in waiting.rows]  # type: ignore[index,arg-type]
+    masks = [int(r.array("blocks")[0]) for r in waiting.rows]
     values["blocks"] = np.array([np.bitwise_or.reduce(masks)], np.uint32)
     values["frame_count"] = np.array([len(waiting.rows)], np.uint8)
     values |= _joined_packs(waiting)
@@ -111,7 +109,7 @@ def _merged(waiting: _Waiting) -> Columns:
 
 def _fill(values: dict[str, Any], missing: dict[str, NDArray[np.bool_]], row: Columns) -> None:
     """Take over every value of `row` that is not there yet."""
-    mask = int(row.values["blocks"][0])  # type: ignore[index,arg-type]
+    mask = int(row.array("blocks")[0])
     for column in VEHICLE_REPORT.columns:
         name = column.name
         if column.block in (-1, BLOCK_CELLS) or not mask >> column.block & 1:
@@ -133,10 +131,10 @@ def _joined_packs(waiting: _Waiting) -> dict[str, Any]:
     parts.sort(key=lambda part: part[:2])
     numbers = sorted({pack for pack, *_ in parts})
     of_pack = {p: [part for part in parts if part[0] == p] for p in numbers}
-    counts = [sum(len(part[2]) for part in of_pack[p]) for p in numbers]
+    sizes = [sum(len(part[2]) for part in of_pack[p]) for p in numbers]
     return {
         "pack_no": _one(numbers, np.uint8),
-        "pack_cell_count": _one(counts, np.uint16),
+        "pack_cell_count": _one(sizes, np.uint16),
         "cells_mv": _one(np.concatenate([part[2] for part in parts]), np.uint16),
         "pack_voltage_v": _one([of_pack[p][0][3] for p in numbers], np.float32),
         "pack_current_a": _one([of_pack[p][0][4] for p in numbers], np.float32),

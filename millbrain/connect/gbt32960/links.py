@@ -1,4 +1,4 @@
-"""Links: one TCP connection each, its receive buffer, its flow control and what is known of its peer.
+"""Links: one TCP connection each, with its receive buffer and what is known of its peer.
 
 Sockets belong to the event loop; decoding belongs to the worker thread. A link hands every filled
 buffer to the worker as a `Chunk` and goes on with a fresh one, so neither ever waits for the other
@@ -7,7 +7,6 @@ to copy; small reads are copied instead, since 20,000 idle vehicles must not hol
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -186,5 +185,3 @@ class Link(asyncio.BufferedProtocol):
             "waiting_bytes": self.bytes_waiting,
             "paused": self._paused,
         }
-
-

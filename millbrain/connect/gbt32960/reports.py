@@ -1,8 +1,8 @@
 """One round of the worker: the frames of all links become one delivery.
 
 Reports (realtime and reissued data) are decoded together as columns; every other frame goes through
-`sessions` one by one, in order. Each frame ends in exactly one of three places: a row, an event row,
-a dead letter; the numbers of all three are counted against the frames found.
+`sessions` one by one, in order. Each frame ends in exactly one of three places: a row, an event
+row, a dead letter; the numbers of all three are counted against the frames found.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960 import columnar
-from millbrain.connect.gbt32960.framing import AT_COMMAND, HEADER_BYTES, is_start
+from millbrain.connect.gbt32960.framing import AT_COMMAND, HEADER_BYTES, find_start
 from millbrain.connect.gbt32960.links import Link
 from millbrain.connect.gbt32960.sessions import PLATFORM_LOGIN, Outcome
 from millbrain.core import limits
@@ -106,9 +106,7 @@ class Round:
             self._take_outcome(outcome, frame, link, received_ms)
 
     @staticmethod
-    def _login_at(
-        buffer: NDArray[np.uint8], frames: columnar.Frames, count: int
-    ) -> int | None:
+    def _login_at(buffer: NDArray[np.uint8], frames: columnar.Frames, count: int) -> int | None:
         """Return the index of the first good platform login among the frames."""
         commands = buffer[frames.starts[:count] + AT_COMMAND]
         hits = np.flatnonzero((commands == PLATFORM_LOGIN) & frames.good[:count])
@@ -117,12 +115,12 @@ class Round:
     def _take_garbage(
         self, buffer: NDArray[np.uint8], link: Link, received_ms: int, runs: NDArray[np.int32]
     ) -> None:
-        """Keep bytes of no frame as one dead letter a round, and cut a link that sends only such."""
+        """Keep bytes of no frame as one dead letter a round; cut a link that sends only such."""
         if not len(runs):
             return
         raw = b"".join(buffer[s:e].tobytes() for s, e in runs)
         first = buffer[runs[0][0] : runs[0][1]].tobytes()
-        cut = len(first) >= HEADER_BYTES and is_start(first)
+        cut = len(first) >= HEADER_BYTES and find_start(first, 0, len(first)) == 0
         kept = raw[: limits.DEAD_LETTER_BYTES_MAX]
         what = "the beginning of a frame whose rest never came" if cut else "bytes of no frame"
         detail = f"{link.remote}: {len(raw)} {what} in {len(runs)} runs, {len(kept)} kept"
@@ -164,7 +162,7 @@ class Round:
         owner: NDArray[np.int32],
         whole: NDArray[np.intp],
     ) -> None:
-        """Keep the decoded rows; set aside those that are foreign, unsigned, noted or half a pack."""
+        """Keep the decoded rows; set aside the foreign, unsigned, noted and half ones."""
         rows = decoded.columns
         if not rows.rows:
             return
@@ -181,7 +179,8 @@ class Round:
         keep = self._check(rows, frame_bytes, link_of)
         for row in np.flatnonzero((status & columnar.NOTED).astype(bool) & keep):
             link, received_ms = link_of(int(row))
-            detail = f"{int(rows.values['undecoded_bytes'][row])} bytes after good blocks follow no layout"  # type: ignore[call-overload]
+            rest = int(rows.array("undecoded_bytes")[row])
+            detail = f"the last {rest} bytes, after good blocks, follow no layout"
             self._refuse(
                 link, "note_unknown_block", detail, frame_bytes(int(row)), received_ms, frames=0
             )
@@ -207,9 +206,9 @@ class Round:
         frame_bytes: Callable[[int], bytes],
         link_of: Callable[[int], tuple[Link, int]],
     ) -> NDArray[np.bool_]:
-        """Refuse rows of things of another protocol, of links not logged in, of wrong signatures."""
+        """Refuse rows of things of another protocol and rows with a wrong signature."""
         keep = np.ones(rows.rows, np.bool_)
-        for suspects, judge in self._driver.sessions.suspects(rows.values["vin"]):  # type: ignore[arg-type]
+        for suspects, judge in self._driver.sessions.suspects(rows.array("vin")):
             for row in map(int, suspects):
                 link, received_ms = link_of(row)
                 frame = frame_bytes(row)
@@ -230,7 +229,9 @@ class Round:
                 | {"link": link.state.name.encode(), "received_at": received_ms, "frame_count": 1}
             )
         else:
-            self._refuse(link, outcome.reason, f"{link.remote}: {outcome.detail}", frame, received_ms)
+            self._refuse(
+                link, outcome.reason, f"{link.remote}: {outcome.detail}", frame, received_ms
+            )
 
     def _take_opened(self, plain: bytes, frame: bytes, link: Link, received_ms: int) -> None:
         """Decode a frame that came encrypted and was opened."""
@@ -241,7 +242,8 @@ class Round:
             rows = decoded.columns
             rows.values["link"] = np.array([link.state.name.encode()])
             rows.values["received_at"] = np.array([received_ms], np.int64)
-            self._reports.append(rows)
+            if self._check(rows, lambda _: plain, lambda _: (link, received_ms)).all():
+                self._reports.append(rows)
             return
         reason, detail = _REFUSALS.get(int(decoded.status[0]), ("structure", "no report inside"))
         self._refuse(link, reason, f"{link.remote}: after decryption {detail}", frame, received_ms)
@@ -261,8 +263,8 @@ class Round:
             self._received[link] -= frames
         for rows in self._driver.halves.ready(final=final):
             self._reports.append(rows)
-            name = rows.values["link"][0].decode()  # type: ignore[union-attr,index]
-            self._received[name] += int(rows.values["frame_count"][0])  # type: ignore[index,arg-type]
+            name = rows.array("link")[0].decode()
+            self._received[name] += int(rows.array("frame_count")[0])
 
     def delivery(self) -> Delivery | None:
         """Return what the round found, None where it found nothing."""
@@ -294,7 +296,7 @@ def _raw_rows(
     shift = np.repeat(starts - offsets[:-1], sizes)
     frames = Ragged(offsets, buffer[np.arange(offsets[-1]) + shift])
     names = ("vin", "device_at", "received_at", "link")
-    few = {n: rows.values[n][kept] for n in names}  # type: ignore[index]
+    few = {n: rows.array(n)[kept] for n in names}
     return Columns(len(kept), {**few, "frame": frames})
 
 

@@ -1,7 +1,7 @@
 """What a frame that is not a plain report means: logins, heartbeats, answers, encrypted units.
 
-Response rules (GB/T 32960.3 6.3.2): a good report is not answered at all; a command is answered with
-its flag and the six time bytes; a frame whose flag is not FE is an answer itself and never answered.
+Response rules (GB/T 32960.3 6.3.2): a good report is not answered at all; a command is answered
+with a flag and its six time bytes; a frame whose flag is not FE is an answer and never answered.
 Answers leave after the commit of what they answer, so "01" means "it is on disk".
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.connect.gbt32960 import codec, crypto
+from millbrain.connect.gbt32960 import codec, crypto, framing, params
 from millbrain.connect.gbt32960.fields import COMMANDS, EDITION_2025, FLAG_COMMAND
 from millbrain.connect.gbt32960.links import Link
 from millbrain.core.errors import FrameError
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 VEHICLE_LOGIN, REALTIME, REISSUE, VEHICLE_LOGOUT, PLATFORM_LOGIN, PLATFORM_LOGOUT = range(1, 7)
 HEARTBEAT, TIME_SYNC, ACTIVATION, ACTIVATION_ANSWER, KEY_EXCHANGE = range(7, 12)
 CUSTOM_COMMANDS: Final = range(0xC0, 0xFF)
-OK, ERROR, VIN_DUPLICATE, VIN_UNKNOWN, SIGNATURE_ERROR, STRUCTURE_ERROR, DECRYPTION_ERROR = range(1, 8)
+OK, ERROR, VIN_DUPLICATE, VIN_UNKNOWN, SIGNATURE_ERROR, STRUCTURE_ERROR, DECRYPTION_ERROR = range(
+    1, 8
+)
+_PLAIN: Final = crypto.Opener({})  # opens encryption byte 00, which some terminals send for none
+_VERIFYING: Final = ("sm2", "rsa", "ecc")
 _SECRETS: Final = ("password", "key")  # never written to the warehouse
 
 Judge = Callable[[bytes], "Outcome | None"]
@@ -35,7 +39,7 @@ Judge = Callable[[bytes], "Outcome | None"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one frame: an event row, an opened frame, or a refusal; and the answer to it."""
+    """What became of one frame: an event row, an opened frame or a refusal; and its answer."""
 
     event: dict[str, Any] | None = None
     plain: bytes | None = None
@@ -68,7 +72,7 @@ class Sessions:
         """Verify the signature of a report whose vehicle has a registered key."""
         keys = self._driver.peers.keys(frame_id(frame))
         try:
-            if crypto.verify_signature(frame, keys):
+            if any(crypto.verify_signature(frame, keys[k]) for k in _VERIFYING if k in keys):
                 return None
             detail = "the signature does not agree with the registered key"
         except FrameError as e:
@@ -77,7 +81,7 @@ class Sessions:
 
     def bad_check(self, frame: bytes, link: Link) -> Outcome:
         """Refuse a frame whose check byte is wrong; a command is answered with an error."""
-        computed = codec.checksum(frame)
+        computed = framing.checksum(frame)
         return self.refuse(
             frame, "checksum", f"check byte is 0x{frame[-1]:02x}, computed 0x{computed:02x}"
         )
@@ -86,15 +90,15 @@ class Sessions:
         self, frame: bytes, reason: str, detail: str, *, flag: int = ERROR, answer: bool = True
     ) -> Outcome:
         """Refuse a frame; 2025 terminals are told the exact flag, 2016 ones only of an error."""
-        if not answer or frame[codec.AT_FLAG] != FLAG_COMMAND:
+        if not answer or frame[framing.AT_FLAG] != FLAG_COMMAND:
             return Outcome(reason=reason, detail=detail)
-        exact = flag if codec.is_2025(frame) else ERROR
+        exact = flag if framing.is_2025(frame) else ERROR
         return Outcome(reason=reason, detail=detail, answer=codec.answer(frame, exact))
 
     def handle(self, frame: bytes, link: Link) -> Outcome:
         """Handle one good frame that is not a plain report."""
-        command, flag = frame[codec.AT_COMMAND], frame[codec.AT_FLAG]
-        found = codec.decode(frame)
+        command, flag = frame[framing.AT_COMMAND], frame[framing.AT_FLAG]
+        found = codec.decode(frame, opener=_PLAIN)
         if flag != FLAG_COMMAND:
             self._driver.answered(found["id"], command, found)
             return Outcome(event=_event(found, "answer"))
@@ -104,10 +108,8 @@ class Sessions:
             opened = self._open(frame, link)
             if opened.plain is None:
                 return opened
-            frame, found = opened.plain, codec.decode(opened.plain)
-        if found["enc"] == 0:
-            found = codec.decode(codec.as_plain(frame))
-        return self._command(frame, found, link)
+            frame = opened.plain
+        return self._command(frame, codec.decode(frame, opener=_PLAIN), link)
 
     def _open(self, frame: bytes, link: Link) -> Outcome:
         """Open an encrypted frame with the keys of its vehicle, or those of the platform."""
@@ -116,9 +118,11 @@ class Sessions:
         keys.update(self._driver.session_keys.get(frame_id(frame), {}))
         if not keys:
             return self.refuse(
-                frame, "encrypted", f"encryption {frame[codec.AT_ENCRYPTION]:02x} and no key for it",
+                frame,
+                "encrypted",
+                f"encryption {frame[framing.AT_ENCRYPTION]:02x} and no key for it",
                 flag=DECRYPTION_ERROR,
-            )  # fmt: skip
+            )
         try:
             return Outcome(plain=crypto.Opener(keys).open(frame))
         except FrameError as e:
@@ -149,19 +153,33 @@ class Sessions:
         elif command == PLATFORM_LOGOUT:
             link.state.vehicle = ""
         elif command == KEY_EXCHANGE:
-            crypto.take_session_key(found, self._driver.session_keys)
+            self._take_session_key(found)
+
+    def _take_session_key(self, found: dict[str, Any]) -> None:
+        """Keep the data key that a terminal announced; it lasts as long as the process."""
+        told = params.explain(found["ver"], KEY_EXCHANGE, FLAG_COMMAND, _raw(found))
+        kind = crypto.KEY_NAMES.get(told.get("key_type", 0))
+        if kind and told.get("key"):
+            keys = self._driver.session_keys.setdefault(found["id"], {})
+            keys[kind] = bytes.fromhex(told["key"])
 
     @staticmethod
     def _answer(frame: bytes, command: int, found: dict[str, Any]) -> bytes:
         if command == ACTIVATION:
-            state = bytes.fromhex(found["data"]["raw"])[:6] + b"\x01\x00"
-            return codec.build_frame(EDITION_2025, ACTIVATION_ANSWER, FLAG_COMMAND, found["id"], state)
+            state = _raw(found)[:6] + b"\x01\x00"
+            return codec.build_frame(
+                EDITION_2025, ACTIVATION_ANSWER, FLAG_COMMAND, found["id"], state
+            )
         return codec.answer(frame, OK, now_six=six_from_epoch(int(time.time())))
 
 
 def frame_id(frame: bytes) -> str:
     """Return the unique id of a frame, its padding removed."""
-    return bytes(frame[codec.AT_ID : codec.AT_ENCRYPTION]).rstrip(b"\0").decode("latin-1")
+    return bytes(frame[framing.AT_ID : framing.AT_ENCRYPTION]).rstrip(b"\0").decode("latin-1")
+
+
+def _raw(found: dict[str, Any]) -> bytes:
+    return bytes.fromhex(found["data"].get("raw", ""))
 
 
 def _names(ids: frozenset[str]) -> NDArray[np.bytes_]:

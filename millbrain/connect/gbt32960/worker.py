@@ -185,7 +185,7 @@ def _lay_out(
             link.state.waiting.extend(chunks)
             continue
         come = [*link.take_waiting(), *chunks]
-        pieces = [link.state.rest, *(c.data for c in come)]
+        pieces: list[memoryview | bytes] = [link.state.rest, *(c.data for c in come)]
         size = sum(len(p) for p in pieces)
         received_ms = come[0].received_ms if come else link.state.last_received_ms
         regions.append((link, at, at + size, received_ms))

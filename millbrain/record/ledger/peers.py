@@ -4,6 +4,7 @@ Implements `core.rooms.Peers` for the drivers: whatever they ask often is answer
 looked up anew after a few seconds, so that a change on the web reaches the engine by itself.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ USER_CHARACTERS_MAX: Final = 12  # GB/T 32960.3 platform login: user name, 12 by
 PASSWORD_CHARACTERS_MAX: Final = 20  # ... and password, 20 bytes
 PASSWORD_CHARACTERS_MIN: Final = 6
 KEY_KINDS: Final = ("aes", "sm4", "rsa", "sm2", "ecc")
+VERIFYING_KINDS: Final = ("rsa", "sm2", "ecc")
 KEY_BYTES_MAX: Final = 8192
 REMEMBER_S: Final = 10
 REMEMBERED_MAX: Final = 50_000
@@ -58,6 +60,10 @@ class PeerAccounts:
         """Return ids registered as things of another protocol than GB/T 32960."""
         return self._remembered("foreign", self._foreign)
 
+    def signers(self) -> frozenset[str]:
+        """Return owners of a key that verifies signatures."""
+        return self._remembered("signers", self._signers)
+
     # Management ---------------------------------------------------------------------------------
 
     def all(self) -> list[Peer]:
@@ -73,8 +79,10 @@ class PeerAccounts:
         """Return one platform account, active or not."""
         return next((p for p in self.all() if p.user == user), None)
 
-    def add(self, user: str, password: str, title: str = "", *, simulated: bool = False) -> Peer:
-        """Make a platform account.
+    def add(
+        self, user: str, password: str | None = None, title: str = "", *, simulated: bool = False
+    ) -> str:
+        """Make a platform account and return its password, a random one where none is given.
 
         Raises
         ------
@@ -83,18 +91,20 @@ class PeerAccounts:
         RefusedError
             The user name is taken.
         """
+        chosen = secrets.token_urlsafe(12) if password is None else password
         _check_text("user name", user, 1, USER_CHARACTERS_MAX)
-        _check_text("password", password, PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX)
+        _check_text("password", chosen, PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX)
         made = {"user": user, "title": title, "simulated": simulated, "active": True}
         try:
             with self._database.write() as c:
                 c.execute(
                     sa.insert(PEER),
-                    {**made, "password_hash": hashed(password), "created_at": now()},
+                    {**made, "password_hash": hashed(chosen), "created_at": now()},
                 )
         except sa.exc.IntegrityError as e:
             raise RefusedError(f"a platform account named {user!r} exists already") from e
-        return self._changed(user)
+        self._forget()
+        return chosen
 
     def change(self, user: str, **changes: Any) -> Peer:
         """Change title, active, simulated or password; NotFoundError where there is no such user."""
@@ -106,7 +116,11 @@ class PeerAccounts:
             found = c.scalar(sa.select(PEER.c.user).where(PEER.c.user == user))
             if found and changes:
                 c.execute(sa.update(PEER).where(PEER.c.user == user).values(**changes))
-        return self._changed(user)
+        self._forget()
+        peer = self.get(user)
+        if peer is None:
+            raise NotFoundError(f"no platform account is named {user!r}")
+        return peer
 
     def delete(self, user: str) -> None:
         """Delete a platform account and its keys; NotFoundError where there is no such user."""
@@ -123,6 +137,7 @@ class PeerAccounts:
         ------
         LimitError
             The kind is unknown, or the key empty or longer than KEY_BYTES_MAX.
+
         """
         if kind not in KEY_KINDS:
             raise LimitError(f"key kind is {kind!r}; allowed are {', '.join(KEY_KINDS)}")
@@ -160,6 +175,11 @@ class PeerAccounts:
         with self._database.read() as c:
             return frozenset(c.scalars(sa.select(THING.c.id).where(THING.c.protocol != "gbt32960")))
 
+    def _signers(self) -> frozenset[str]:
+        verifying = sa.select(KEY.c.owner).where(KEY.c.kind.in_(VERIFYING_KINDS))
+        with self._database.read() as c:
+            return frozenset(c.scalars(verifying))
+
     def _remembered(self, question: str, ask: Callable[[], _Answer]) -> _Answer:
         """Answer from memory, or ask the database and remember for REMEMBER_S."""
         with self._lock:
@@ -176,13 +196,6 @@ class PeerAccounts:
     def _forget(self) -> None:
         with self._lock:
             self._answers.clear()
-
-    def _changed(self, user: str) -> Peer:
-        self._forget()
-        peer = self.get(user)
-        if peer is None:
-            raise NotFoundError(f"no platform account is named {user!r}")
-        return peer
 
 
 def _check_text(what: str, text: str, shortest: int, longest: int) -> None:
