@@ -18,22 +18,51 @@ It does not check plausibility, open encrypted units, merge split packs or verif
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.core.columns import Columns, Ragged
+from millbrain.connect.gbt32960.layout import (
+    BAD_TIME,
+    EXTREMES,
+    KINDS,
+    LAYOUT,
+    MARKED_COLUMNS,
+    NOTED,
+    OK,
+    OTHER,
+    PACK_START,
+    PACK_TOTAL,
+    PARTIAL,
+    REFUSED,
+    STRUCTURE,
+    UNKNOWN_BLOCK,
+    ListColumn,
+)
+from millbrain.core.columns import Column, Columns, Ragged
+from millbrain.core.facts import BLOCK_OTHER, VEHICLE_REPORT
 
-# What became of a frame. Below REFUSED it has a row, and the bits may stand together.
-OK: Final = 0
-PARTIAL: Final = 1  # a 2016 pack of which the frame carries only some cells
-NOTED: Final = 2  # an unknown or broken block after good ones: `undecoded_bytes` says how much
-REFUSED: Final = 16
-BAD_TIME: Final = 16  # the six time bytes name no instant
-UNKNOWN_BLOCK: Final = 17  # the first block's type is unknown: nothing was decoded
-STRUCTURE: Final = 18  # the first block, or the time itself, runs past the data unit
-OTHER: Final = 32  # not a plain realtime or reissue frame: for the object codec
+__all__ = [
+    "BAD_TIME",
+    "MARKED_COLUMNS",
+    "NOTED",
+    "OK",
+    "OTHER",
+    "PARTIAL",
+    "REFUSED",
+    "STRUCTURE",
+    "UNKNOWN_BLOCK",
+    "Decoded",
+    "Frames",
+    "Split",
+    "decode_columns",
+    "split_frames",
+    "warm_up",
+]
+
+_DTYPES: Final = dict(zip(KINDS, ("u1", "u2", "u4", "i2", "f4", "f8", "u8"), strict=True))
+_BLANKS: Final = {c.name: c.blank for c in VEHICLE_REPORT.columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +120,184 @@ class Decoded:
     status: NDArray[np.uint8]
     pack_total: Ragged
     pack_start: Ragged
+
+
+def warm_up() -> None:
+    """Load the kernels, from numba's disk cache where it has them: call it before the first frame."""
+    empty = np.zeros(0, np.uint8)
+    split_frames(empty, 0, 0, Frames.allocate(1, 1))
+    none = np.zeros(0, np.int32)
+    decode_columns(empty, none, none)
+
+
+def split_frames(
+    buffer: NDArray[np.uint8], start: int, stop: int, out: Frames, final: bool = False
+) -> Split:
+    """Find the frames in ``buffer[start:stop]`` by the rule of `framing`.
+
+    Parameters
+    ----------
+    buffer
+        Bytes, C-contiguous. `stop` is at most its length.
+    start, stop
+        Where to look; bounds in the answer count from the start of the buffer.
+    out
+        Where frames and garbage runs are written.
+    final
+        No more bytes will come for this region, or the caller has waited long enough.
+
+    Returns
+    -------
+    Split
+        Runs of garbage are of two sorts, as `framing` says: one that begins like a header is the
+        beginning of a frame whose rest never came.
+    """
+    from millbrain.connect.gbt32960 import kernels
+
+    shift = -buffer.ctypes.data % 8
+    words = buffer[shift : shift + (len(buffer) - shift) // 8 * 8].view(np.uint64)
+    found = kernels.Found(out.starts, out.ends, out.good, out.garbage)
+    count, garbage, at, full = kernels.split(buffer, words, shift, start, stop, final, found)
+    return Split(count, garbage, at, bool(full))
+
+
+def decode_columns(
+    buffer: NDArray[np.uint8], starts: NDArray[np.int32], ends: NDArray[np.int32]
+) -> Decoded:
+    """Decode frames whose check byte is right to rows of `vehicle_report`.
+
+    Parameters
+    ----------
+    buffer
+        Bytes, C-contiguous.
+    starts, ends
+        Bounds of each frame as `split_frames` found them, shape (frames,). A frame whose size
+        disagrees with its header must not be among them.
+
+    Returns
+    -------
+    Decoded
+        Values scaled to the units of their columns; values that the device marked abnormal (FE..)
+        or invalid (FF..) are missing, or stay as codes where the column is a code, and set a bit
+        (`MARKED_COLUMNS`). Extremes that a frame does not bring are computed from its cells and
+        probes without the marked ones. A block type that comes a second time in a frame is kept raw
+        in other_blocks, with the blocks that have no columns.
+
+    References
+    ----------
+    GB/T 32960.3-2016 tables 4-18 and annex B, GB/T 32960.3-2025.
+    """
+    from millbrain.connect.gbt32960 import kernels
+
+    status = np.empty(len(starts), np.uint8)
+    rows = _rows(kernels, len(starts))
+    count = kernels.walk(buffer, starts, ends, LAYOUT.tables, status, rows)
+    return _Filler(buffer, starts, ends, rows, count).decoded(status)
+
+
+def _rows(kernels: Any, frames: int) -> Any:
+    """Allocate what `kernels.walk` writes."""
+    runs, slots = LAYOUT.runs, LAYOUT.tables.slots.shape[1]
+    return kernels.Rows(
+        frame=np.empty(frames, np.int32),
+        vin=np.empty((frames, kernels.ID_BYTES), np.uint8),
+        device_at=np.empty(frames, np.uint32),
+        reissued=np.empty(frames, np.uint8),
+        edition=np.empty(frames, np.uint16),
+        blocks=np.empty(frames, np.uint32),
+        rest=np.empty(frames, np.uint16),
+        at=np.empty((frames, runs + slots), np.int32),
+        offsets=np.empty((LAYOUT.groups + 1, frames + 1), np.int32),
+        used=np.zeros(runs, np.int64),
+    )
+
+
+class _Filler:
+    """Allocates the columns of one batch, has them filled, and gives them their names."""
+
+    def __init__(
+        self,
+        buffer: NDArray[np.uint8],
+        starts: NDArray[np.int32],
+        ends: NDArray[np.int32],
+        rows: Any,
+        count: int,
+    ) -> None:
+        from millbrain.connect.gbt32960 import filling
+
+        self.rows = rows
+        self.count = count
+        self.offsets = [group[: count + 1] for group in rows.offsets]
+        self.scalars = self._allocate_scalars(filling)
+        self.lists = self._allocate_lists(filling)
+        filling.fill(buffer, starts, ends, LAYOUT.tables, rows, count, self.scalars, self.lists)
+        self.blocks = int(np.bitwise_or.reduce(rows.blocks[:count])) if count else 0
+
+    def _allocate_scalars(self, filling: Any) -> Any:
+        columns = LAYOUT.scalar_columns
+        sizes = dict.fromkeys(KINDS[:-1], 0)
+        masks = 0
+        for column in columns:
+            sizes[KINDS[column.kind]] += 1
+            masks += column.missing >= 0
+        arrays = {k: np.zeros((n, self.count), _DTYPES[k]) for k, n in sizes.items()}
+        for column in columns:
+            if _BLANKS[column.name]:
+                arrays[KINDS[column.kind]][column.place] = _BLANKS[column.name]
+        marks = np.zeros((2, self.count), np.uint64)
+        missing = np.ones((masks, self.count), np.bool_)
+        return filling.Scalars(**arrays, missing=missing, abnormal=marks[0], invalid=marks[1])
+
+    def _allocate_lists(self, filling: Any) -> Any:
+        sizes = dict.fromkeys(KINDS, 0)
+        begins = []
+        for column in LAYOUT.list_columns:
+            kind = KINDS[column.kind]
+            begins.append(sizes[kind])
+            sizes[kind] += int(self.offsets[column.group][-1])
+        flat = {k: np.zeros(sizes[k], _DTYPES[k]) for k in ("u8", "u16", "i16", "f32", "u64")}
+        other = np.empty(int(self.offsets[-1][-1]), np.uint8)
+        return filling.Lists(**flat, begins=np.array(begins, np.int64), other=other)
+
+    def decoded(self, status: NDArray[np.uint8]) -> Decoded:
+        """Name the columns."""
+        lists = {c.name: self._list(c, i) for i, c in enumerate(LAYOUT.list_columns)}
+        total, start = lists.pop(PACK_TOTAL), lists.pop(PACK_START)
+        values, missing = self._scalar_values()
+        values |= {
+            c.name: lists[c.name]
+            for c in LAYOUT.list_columns
+            if c.name in lists and self.blocks >> c.bit & 1
+        }
+        if self.blocks >> BLOCK_OTHER & 1:
+            values["other_blocks"] = Ragged(self.offsets[-1], self.lists.other)
+        columns = Columns(self.count, values, missing)
+        return Decoded(columns, self.rows.frame[: self.count], status, total, start)
+
+    def _list(self, column: ListColumn, index: int) -> Ragged:
+        offsets = self.offsets[column.group]
+        begin = int(self.lists.begins[index])
+        flat = getattr(self.lists, KINDS[column.kind])
+        return Ragged(offsets, flat[begin : begin + int(offsets[-1])])
+
+    def _scalar_values(self) -> tuple[dict[str, Column], dict[str, NDArray[np.bool_]]]:
+        rows, n = self.rows, self.count
+        values: dict[str, Column] = {
+            "vin": rows.vin[:n].view(f"S{rows.vin.shape[1]}")[:, 0],
+            "device_at": rows.device_at[:n],
+            "frame_count": np.ones(n, np.uint8),
+            "reissued": rows.reissued[:n],
+            "edition": rows.edition[:n],
+            "blocks": rows.blocks[:n],
+            "abnormal": self.scalars.abnormal,
+            "invalid": self.scalars.invalid,
+            "undecoded_bytes": rows.rest[:n],
+        }
+        missing: dict[str, NDArray[np.bool_]] = {}
+        for column in LAYOUT.scalar_columns:
+            if not self.blocks >> column.bit & 1:
+                continue
+            if column.missing >= 0:
+                missing[column.name] = self.scalars.missing[column.missing]
+            values[column.name] = getattr(self.scalars, KINDS[column.kind])[column.place]
+        return values, missing
