@@ -3,7 +3,7 @@
 `Ledger(url)` opens it. What it hands out are frozen rows; SQLAlchemy is not seen outside.
 """
 
-from millbrain.record.ledger.accounts import LANGUAGES
+from millbrain.record.ledger.accounts import LANGUAGES, THEMES
 from millbrain.record.ledger.models import (
     Account,
     ApiToken,
@@ -19,6 +19,7 @@ from millbrain.record.ledger.store import Ledger
 __all__ = [
     "KEY_KINDS",
     "LANGUAGES",
+    "THEMES",
     "Account",
     "ApiToken",
     "AuditEntry",

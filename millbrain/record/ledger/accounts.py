@@ -22,7 +22,8 @@ from millbrain.record.ledger.passwords import (
     hashed,
 )
 
-LANGUAGES: Final = ("zh", "en")
+LANGUAGES: Final = ("", "zh", "en")  # empty = as the browser asks
+THEMES: Final = ("", "auto", "light", "dark")
 TOKEN_DAYS_MAX: Final = 730
 TOKENS_MAX: Final = 50  # of one account
 _PUBLIC: Final = [c for c in ACCOUNT.c if c.name != "password_hash"]
@@ -71,9 +72,7 @@ class Accounts:
             row = c.execute(sa.select(*_PUBLIC).where(ACCOUNT.c.name == name)).first()
         return _account(row) if row else None
 
-    def add(
-        self, name: str, password: str, role: Role, operator: str = "", language: str = "zh"
-    ) -> Account:
+    def add(self, name: str, password: str, role: Role, operator: str = "") -> Account:
         """Make an account.
 
         Raises
@@ -82,10 +81,11 @@ class Accounts:
             The name is taken, or an admin would be limited to one organisation.
         LimitError
             The password is too short or too long.
+
         """
         check_password_rules(password)
         _check_scope(role, operator)
-        account = Account(name, role, operator, True, language, now())
+        account = Account(name, role, operator, True, "", "", now())
         values = {f: getattr(account, f) for f in (c.name for c in _PUBLIC)}
         try:
             with self._database.write() as c:
@@ -94,8 +94,27 @@ class Accounts:
             raise RefusedError(f"an account named {name!r} exists already") from e
         return account
 
+    def first_run(self, password: str = "") -> str | None:
+        """Make the account `admin` where there is no account at all.
+
+        Parameters
+        ----------
+        password
+            Its password; a random one where empty.
+
+        Returns
+        -------
+        str or None
+            The password, which is kept nowhere; None where there were accounts already.
+        """
+        if self.all():
+            return None
+        chosen = password or secrets.token_urlsafe(12)
+        self.add("admin", chosen, Role.ADMIN)
+        return chosen
+
     def change(self, name: str, **changes: Any) -> Account:
-        """Change role, operator, active, language or password of an account.
+        """Change role, operator, active, language, theme or password of an account.
 
         A new password or a closed account ends every session of it; a closed account's tokens are
         refused as long as it is closed.
@@ -106,6 +125,7 @@ class Accounts:
             There is no such account.
         RefusedError
             Nobody would be left who may manage accounts.
+
         """
         password = changes.pop("password", None)
         if password is not None:
@@ -187,6 +207,7 @@ class Accounts:
             The account has TOKENS_MAX tokens already, or `days` is out of 1..TOKEN_DAYS_MAX.
         RefusedError
             The token would be allowed more than its account.
+
         """
         if not 1 <= days <= TOKEN_DAYS_MAX:
             raise LimitError(f"a token lasts 1 to {TOKEN_DAYS_MAX} days; {days} were asked for")
@@ -252,7 +273,9 @@ class Accounts:
     def _require_admin(c: sa.Connection) -> None:
         admins = sa.select(sa.func.count()).where(ACCOUNT.c.role == Role.ADMIN, ACCOUNT.c.active)
         if not c.scalar(admins):
-            raise RefusedError("the last active admin stays an active admin; make another one first")
+            raise RefusedError(
+                "the last active admin stays an active admin; make another one first"
+            )
 
 
 def _check_scope(role: Role, operator: str) -> None:

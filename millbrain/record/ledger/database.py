@@ -27,6 +27,7 @@ class Database:
     ----------
     url
         SQLAlchemy URL: ``sqlite:///<file>`` or ``postgresql://user:password@host/name``.
+
     """
 
     def __init__(self, url: str) -> None:

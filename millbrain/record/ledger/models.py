@@ -72,7 +72,8 @@ ACCOUNT: Final = sa.Table(
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("operator", sa.String(128), nullable=False),  # organisation scope, empty = all
     sa.Column("active", sa.Boolean, nullable=False),
-    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("language", sa.String(8), nullable=False),  # empty = as the browser asks
+    sa.Column("theme", sa.String(8), nullable=False),  # empty = as the browser asks
     sa.Column("created_at", At, nullable=False),
 )
 
@@ -175,6 +176,7 @@ class Account:
     operator: str
     active: bool
     language: str
+    theme: str
     created_at: datetime
 
 

@@ -145,9 +145,7 @@ class PeerAccounts:
             raise LimitError(f"a key has 1 to {KEY_BYTES_MAX} bytes; this one has {len(value)}")
         upsert = self._database.upsert(KEY, ["owner", "kind"], ["value", "created_at"])
         with self._database.write() as c:
-            c.execute(
-                upsert, {"owner": owner, "kind": kind, "value": value, "created_at": now()}
-            )
+            c.execute(upsert, {"owner": owner, "kind": kind, "value": value, "created_at": now()})
         self._forget()
 
     def delete_key(self, owner: str, kind: str) -> None:

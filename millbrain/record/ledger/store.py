@@ -1,15 +1,13 @@
 """`Ledger`: the transactional store of few and important things, opened by URL."""
 
-import secrets
-
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 
 from millbrain.record.ledger.accounts import Accounts
 from millbrain.record.ledger.audit import Audit
 from millbrain.record.ledger.commands import Commands
 from millbrain.record.ledger.database import Database
-from millbrain.record.ledger.models import Role
 from millbrain.record.ledger.peers import PeerAccounts
 from millbrain.record.ledger.things import Things
 
@@ -23,6 +21,7 @@ class Ledger:
     ----------
     url
         SQLAlchemy URL: ``sqlite:///<file>`` or ``postgresql://user:password@host/name``.
+
     """
 
     def __init__(self, url: str) -> None:
@@ -42,25 +41,10 @@ class Ledger:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def first_admin(self, password: str = "") -> str:
-        """Make the account `admin` where there is no account at all.
-
-        Parameters
-        ----------
-        password
-            Its password; a random one where empty.
-
-        Returns
-        -------
-        str
-            The password, which is kept nowhere; empty where there were accounts already.
-        """
-        if self.accounts.all():
-            return ""
-        chosen = password or secrets.token_urlsafe(12)
-        self.accounts.add("admin", chosen, Role.ADMIN)
-        self.audit.add("system", "", "account.add", "admin", "first run")
-        return chosen
+    def schema_version(self) -> str:
+        """Return the newest migration that the database has had, empty where it had none."""
+        with self.database.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
 
     def close(self) -> None:
         """Close every connection."""

@@ -40,6 +40,7 @@ class Things:
         -------
         tuple of int
             How many were added and how many replaced. Of two with one id the last wins.
+
         """
         rows = list({t.id: asdict(t) | {"changed_at": now()} for t in things}.values())
         if not rows:

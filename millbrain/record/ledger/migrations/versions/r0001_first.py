@@ -44,6 +44,7 @@ def _accounts() -> None:
         sa.Column("operator", sa.String(128), nullable=False),
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("language", sa.String(8), nullable=False),
+        sa.Column("theme", sa.String(8), nullable=False),
         sa.Column("created_at", _AT, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_account"),
     )

@@ -1,0 +1,68 @@
+"""`create_app`: the web application, pages and JSON API over ledger, warehouse and engine."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+
+from millbrain import __version__
+from millbrain.core.facts import SHARED_TABLES
+from millbrain.core.rooms import RoomPage
+from millbrain.record.ledger import Ledger
+from millbrain.record.warehouse import Warehouse
+from millbrain.show import errors
+from millbrain.show.access import Access
+from millbrain.show.api import intake, me, overview, vehicles
+from millbrain.show.engine_client import EngineClient
+from millbrain.show.pages import mount_pages
+from millbrain.show.queries.overview import OverviewBoard
+from millbrain.show.services import Services, WebSettings
+from millbrain.show.shield import Shield
+
+__all__ = ["WebSettings", "create_app"]
+
+_DESCRIPTION = (
+    "Everything the pages show, for programs. Log in with a session cookie (POST /login),"
+    " `Authorization: Bearer TOKEN`, or HTTP Basic. Instants are ISO 8601 in UTC; a name ends in its"
+    " unit; null means that there is no value. Errors have one shape, whatever failed."
+)
+_ROUTERS = (me, overview, vehicles, intake)
+
+
+def create_app(
+    ledger: Ledger,
+    warehouse: Warehouse,
+    pages: Sequence[RoomPage],
+    settings: WebSettings,
+    engine: EngineClient,
+) -> FastAPI:
+    """Return the web application.
+
+    Parameters
+    ----------
+    ledger, warehouse, engine
+        Open stores and the engine's client; the caller closes them.
+    pages
+        Pages that rooms bring, in the order of the navigation.
+    settings
+        What the web process needs to know of the installation.
+    """
+    app = FastAPI(
+        title="Millbrain",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # both viewers load their scripts from the internet
+        redoc_url=None,
+    )
+    board = OverviewBoard(warehouse, settings.regions)
+    access = Access(ledger, is_secure=settings.secure)
+    app.state.access = access
+    app.state.services = Services(ledger, warehouse, engine, settings, SHARED_TABLES, board)
+    api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
+    for module in _ROUTERS:
+        api.include_router(module.router)
+    app.include_router(api)
+    mount_pages(app, access.page_viewer, pages)
+    errors.install(app)
+    app.add_middleware(Shield, is_secure=settings.secure)
+    return app

@@ -1,0 +1,98 @@
+"""From Arrow answers to plain rows, and the few pieces of SQL that several subjects share."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+
+from millbrain.core.tables import Column, Table
+
+Row = dict[str, Any]
+ONLINE_MS: Final = 10 * 60 * 1000  # a vehicle that reported within is connected
+
+
+def now_ms() -> int:
+    """Return the instant now [ms since 1970 UTC]."""
+    return time.time_ns() // 1_000_000
+
+
+def iso(at_ms: float) -> str:
+    """Write an instant [ms since 1970 UTC] as ISO 8601 with milliseconds and Z.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    text = datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def rows_of(answer: pa.Table, columns: Iterable[Column] = ()) -> list[Row]:
+    """Return an answer as dictionaries fit for JSON.
+
+    Times become ISO 8601 texts, bytes become text, NaN and NULL become None. columns: declarations
+    by which whole seconds and days are known as such.
+    """
+    kinds = {c.name: c.kind for c in columns}
+    values = [
+        _plain(answer.column(i).to_pylist(), kinds.get(name, "")) for i, name in
+        enumerate(answer.column_names)
+    ]  # fmt: skip
+    return [dict(zip(answer.column_names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _plain(values: list[Any], kind: str) -> list[Any]:
+    first = next((v for v in values if v is not None), None)
+    convert: Callable[[Any], Any] | None = None
+    if kind == "at_s" and isinstance(first, int):
+        convert = _from_seconds
+    elif isinstance(first, datetime):
+        convert = _from_datetime
+    elif isinstance(first, bytes):
+        convert = _from_bytes
+    elif isinstance(first, float):
+        convert = _from_float
+    elif isinstance(first, list):
+        return [None if v is None else _plain(v, kind) for v in values]
+    return values if convert is None else [None if v is None else convert(v) for v in values]
+
+
+def _from_seconds(value: int) -> str | None:
+    return iso(value * 1000) if value else None  # 0 = the column's default: never
+
+
+def _from_datetime(value: datetime) -> str | None:
+    return iso(value.timestamp() * 1000) if value.timestamp() else None
+
+
+def _from_bytes(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _from_float(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def names(table: Table, *, without: Iterable[str] = ()) -> str:
+    """Return the column names of a declared table as a select list."""
+    left_out = set(without)
+    return ", ".join(c.name for c in table.columns if c.name not in left_out)
+
+
+def scope_sql(scope: str) -> str:
+    """Return the condition that keeps a scoped caller to its vehicles; bind `scope` with it."""
+    return "operator = {scope:String}" if scope else "1"
+
+
+# The picture of `vehicle_latest` is seconds old; whether a vehicle is connected is asked now.
+STATE_SQL: Final = (
+    "multiIf(received_at < fromUnixTimestamp64Milli({now:Int64} - {online:Int64}, 'UTC'), 'offline',"
+    " charge_state = 1, 'charging', vehicle_state = 1, 'driving', 'parked')"
+)
+
+
+def state_params() -> Row:
+    """Return the values that `STATE_SQL` binds."""
+    return {"now": now_ms(), "online": ONLINE_MS}

@@ -1,0 +1,48 @@
+"""What every route works with, made once per application and found through the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from millbrain.core.tables import Table
+from millbrain.record.ledger import Ledger
+from millbrain.record.warehouse import Warehouse
+from millbrain.show.engine_client import EngineClient
+from millbrain.show.queries.overview import OverviewBoard
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What the web process needs to know of the installation.
+
+    secure: it is reached over TLS, so cookies say so. regions: each with its code and what the tile
+    map needs. in_force: settings for display, without secrets.
+    """
+
+    time_zone: str = "Asia/Shanghai"
+    secure: bool = False
+    regions: Sequence[Mapping[str, Any]] = ()
+    in_force: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The stores, the engine and the settings."""
+
+    ledger: Ledger
+    warehouse: Warehouse
+    engine: EngineClient
+    settings: WebSettings
+    tables: Sequence[Table]
+    overview: OverviewBoard
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that answers the request."""
+    services: Services = request.app.state.services
+    return services
+
+
+Use = Annotated[Services, Depends(services_of)]
