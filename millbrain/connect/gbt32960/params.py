@@ -145,13 +145,12 @@ def encode_set(values: Mapping[int, Any], edition: int, *, six: bytes) -> bytes:
     items: dict[int, bytes] = {}
     told = {DOMAIN_LENGTHS[item] for item in values if item in DOMAIN_LENGTHS}
     for item, value in values.items():
-        length = DOMAIN_LENGTHS.get(item)
+        if item in told:
+            continue
         raw = _item_bytes(item, value, edition)
-        if length is not None:
-            items[length] = bytes((len(raw),))
-        items.setdefault(item, raw) if item in DOMAIN_LENGTHS.values() else items.update(
-            {item: raw}
-        )
+        if item in DOMAIN_LENGTHS:
+            items[DOMAIN_LENGTHS[item]] = bytes((len(raw),))
+        items[item] = raw
     body = b"".join(bytes((item,)) + raw for item, raw in items.items())
     return six + _counted(len(items)) + body
 
