@@ -17,8 +17,9 @@ from millbrain.core.wire import Field
 QUERY, SET, CONTROL = 0x80, 0x81, 0x82
 _TIME: Final = Stamp("time")
 _COUNT: Final = Field("count", "B", "number of parameters", "参数总数", high=252, marks=False)
+LIST_HEAD: Final = (_TIME, _COUNT)
 _ITEM_ID: Final = Field("id", "B", "parameter", "参数ID", view="code")
-_ORDER_ID: Final = Field("id", "B", "control command", "控制命令ID", view="code")
+
 _TEXT_CODING: Final = "gb18030"  # the standard's STRING is ASCII and GB 2312; GB 18030 holds both
 DOMAIN_LENGTHS: Final = {0x05: 0x04, 0x0E: 0x0D}  # a domain name -> the item with its length
 
@@ -90,6 +91,7 @@ CONTROLS: Final = {
     0x07: ("open_sampling", "开启抽样监测链路"),
 }
 _UPGRADE, _WARN = 0x01, 0x06
+_ORDER_ID: Final = Field("id", "B", "control command", "控制命令ID", view="code", codes=CONTROLS)
 _LEVELS: Final = {
     edition: Field("level", "B", "warning level", "报警/预警等级", high=high)
     for edition, high in ((EDITION_2016, 3), (EDITION_2025, 4))
@@ -260,7 +262,7 @@ def decode_params(unit: bytes, edition: int, *, has_values: bool = True) -> dict
     rows: list[dict[str, Any]] = []
     start = -1
     try:
-        reader.parts((_TIME, _COUNT), found)
+        reader.parts(LIST_HEAD, found)
         found["params"] = rows
         for _ in range(found["count"]):
             start = reader.at
@@ -313,19 +315,23 @@ def decode_control(unit: bytes, edition: int) -> dict[str, Any]:
     reader = Reader(unit)
     found: dict[str, Any] = {}
     try:
-        reader.parts((_TIME, _ORDER_ID), found)
-        names = CONTROLS.get(found["id"], ("private", "自定义"))
-        found |= {"name": names[0], "name_zh": names[1]}
-        if found["id"] == _WARN:
-            reader.parts((_LEVELS[edition],), found)
+        read_control(reader, edition, found)
     except FrameError as error:
-        return found | {"why": error.detail, "rest": unit[reader.at :].hex()}
-    rest = unit[reader.at :]
-    if found["id"] in (_UPGRADE, _WARN):
-        found["text"] = rest.decode(_TEXT_CODING, "backslashreplace")
-    elif rest:
-        found["rest"] = rest.hex()
+        found["why"] = error.detail
+    if reader.at < reader.end:
+        found["rest"] = unit[reader.at :].hex()
     return found
+
+
+def read_control(reader: Reader, edition: int, into: dict[str, Any]) -> None:
+    """Read a control command into `into`; raises FrameError where it is cut."""
+    reader.parts((_TIME, _ORDER_ID), into)
+    into["name"], into["name_zh"] = CONTROLS.get(into["id"], ("private", "自定义"))
+    if into["id"] == _WARN:
+        reader.parts((_LEVELS[edition],), into)
+    if into["id"] in (_UPGRADE, _WARN):
+        size = reader.end - reader.at
+        reader.parts((Text("text", size, "text", "文本", coding=_TEXT_CODING),), into)
 
 
 def explain(edition: int, command: int, flag: int, unit: bytes) -> dict[str, Any]:

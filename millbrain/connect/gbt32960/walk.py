@@ -32,13 +32,18 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of a fixed size [bytes], padded with `pad`; decoded as Latin-1, which loses nothing."""
+    """Text of a fixed size [bytes], padded with `pad`; Latin-1 unless said, which loses nothing."""
 
     key: str
     size: int
     title: str
     title_zh: str
     pad: bytes = b"\0"
+    coding: str = "latin-1"
+
+    def read(self, raw: bytes) -> str:
+        """Return the text of its bytes."""
+        return raw.rstrip(self.pad).decode(self.coding, "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class ShortError(FrameError):
 
     def __init__(self, at: int, need: int, end: int) -> None:
         super().__init__("truncated", f"({at}, {need}, {end})", at)
+        self.need = need
 
 
 # Numbers ----------------------------------------------------------------------------------------
@@ -233,7 +239,7 @@ class Reader:
         if isinstance(part, Stamp):
             into[part.key] = time_text(self.take(SIX_BYTES, part))
         elif isinstance(part, Text):
-            into[part.key] = _text(self.take(part.size, part), part.pad)
+            into[part.key] = part.read(self.take(part.size, part))
         elif isinstance(part, Blob):
             size = into[part.size] if part.size else self.end - self.at
             into[part.key] = self.take(size, part).hex()
@@ -260,8 +266,8 @@ def _put(into: dict[str, Any], field: Field, raw: int) -> None:
         into[field.key] = scaled(field, raw)
 
 
-def _text(raw: bytes, pad: bytes = b"\0") -> str:
-    return raw.rstrip(pad).decode("latin-1")
+def _text(raw: bytes) -> str:
+    return raw.rstrip(b"\0").decode("latin-1")
 
 
 def _texts_shape(part: Texts, values: Mapping[str, Any]) -> tuple[int, int]:
