@@ -139,14 +139,21 @@ class Gbt32960:
                 self.paused.discard(link)
                 link.resume()
 
-    def sender(self, answers: Sequence[tuple[Link, bytes]]) -> Callable[[], None]:
-        """Return what sends these answers; the record stage calls it after the commit."""
+    def sender(
+        self, answers: Sequence[tuple[Link, bytes]], ended: Sequence[Link]
+    ) -> Callable[[], None]:
+        """Return what sends these answers and closes these links.
+
+        The record stage calls it after the commit.
+        """
 
         def send() -> None:
             for link, frame in answers:
                 link.send(frame)
                 if link.state.standing is Standing.REFUSED:
                     link.close()
+            for link in ended:
+                link.close()
 
         return lambda: self.call(send)
 

@@ -73,6 +73,7 @@ class Link(asyncio.BufferedProtocol):
         self.remote = ""
         self.since = time.time()
         self.heard_at = time.monotonic()
+        self.has_ended = False
         self.bytes_in = 0
         self.bytes_waiting = 0
         self.state = LinkState()
@@ -109,11 +110,13 @@ class Link(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Keep the sending half open: answers after the last commit still reach the peer."""
+        self.has_ended = True
         self._driver.worker.offer_end(self)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the link; what it had sent is still decoded."""
+        self.has_ended = True
         self.transport = None
         self._driver.leave(self)
         self._driver.worker.offer_end(self)

@@ -34,7 +34,10 @@ _REFUSALS: Final = {
 
 
 class Round:
-    """Collects what one round finds; `delivery` hands it over."""
+    """Collects what one round finds; `delivery` hands it over.
+
+    ended: links that will send no more; they are closed once their last answers have left.
+    """
 
     def __init__(self, driver: "Gbt32960") -> None:
         self._driver = driver
@@ -50,6 +53,7 @@ class Round:
         self._answers: list[tuple[Link, bytes]] = []
         self._reports: list[Columns] = []
         self._raw: list[Columns] = []
+        self.ended: list[Link] = []
 
     def take_frames(
         self,
@@ -278,7 +282,8 @@ class Round:
         if self._events:
             tables[LINK_EVENT.name] = _event_columns(self._events)
         received = {name: n for name, n in self._received.items() if n}
-        on_commit = self._driver.sender(self._answers) if self._answers else None
+        tells = self._answers or self.ended
+        on_commit = self._driver.sender(self._answers, self.ended) if tells else None
         return Delivery(received, tables, self._dead, on_commit)
 
 

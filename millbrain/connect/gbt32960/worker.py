@@ -130,13 +130,17 @@ class Worker:
             taken = {link: [] for link in self._overdue(final=final)} | taken
         buffer, regions = _lay_out(taken)
         for link, start, stop, received_ms in regions:
-            over = link.transport is None or final or (tick and not taken[link])
+            over = link.has_ended or final or (tick and not taken[link])
             self._split(work, buffer, link, start, stop, received_ms, final=over)
+            if link.has_ended:
+                work.ended.append(link)
         work.decode(buffer)
         work.assemble(final=final)
         delivery = work.delivery()
         if delivery:
             self._driver.sink.put(delivery)
+        elif work.ended:
+            self._driver.sender((), work.ended)()
 
     def _overdue(self, *, final: bool) -> list[Link]:
         """Links whose incomplete frame has waited too long, or all of them at the end."""
