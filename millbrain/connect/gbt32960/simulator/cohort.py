@@ -175,13 +175,13 @@ class City:
         self.cohorts = [cohorts[i] for i in order]
 
     def settle(self, at_s: float, steps: int = 18, step_s: float = 600.0) -> None:
-        """Live the hours before `at_s`, so that charges and temperatures are those of a usual day."""
+        """Live the hours before `at_s`, so that charges and temperatures are a usual day's."""
         for cohort in self.cohorts:
             for k in range(steps):
                 cohort.advance(at_s - (steps - k) * step_s, step_s)
 
     def things(self) -> Iterator[Columns]:
-        """Yield the register of the fleet, a batch a cohort: vin, plate, model, operator, simulated."""
+        """Yield the register of the fleet, a batch a cohort."""
         return (register(c.model, c.serials) for c in self.cohorts)
 
 
@@ -209,7 +209,7 @@ def _first_state(plan: Plan, use: Use, n: int, rng: np.random.Generator) -> NDAr
 
 
 def _figures(model: Model, use: Use) -> tuple[float, ...]:
-    """The model's figures in the order that `_step` unpacks them."""
+    """Return the model's figures in the order that the kernels read them."""
     return (
         model.mass_kg, model.drag_m2, model.motor_kw, model.capacity_ah * model.packs,
         model.cell_mohm / model.packs, float(model.cells), float(model.packs), model.fast_kw,
@@ -279,7 +279,7 @@ def _change_phase(
 
 @njit(cache=True, nogil=True)
 def _drive(s: Any, noise: float, figures: Any, step_s: float, keep: float, spread: float) -> None:
-    """Let speed wander about the trip's mean (40 s memory), stops included; move; weigh the power."""
+    """Let speed wander about the trip's mean (40 s memory, with stops), move, weigh the power."""
     mass_kg, drag_m2, motor_kw = figures[0], figures[1], figures[2]
     before = s.speed_kmh
     speed = s.cruise_kmh + (before - s.cruise_kmh) * keep + s.cruise_kmh * spread * noise

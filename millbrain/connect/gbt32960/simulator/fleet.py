@@ -23,8 +23,8 @@ OPERATORS: Final = 40
 class Use:
     """How a class of vehicles is used.
 
-    driving: share on the road at each full hour, shape (24,), Beijing time. trip_s: mean length of a
-    trip. plug_soc, full_soc: state of charge [%] at which charging starts and ends, on average.
+    driving: share on the road at each full hour, shape (24,), Beijing time. trip_s: mean length
+    of a trip. plug_soc, full_soc: mean state of charge [%] at which charging starts and ends.
     plug_wait_s: mean wait between parking with a low battery and charging. fast_share: share of
     charges at a fast charger.
     """
@@ -65,7 +65,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a city is made of: models, uses, and districts as (code, longitude, latitude, weight)."""
+    """What a city is made of: models, uses, districts as (code, longitude, latitude, weight)."""
 
     models: tuple[Model, ...]
     uses: Mapping[str, Use]

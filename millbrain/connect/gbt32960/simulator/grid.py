@@ -2,7 +2,7 @@
 
 `Layout` walks the declared blocks once for a vehicle model and notes where each value stands; a
 `Grid` then writes thousands of frames in a handful of passes. A pack of more than 200 cells makes
-two layouts in edition 2016, whose second frame carries the rest of the cells (32960.3-2016 annex B).
+two layouts in edition 2016: the second frame carries the rest (32960.3-2016 annex B).
 
 ::
 
@@ -184,7 +184,7 @@ class Grid:
         return np.array([s.offset for s in spans], np.int64)
 
     def write(self, snapshot: Snapshot) -> NDArray[np.uint8]:
-        """Write one frame a vehicle and return them, uint8 (n, size): a view until the next call."""
+        """Write a frame a vehicle and return them, uint8 (n, size), valid until the next call."""
         layout, model = self.layout, self.layout.model
         rows = self._rows[: len(snapshot.vin)]
         rows[:, 4:21] = snapshot.vin
@@ -281,7 +281,7 @@ def _write_extremes(rows: Any, at: int, values: Any, of_pack: int, width: int, s
                 j += 1
             rows[i, out] = j // of_pack + 1
             rows[i, out + 1] = j % of_pack + 1
-            raw = min(max(np.int64(wanted) + shift, 0), 65_531)
+            raw = np.int64(wanted) + shift
             if width == 2:
                 rows[i, out + 2] = raw >> 8
             rows[i, out + 1 + width] = raw & 255
