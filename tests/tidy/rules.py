@@ -18,7 +18,7 @@ FILE_LINES_MAX: Final = 500
 FUNCTION_LINES_MAX: Final = 60
 NESTING_MAX: Final = 4
 DEPTH_MAX: Final = 3
-FOLDER_MODULES_MAX: Final = 15
+FOLDER_MODULES_MAX: Final = 24
 VAGUE_NAMES: Final = frozenset(("utils", "util", "common", "helpers", "helper", "base", "manager",
                                 "misc", "lib"))  # fmt: skip
 GENERATED: Final = "_generated.py"
