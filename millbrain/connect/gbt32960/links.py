@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from millbrain.core import limits
 
@@ -80,13 +80,12 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many already."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        host, port, *_ = transport.get_extra_info("peername")
+        self.transport = cast(asyncio.Transport, transport)  # uvloop has classes of its own
+        host, port, *_ = self.transport.get_extra_info("peername")
         self.remote = f"{host}:{port}"
-        transport.set_write_buffer_limits(high=limits.LINK_WRITE_BYTES_MAX)
+        self.transport.set_write_buffer_limits(high=limits.LINK_WRITE_BYTES_MAX)
         if not self._driver.admit(self):
-            transport.abort()
+            self.transport.abort()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Give the loop the buffer to read into."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvloop
 
 from millbrain.connect.gbt32960 import codec, driver
 from millbrain.core.columns import Delivery
@@ -81,7 +82,7 @@ class House:
     box: Box = field(default_factory=Box)
 
     def __post_init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         self.running = self.run(driver.start(self.options, self.box, self.ledger.peers))
