@@ -39,10 +39,15 @@ class Child:
     again_at: float = field(default=0.0)
 
     def start(self) -> None:
-        """Start the process in its own group, so that Ctrl-C reaches only the supervisor."""
+        """Start the process in its own group, so that Ctrl-C reaches only the supervisor.
+
+        Its settings come from the file of those in force, so the environment must not win again.
+        """
         self.started_at = time.monotonic()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MILLBRAIN_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "millbrain.run.cli", *self.command],
+            env=environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )

@@ -156,7 +156,7 @@ def load(data: Path | None = None, config: Path | None = None, **options: Any) -
         raise SettingsError(f"settings file {config} does not exist")
     try:
         values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
-        settings = Settings(**{**values, "data": folder})
+        settings = Settings(**values).model_copy(update={"data": folder})
         return _with_options(settings, {k: v for k, v in options.items() if v is not None})
     except tomllib.TOMLDecodeError as e:
         raise SettingsError(f"{path} is not valid TOML: {e}") from e

@@ -49,11 +49,11 @@ def _first_run(settings: Settings) -> str | None:
 def _place(settings: Settings) -> list[str]:
     """Options that give a child the same settings; what came from the command line goes along."""
     config = settings.data / "run" / "settings.toml"
-    _write_in_force(settings, config)
+    write_in_force(settings, config)
     return ["--data", str(settings.data), "--config", str(config)]
 
 
-def _write_in_force(settings: Settings, path: Path) -> None:
+def write_in_force(settings: Settings, path: Path) -> None:
     """Write the settings in force as TOML, private to the owner since URLs may hold passwords."""
     lines: list[str] = [f'time_zone = "{settings.time_zone}"']
     for name, section in settings.model_dump(mode="json", exclude={"data", "time_zone"}).items():
