@@ -230,7 +230,11 @@ class _Filler:
         self.offsets = [group[: count + 1] for group in rows.offsets]
         self.scalars = self._allocate_scalars(filling)
         self.lists = self._allocate_lists(filling)
-        filling.fill(buffer, starts, ends, LAYOUT.tables, rows, count, self.scalars, self.lists)
+        tables = LAYOUT.tables
+        filling.fill_scalars(buffer, tables, rows, count, self.scalars)
+        filling.fill_lists(buffer, tables, rows, count, self.lists)
+        filling.fill_extremes(buffer, tables, rows, count, self.scalars, self.lists)
+        filling.fill_others(buffer, starts, ends, tables, rows, count, self.lists.other)
         self.blocks = int(np.bitwise_or.reduce(rows.blocks[:count])) if count else 0
 
     def _allocate_scalars(self, filling: Any) -> Any:

@@ -32,6 +32,7 @@ from millbrain.connect.gbt32960.layout import EDITIONS, Tables
 from millbrain.core.facts import BLOCK_CELLS, BLOCK_EXTREMES, BLOCK_OTHER, BLOCK_TEMPS
 
 _TILE: Final = 256
+_NO_MARK: Final = 1 << 40  # above every raw number
 _U8, _U16, _U32, _I16, _F32, _F64, _U64 = range(7)  # layout.KINDS
 
 
@@ -65,7 +66,7 @@ _SCALARS_TYPE: Final = example_type(
     Scalars, ("u8", "u16", "u32", "i16", "f32", "f64", "missing"), "u1 u2 u4 i2 f4 f8 ? u8 u8"
 )
 _LISTS_TYPE: Final = example_type(Lists, (), "u1 u2 i2 f4 u8 i8 u1")
-_part = njit(nogil=True, cache=True)
+_part = njit(nogil=True, cache=True, forceinline=True, error_model="numpy")
 
 
 @_part
@@ -74,7 +75,7 @@ def _gather(buffer: Bytes, at: Any, op: Any, first: int, count: int, raw: Any) -
     for i in range(count):
         place = at[first + i, op.run]
         raw[i] = read_number(buffer, place + op.offset, op.width) if place >= 0 else -1
-    low = op.mark if op.mark >= 0 else 1 << 40
+    low = op.mark if op.mark >= 0 else _NO_MARK
     hit = False
     for i in range(count):
         hit |= raw[i] >= low
@@ -99,14 +100,14 @@ def _store_scaled(raw: Any, count: int, op: Any, out: Any) -> None:
 
 
 @_part
-def _mark(raw: Any, first: int, count: int, op: Any, out: Scalars) -> None:
+def _mark(raw: Any, first: int, count: int, op: Any, abnormal: Any, invalid: Any) -> None:
     """Set the bits of the values of a tile that are marked abnormal or invalid."""
     bit = np.uint64(1) << np.uint64(op.bit)
     for i in range(count):
         if raw[i] == op.mark:
-            out.abnormal[first + i] |= bit
+            abnormal[first + i] |= bit
         elif raw[i] > op.mark:
-            out.invalid[first + i] |= bit
+            invalid[first + i] |= bit
 
 
 @_part
@@ -119,33 +120,31 @@ def _sign(buffer: Bytes, at: Any, first: int, count: int, op: Any, out: Any) -> 
 
 
 @_part
-def _fill_scalar(
-    buffer: Bytes, at: Any, op: Any, first: int, count: int, out: Scalars, raw: Any
+def _fill_missing(raw: Any, count: int, op: Any, missing: Any) -> None:
+    """Note which rows of a tile have no value: those with a marker, unless it is a code."""
+    low = op.mark if op.mark >= 0 and not op.keeps else _NO_MARK
+    for i in range(count):
+        missing[i] = raw[i] >= low if raw[i] >= 0 else missing[i]
+
+
+@_part
+def _fill_value(
+    raw: Any, op: Any, first: int, last: int, u8: Any, u16: Any, u32: Any, i16: Any, f32: Any, f64: Any
 ) -> None:
-    """Fill a tile of one scalar column with a field of one edition."""
-    marked = _gather(buffer, at, op, first, count, raw)
-    last = first + count
+    """Scale a tile into its column, by the column's kind."""
+    count = last - first
     if op.kind == _U8:
-        _store(raw, count, op, out.u8[op.place, first:last])
+        _store(raw, count, op, u8[op.place, first:last])
     elif op.kind == _U16:
-        _store(raw, count, op, out.u16[op.place, first:last])
+        _store(raw, count, op, u16[op.place, first:last])
     elif op.kind == _U32:
-        _store(raw, count, op, out.u32[op.place, first:last])
+        _store(raw, count, op, u32[op.place, first:last])
     elif op.kind == _I16:
-        _store(raw, count, op, out.i16[op.place, first:last])
+        _store(raw, count, op, i16[op.place, first:last])
     elif op.kind == _F32:
-        _store_scaled(raw, count, op, out.f32[op.place, first:last])
+        _store_scaled(raw, count, op, f32[op.place, first:last])
     else:
-        _store_scaled(raw, count, op, out.f64[op.place, first:last])
-        if op.sign_at >= 0:
-            _sign(buffer, at, first, count, op, out.f64[op.place, first:last])
-    if op.missing >= 0:
-        low = op.mark if op.mark >= 0 and not op.keeps else 1 << 40
-        missing = out.missing[op.missing, first:last]
-        for i in range(count):
-            missing[i] = raw[i] >= low if raw[i] >= 0 else missing[i]
-    if marked:
-        _mark(raw, first, count, op, out)
+        _store_scaled(raw, count, op, f64[op.place, first:last])
 
 
 @_part
@@ -167,29 +166,31 @@ def _copy_bytes(buffer: Bytes, at: int, count: int, shift: int, out: Any, to: in
 
 
 @_part
-def _fill_head(buffer: Bytes, at: int, op: Any, out: Lists, item: int) -> None:
+def _fill_head(
+    buffer: Bytes, at: int, op: Any, to: int, u8: Any, u16: Any, i16: Any, f32: Any, u64: Any
+) -> None:
     """Write one field of a list's item to its list column."""
     raw = read_number(buffer, at + op.offset, op.width)
-    to = out.begins[op.column] + item
     if op.kind == _F32:
         if op.mark >= 0 and raw >= op.mark:
-            out.f32[to] = np.nan
+            f32[to] = np.nan
         else:
-            out.f32[to] = np.float64(raw + op.shift) / np.float64(op.per)
+            f32[to] = np.float64(raw + op.shift) / np.float64(op.per)
     elif op.kind == _U16:
-        out.u16[to] = raw
+        u16[to] = raw
     elif op.kind == _U8:
-        out.u8[to] = raw
+        u8[to] = raw
     elif op.kind == _I16:
-        out.i16[to] = raw + op.shift
+        i16[to] = raw + op.shift
     else:
-        out.u64[to] = np.uint64(raw + op.tag)
+        u64[to] = np.uint64(raw + op.tag)
 
 
 @_part
 def _fill_list(
-    buffer: Bytes, at: int, step: Any, heads: Any, out: Lists, item: int, inner: int
-) -> Any:
+    buffer: Bytes, at: int, step: Any, heads: Any, begins: Any, item: int, inner: int,
+    u8: Any, u16: Any, i16: Any, f32: Any, u64: Any,
+) -> Any:  # fmt: skip
     """Copy one counted list; return (position behind it, next item, next inner item)."""
     count = read_number(buffer, at, step.count_bytes)
     at += step.count_bytes
@@ -197,17 +198,18 @@ def _fill_list(
         return at, item, inner
     for _ in range(count):
         for h in range(step.head_first, step.head_end):
-            _fill_head(buffer, at, heads[h], out, item)
+            to = begins[heads[h].column] + item
+            _fill_head(buffer, at, heads[h], to, u8, u16, i16, f32, u64)
         at += step.head_bytes
         if step.inner_count_bytes:
             number = read_number(buffer, at, step.inner_count_bytes)
             at += step.inner_count_bytes
-            out.u16[out.begins[step.count_column] + item] = number
-            to = out.begins[step.inner_column] + inner
+            u16[begins[step.count_column] + item] = number
+            to = begins[step.inner_column] + inner
             if step.inner_bytes == 2:
-                _copy_words(buffer, at, number, out.u16, to)
+                _copy_words(buffer, at, number, u16, to)
             else:
-                _copy_bytes(buffer, at, number, step.inner_shift, out.i16, to)
+                _copy_bytes(buffer, at, number, step.inner_shift, i16, to)
             at += number * step.inner_bytes
             inner += number
         item += 1
@@ -215,46 +217,17 @@ def _fill_list(
 
 
 @_part
-def _fill_lists(buffer: Bytes, tables: Tables, rows: Rows, row: int, out: Lists) -> None:
-    """Copy all lists of a row."""
-    runs = len(rows.used)
-    edition = 1 if rows.edition[row] == EDITIONS[1] else 0
-    for slot in range(tables.slots.shape[1]):
-        at = np.int64(rows.at[row, runs + slot])
-        if at < 0:
-            continue
-        block = tables.blocks[tables.slots[edition, slot]]
-        item = np.int64(rows.offsets[block.rows_group, row])
-        if item == rows.offsets[block.rows_group, row + 1]:
-            continue
-        inner = np.int64(0)
-        if block.inner_group >= 0:
-            inner = np.int64(rows.offsets[block.inner_group, row])
-        for s in range(block.step_first, block.step_end):
-            step = tables.steps[s]
-            at, item, inner = _fill_list(
-                buffer, at + step.gap_bytes, step, tables.heads, out, item, inner
-            )
-
-
-@_part
 def _fill_others(
-    buffer: Bytes, start: int, end: int, tables: Tables, rows: Rows, row: int, out: Lists
+    buffer: Bytes, at: int, stop: int, entries: Any, blocks: Any, steps: Any, other: Any, to: int
 ) -> None:
-    """Copy the raw bytes of the blocks of a row that have no columns, or came a second time."""
-    to = np.int64(rows.offsets[-1, row])
-    if to == rows.offsets[-1, row + 1]:
-        return
-    edition = 1 if rows.edition[row] == EDITIONS[1] else 0
-    places = np.empty(len(rows.used), np.int32)
+    """Copy the raw bytes of the blocks of a frame that have no columns, or came a second time."""
     mask = np.int64(0)
-    at = start + UNIT_AT + TIME_BYTES
-    stop = end - 1 - np.int64(rows.rest[row])
     while at < stop:
-        block = tables.blocks[tables.entries[edition, buffer[at]]]
-        after, _, _, _ = walk_block(buffer, at + 1, stop, block, tables.steps, places)
+        block = blocks[entries[buffer[at]]]
+        after, _, _, _ = walk_block(buffer, at + 1, stop, block, steps)
         if block.bit == BLOCK_OTHER or mask >> block.bit & 1:
-            out.other[to : to + after - at] = buffer[at:after]
+            for i in range(after - at):
+                other[to + i] = buffer[at + i]
             to += after - at
         mask |= 1 << block.bit
         at = after
@@ -297,82 +270,155 @@ def _locate(buffer: Bytes, at: int, step: Any, index: int) -> Any:
 
 @_part
 def _fill_extreme(
-    buffer: Bytes, tables: Tables, row: int, out: Scalars, at: int, step: Any, index: int, column: int
+    buffer: Bytes, at: int, step: Any, index: int, row: int, places: Any, u8: Any, u16: Any, missing: Any
 ) -> None:
-    """Write number and pack of one computed extreme behind its value's column."""
+    """Write pack and number of one computed extreme; `places` are those of its three columns."""
     pack, number = _locate(buffer, at, step, index)
-    place = tables.extremes[column + 1]
-    out.u16[place[0], row] = number
-    out.missing[place[1], row] = False
-    place = tables.extremes[column + 2]
-    out.u8[place[0], row] = pack
-    out.missing[place[1], row] = False
-
-
-@_part
-def _fill_extremes(
-    buffer: Bytes, tables: Tables, rows: Rows, row: int, out: Scalars, lists: Lists
-) -> None:
-    """Compute the extremes of a row that brings cells or probes but no extremes of its own."""
-    edition = 1 if rows.edition[row] == EDITIONS[1] else 0
-    for slot in range(tables.slots.shape[1]):
-        block = tables.blocks[tables.slots[edition, slot]]
-        at = np.int64(rows.at[row, len(rows.used) + slot])
-        if at < 0 or (block.bit != BLOCK_CELLS and block.bit != BLOCK_TEMPS):
-            continue
-        step = tables.steps[block.step_first]
-        begin = lists.begins[step.inner_column]
-        first = begin + rows.offsets[block.inner_group, row]
-        last = begin + rows.offsets[block.inner_group, row + 1]
-        low = step.inner_mark + step.inner_shift
-        if block.bit == BLOCK_CELLS:
-            column = 0
-            highest, lowest = _ends_of(lists.u16, first, last, low)
-        else:
-            column = 6
-            highest, lowest = _ends_of(lists.i16, first, last, low)
-        if highest < 0:
-            continue
-        rows.blocks[row] |= 1 << BLOCK_EXTREMES
-        for place, index in ((column, highest), (column + 3, lowest)):
-            value = tables.extremes[place]
-            out.missing[value[1], row] = False
-            if block.bit == BLOCK_CELLS:
-                out.u16[value[0], row] = lists.u16[index]
-            else:
-                out.i16[value[0], row] = lists.i16[index]
-            _fill_extreme(buffer, tables, row, out, at, step, index - first, place)
+    u16[places[1, 0], row] = number
+    u8[places[2, 0], row] = pack
+    for k in range(3):
+        missing[places[k, 1], row] = False
 
 
 @njit(
-    types.void(
-        BUFFER_TYPE, BOUNDS_TYPE, BOUNDS_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE,
-        _LISTS_TYPE,
-    ),
+    types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE),
     nogil=True,
     cache=True,
+    error_model="numpy",
+)
+def fill_scalars(
+    buffer: Bytes,
+    tables: Tables,
+    rows: Rows,
+    count: int,
+    out: Scalars,
+) -> None:
+    """Copy the scalar fields of `count` walked rows into columns."""
+    u8, u16, u32, i16, f32, f64 = out.u8, out.u16, out.u32, out.i16, out.f32, out.f64
+    missing, abnormal, invalid = out.missing, out.abnormal, out.invalid
+    places, used, ops = rows.at, rows.used, tables.scalars
+    raw = np.empty(_TILE, np.int64)
+    for first in range(0, count, _TILE):
+        last = min(first + _TILE, count)
+        for o in range(len(ops)):
+            op = ops[o]
+            if not used[op.run]:
+                continue
+            marked = _gather(buffer, places, op, first, last - first, raw)
+            _fill_value(raw, op, first, last, u8, u16, u32, i16, f32, f64)
+            if op.sign_at >= 0:
+                _sign(buffer, places, first, last - first, op, f64[op.place, first:last])
+            if op.missing >= 0:
+                _fill_missing(raw, last - first, op, missing[op.missing, first:last])
+            if marked:
+                _mark(raw, first, last - first, op, abnormal, invalid)
+
+
+@njit(
+    types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _LISTS_TYPE),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def fill_lists(buffer: Bytes, tables: Tables, rows: Rows, count: int, out: Lists) -> None:
+    """Copy the lists of `count` walked rows into columns."""
+    u8, u16, i16, f32, u64, begins = out.u8, out.u16, out.i16, out.f32, out.u64, out.begins
+    blocks, steps, heads, slots = tables.blocks, tables.steps, tables.heads, tables.slots
+    places, offsets, edition, runs = rows.at, rows.offsets, rows.edition, len(rows.used)
+    for row in range(count):
+        new = 1 if edition[row] == EDITIONS[1] else 0
+        for slot in range(slots.shape[1]):
+            at = np.int64(places[row, runs + slot])
+            if at < 0:
+                continue
+            block = blocks[slots[new, slot]]
+            item = np.int64(offsets[block.rows_group, row])
+            if item == offsets[block.rows_group, row + 1]:
+                continue
+            inner = np.int64(0)
+            if block.inner_group >= 0:
+                inner = np.int64(offsets[block.inner_group, row])
+            for s in range(block.step_first, block.step_end):
+                at, item, inner = _fill_list(
+                    buffer, at + steps[s].gap_bytes, steps[s], heads, begins, item, inner,
+                    u8, u16, i16, f32, u64,
+                )  # fmt: skip
+
+
+@njit(
+    types.void(BUFFER_TYPE, BOUNDS_TYPE, BOUNDS_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64,
+               types.uint8[::1]),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
 )  # fmt: skip
-def fill(
+def fill_others(
     buffer: Bytes,
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
     tables: Tables,
     rows: Rows,
     count: int,
-    scalars: Scalars,
-    lists: Lists,
+    other: Bytes,
 ) -> None:
-    """Copy the values of `count` walked rows into columns."""
-    raw = np.empty(_TILE, np.int64)
-    for first in range(0, count, _TILE):
-        size = min(_TILE, count - first)
-        for o in range(len(tables.scalars)):
-            op = tables.scalars[o]
-            if rows.used[op.run]:
-                _fill_scalar(buffer, rows.at, op, first, size, scalars, raw)
-        for row in range(first, first + size):
-            _fill_lists(buffer, tables, rows, row, lists)
-            frame = rows.frame[row]
-            _fill_others(buffer, starts[frame], ends[frame], tables, rows, row, lists)
-            if rows.blocks[row] >> BLOCK_EXTREMES & 1 == 0:
-                _fill_extremes(buffer, tables, rows, row, scalars, lists)
+    """Copy blocks without columns, raw, behind one another."""
+    blocks, steps = tables.blocks, tables.steps
+    entries_2016, entries_2025 = tables.entries[0], tables.entries[1]
+    offsets, edition, frame, rest = rows.offsets, rows.edition, rows.frame, rows.rest
+    others = len(offsets) - 1
+    for row in range(count):
+        to = np.int64(offsets[others, row])
+        if to == offsets[others, row + 1]:
+            continue
+        entries = entries_2025 if edition[row] == EDITIONS[1] else entries_2016
+        at = np.int64(starts[frame[row]]) + UNIT_AT + TIME_BYTES
+        stop = np.int64(ends[frame[row]]) - 1 - np.int64(rest[row])
+        _fill_others(buffer, at, stop, entries, blocks, steps, other, to)
+
+
+@njit(
+    types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE, _LISTS_TYPE),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def fill_extremes(
+    buffer: Bytes, tables: Tables, rows: Rows, count: int, out: Scalars, lists: Lists
+) -> None:
+    """Compute the extremes of rows that bring cells or probes but no extremes of their own."""
+    u8, u16, i16, missing = out.u8, out.u16, out.i16, out.missing
+    cells, probes, begins, extremes = lists.u16, lists.i16, lists.begins, tables.extremes
+    blocks, steps, slots = tables.blocks, tables.steps, tables.slots
+    masks, offsets, edition = rows.blocks, rows.offsets, rows.edition
+    all_places, runs = rows.at, len(rows.used)
+    for row in range(count):
+        if masks[row] >> BLOCK_EXTREMES & 1:
+            continue
+        new = 1 if edition[row] == EDITIONS[1] else 0
+        for slot in range(slots.shape[1]):
+            at = np.int64(all_places[row, runs + slot])
+            block = blocks[slots[new, slot]]
+            if at < 0 or (block.bit != BLOCK_CELLS and block.bit != BLOCK_TEMPS):
+                continue
+            step = steps[block.step_first]
+            begin = begins[step.inner_column]
+            first = begin + offsets[block.inner_group, row]
+            last = begin + offsets[block.inner_group, row + 1]
+            low = step.inner_mark + step.inner_shift
+            if block.bit == BLOCK_CELLS:
+                highest, lowest = _ends_of(cells, first, last, low)
+            else:
+                highest, lowest = _ends_of(probes, first, last, low)
+            if highest < 0:
+                continue
+            masks[row] |= 1 << BLOCK_EXTREMES
+            column = 0 if block.bit == BLOCK_CELLS else 6  # layout.EXTREMES
+            for k in range(2):
+                index = lowest if k else highest
+                if block.bit == BLOCK_CELLS:
+                    u16[extremes[column, 0], row] = cells[index]
+                else:
+                    i16[extremes[column, 0], row] = probes[index]
+                triple = extremes[column : column + 3]
+                _fill_extreme(buffer, at, step, index - first, row, triple, u8, u16, missing)
+                column += 3

@@ -93,7 +93,7 @@ def example_type(kind: Any, two: tuple[str, ...], dtypes: str) -> Any:
 
 ROWS_TYPE: Final = example_type(Rows, ("vin", "at", "offsets"), "i4 u1 u4 u1 u2 u4 u2 i4 i4 i8")
 _FOUND_TYPE: Final = example_type(Found, ("garbage",), "i4 i4 ? i4")
-_part = njit(nogil=True, cache=True)
+_part = njit(nogil=True, cache=True, forceinline=True, error_model="numpy")
 
 Bytes = NDArray[np.uint8]
 
@@ -239,6 +239,7 @@ def _judge(buffer: Bytes, at: int, end: int, stop: int, final: bool, running: An
     ),
     nogil=True,
     cache=True,
+    error_model="numpy",
 )
 def split(
     buffer: Bytes,
@@ -326,88 +327,72 @@ def _skip_list(buffer: Bytes, at: int, end: int, step: Any) -> Any:
 
 
 @_part
-def walk_block(buffer: Bytes, at: int, end: int, block: Any, steps: Any, places: Any) -> Any:
-    """Walk one block from behind its type byte and note where its runs begin.
+def walk_block(buffer: Bytes, at: int, end: int, block: Any, steps: Any) -> Any:
+    """Walk one block from behind its type byte.
 
     Returns (position behind it or -1, items, inner items, whether a list is partial).
     """
     items, inners = np.int64(0), np.int64(0)
     partial = False
     for s in range(block.step_first, block.step_end):
-        step = steps[s]
-        if step.run >= 0:
-            places[step.run] = at
-        at, count, inner, part = _skip_list(buffer, at + step.gap_bytes, end, step)
+        at, count, inner, part = _skip_list(buffer, at + steps[s].gap_bytes, end, steps[s])
         if at < 0:
             return at, items, inners, partial
         items += count
         inners += inner
         partial |= part
-    if block.tail_run >= 0:
-        places[block.tail_run] = at
     at += block.tail_bytes
     return at if at <= end else np.int64(-1), items, inners, partial
 
 
 @_part
 def _walk_unit(
-    buffer: Bytes, at: int, end: int, edition: int, tables: Tables, rows: Rows, row: int
-) -> Any:
-    """Walk the blocks of one data unit into a row; return its status."""
-    offsets = rows.offsets
+    buffer: Bytes, at: int, end: int, entries: Any, blocks: Any, steps: Any, places: Any,
+    offsets: Any, row: int, runs: int,
+) -> Any:  # fmt: skip
+    """Walk the blocks of one data unit into a row; return (status, mask, undecoded bytes)."""
+    others = offsets.shape[0] - 1
     for g in range(offsets.shape[0]):
         offsets[g, row + 1] = offsets[g, row]
-    rows.at[row, :] = -1
-    places = np.empty(rows.used.shape[0], np.int32)
+    for i in range(places.shape[1]):
+        places[row, i] = -1
     mask = np.int64(0)
     status = OK
     while at < end:
-        number = tables.entries[edition, buffer[at]]
+        number = entries[buffer[at]]
         if number < 0:
             status |= NOTED if mask else UNKNOWN_BLOCK
             break
-        block = tables.blocks[number]
-        places[:] = -1
-        after, items, inners, partial = walk_block(
-            buffer, at + 1, end, block, tables.steps, places
-        )
+        block = blocks[number]
+        after, items, inners, partial = walk_block(buffer, at + 1, end, block, steps)
         if after < 0:
             status |= NOTED if mask else STRUCTURE
             break
         if block.bit == BLOCK_OTHER or mask >> block.bit & 1:
-            offsets[-1, row + 1] += after - at
+            offsets[others, row + 1] += after - at
             mask |= 1 << BLOCK_OTHER
         else:
             mask |= 1 << block.bit
-            _note_block(rows, row, block, places, at + 1, items, inners)
             if partial:
                 status |= PARTIAL
+            if block.slot >= 0:
+                places[row, runs + block.slot] = at + 1
+                offsets[block.rows_group, row + 1] += items
+            if block.inner_group >= 0:
+                offsets[block.inner_group, row + 1] += inners
+            if block.head_run >= 0:
+                places[row, block.head_run] = at + 1
+            if block.tail_run >= 0:
+                places[row, block.tail_run] = after - block.tail_bytes
         at = after
-    rows.rest[row] = end - at
-    rows.blocks[row] = mask
-    return status
-
-
-@_part
-def _note_block(
-    rows: Rows, row: int, block: Any, places: Any, body: int, items: int, inners: int
-) -> None:
-    """Enter a block that was walked to its end into the row."""
-    runs = len(places)
-    for run in range(runs):
-        if places[run] >= 0:
-            rows.at[row, run] = places[run]
-    if block.slot >= 0:
-        rows.at[row, runs + block.slot] = body
-        rows.offsets[block.rows_group, row + 1] += items
-    if block.inner_group >= 0:
-        rows.offsets[block.inner_group, row + 1] += inners
+    return status, mask, end - at
 
 
 @njit(
     types.int64(BUFFER_TYPE, BOUNDS_TYPE, BOUNDS_TYPE, TABLES_TYPE, types.uint8[::1], ROWS_TYPE),
     nogil=True,
     cache=True,
+    error_model="numpy",
 )
 def walk(
     buffer: Bytes,
@@ -419,7 +404,11 @@ def walk(
 ) -> int:
     """Find the blocks of every frame; fill `rows` and `status`; return the number of rows."""
     row = np.int64(0)
-    rows.offsets[:, 0] = 0
+    blocks, steps, places, offsets = tables.blocks, tables.steps, rows.at, rows.offsets
+    entries_2016, entries_2025 = tables.entries[0], tables.entries[1]
+    frame, device_at, reissued, edition = rows.frame, rows.device_at, rows.reissued, rows.edition
+    masks, rest, vin, used = rows.blocks, rows.rest, rows.vin, rows.used
+    offsets[:, 0] = 0
     for f in range(len(starts)):
         start, end = np.int64(starts[f]), np.int64(ends[f]) - 1
         command = buffer[start + COMMAND_AT]
@@ -430,25 +419,27 @@ def walk(
         ):
             status[f] = OTHER
             continue
-        blocks_at = start + UNIT_AT + TIME_BYTES
-        if blocks_at > end:
+        at = start + UNIT_AT + TIME_BYTES
+        if at > end:
             status[f] = STRUCTURE
             continue
         seconds = _epoch(buffer, start + UNIT_AT)
         if seconds < 0:
             status[f] = BAD_TIME
             continue
-        edition = 1 if buffer[start] == _START_2025 else 0
-        status[f] = _walk_unit(buffer, blocks_at, end, edition, tables, rows, row)
+        new = 1 if buffer[start] == _START_2025 else 0
+        entries = entries_2025 if new else entries_2016
+        status[f], mask, left = _walk_unit(
+            buffer, at, end, entries, blocks, steps, places, offsets, row, len(used)
+        )
         if status[f] >= REFUSED:
             continue
-        rows.frame[row] = f
-        rows.device_at[row] = seconds
-        rows.reissued[row] = command == _REISSUE
-        rows.edition[row] = EDITIONS[edition]
+        masks[row], rest[row], frame[row], device_at[row] = mask, left, f, seconds
+        reissued[row] = command == _REISSUE
+        edition[row] = EDITIONS[new]
         for i in range(ID_BYTES):
-            rows.vin[row, i] = buffer[start + ID_AT + i]
-        for run in range(len(rows.used)):
-            rows.used[run] += rows.at[row, run] >= 0
+            vin[row, i] = buffer[start + ID_AT + i]
+        for run in range(len(used)):
+            used[run] += places[row, run] >= 0
         row += 1
     return row

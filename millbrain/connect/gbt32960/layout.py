@@ -42,11 +42,12 @@ _WEST: Final = 4
 
 
 class BlockRow(NamedTuple):
-    """A block: bit of the mask, its steps, its tail, its list slot and groups (-1 = none)."""
+    """A block: bit of the mask, steps, runs before and after them, list slot, groups (-1 = none)."""
 
     bit: int
     step_first: int
     step_end: int
+    head_run: int
     tail_run: int
     tail_bytes: int
     slot: int
@@ -57,7 +58,6 @@ class BlockRow(NamedTuple):
 class StepRow(NamedTuple):
     """A counted list: fixed bytes before it, its count, its items and the list inside an item."""
 
-    run: int
     gap_bytes: int
     count_bytes: int
     absent_from: int  # counts from here up mean "no list"
@@ -227,9 +227,11 @@ class _Compiler:
         first = len(self.steps)
         gap: list[Field] = []
         lists = 0
+        head_run = -1
         for part in block.parts:
             if isinstance(part, Many):
                 lists += 1
+                head_run = max(head_run, self._run(block, gap))
                 self._step(block, gap, part, lists)
                 gap = []
             else:
@@ -237,7 +239,7 @@ class _Compiler:
         tail_run = self._run(block, gap)
         slot = self.slots.get(block.block, -1)
         self.blocks.append(BlockRow(
-            block.block, first, len(self.steps), tail_run, _size(gap), slot,
+            block.block, first, len(self.steps), head_run, tail_run, _size(gap), slot,
             self.groups.get((block.block, False), -1), self.groups.get((block.block, True), -1),
         ))  # fmt: skip
         return len(self.blocks) - 1
@@ -274,14 +276,15 @@ class _Compiler:
         parts = (many.item,) if isinstance(many.item, Field) else many.item
         inner = parts[-1] if isinstance(parts[-1], Many) else None
         head = list(fixed_fields(parts[:-1] if inner else parts))
-        run = self._run(block, gap)
+        if number > 1 and any(f.column for f in gap):
+            raise ValueError(f"block {block.title!r}: fields between two lists fill no columns")
         head_first = len(self.heads)
         offsets = self._heads(block, head, number)
         columns = self._inner(block, inner) if inner else (0, 0, -1, 0, -1, -1)
         absent = ABNORMAL[many.count.wire] if many.absent else 1 << 20
         count_bytes, inner_bytes, inner_column, shift, mark, count_column = columns
         self.steps.append(StepRow(
-            run, _size(gap), many.count.width, absent, _size(head), count_bytes, inner_bytes,
+            _size(gap), many.count.width, absent, _size(head), count_bytes, inner_bytes,
             inner_column, shift, mark, count_column, head_first, len(self.heads),
             offsets.get("sub", -1), offsets.get("cells_total", -1), offsets.get("start", -1),
         ))  # fmt: skip
