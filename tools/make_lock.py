@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = (
-    "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header",
+    "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate",
     "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links",
 )  # fmt: skip
 HEADER = "# Made by tools/make_lock.py from {source}; not to be edited.\n"
@@ -44,7 +44,7 @@ def main() -> None:
             ROOT / "requirements.lock", ["pyproject.toml", str(build)], "pyproject.toml",
             ["--extra", "dev", *more],
         )  # fmt: skip
-        compile_lock(ROOT / "tools" / "node.lock", [str(node)], "its own list", more)
+        compile_lock(ROOT / "tools" / "node.lock", [str(node)], "its list", more)
 
 
 if __name__ == "__main__":

@@ -18,4 +18,4 @@ else
   npm=(.venv/bin/npm)
 fi
 say "fetching the browser assets"
-"${npm[@]}" ci --no-audit --no-fund --loglevel=error
+"${npm[@]}" ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
