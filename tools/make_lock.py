@@ -15,8 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = (
-    "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate",
-    "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links",
+    "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header",
+    "--no-annotate", "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links",
 )  # fmt: skip
 HEADER = "# Made by tools/make_lock.py from {source}; not to be edited.\n"
 BUILD = "setuptools>=68\nwheel\n"  # the package itself is installed without build isolation
