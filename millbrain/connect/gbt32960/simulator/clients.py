@@ -9,6 +9,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Final, Self
 
 from millbrain.connect.gbt32960 import fields
@@ -142,8 +143,8 @@ class Link:
                         await self._take(buffer[start:end])
                 buffer = buffer[found.consumed :]
         except OSError:
-            pass  # whoever sends or waits next is told by `_lost`
-        self._lost()
+            pass  # whoever sends or waits is told by `_lost`
+        self._lost(sock)
 
     async def _take(self, frame: bytes) -> None:
         command, flag = frame[AT_COMMAND], frame[AT_FLAG]
@@ -159,14 +160,14 @@ class Link:
     def _is_ours(self, frame: bytes) -> bool:
         return frame[4:21].rstrip(b"\0") == self.id.encode("latin-1")
 
-    def _lost(self) -> None:
+    def _lost(self, sock: socket.socket) -> None:
+        """Tell whoever waits. The socket is shut, not closed, so that a send under way wakes."""
         text = f"{self.host}:{self.port} has closed the link"
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError(text))
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class PlatformLink(Link):
