@@ -1,24 +1,26 @@
 """The routes of the pages, declared as data, and how they are rendered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from millbrain import __version__
 from millbrain.core.rooms import RoomPage
 from millbrain.show.pages import words
+from millbrain.show.pages.signals import signals
 from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
 
 SHOW_FOLDER: Final = Path(__file__).parent.parent
 THEMES: Final = ("auto", "light", "dark")
 PLANT_ZONE: Final = "Asia/Shanghai"
+ROOM_FILES: Final = {"page.js": "text/javascript", "page.css": "text/css"}
 WORDS_KEPT_S: Final = 365 * 24 * 3600
 
 
@@ -76,6 +78,8 @@ def mount_pages(
     app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
     for page in PAGES:
         _add(app, page.path, renderer.private(page))
+    folders = {room.room: room.folder for room in rooms}
+    app.add_api_route("/rooms/{room}/{name}", _room_file(folders), include_in_schema=False)
     for room in rooms:
         own = PlainPage(room.page.path, f"{room.room}/{room.page.template}", room.page.title,
                         room.page.path.strip("/"), room.page.title_zh)  # fmt: skip
@@ -86,6 +90,17 @@ def mount_pages(
 
 def _add(app: FastAPI, path: str, endpoint: Callable[..., Response]) -> None:
     app.add_api_route(path, endpoint, response_class=HTMLResponse, include_in_schema=False)
+
+
+def _room_file(folders: Mapping[str, Path]) -> Callable[..., Response]:
+    """Return the endpoint that serves the script and the style of a room's page, nothing else."""
+
+    def endpoint(room: str, name: str) -> Response:
+        if room not in folders or name not in ROOM_FILES:
+            return Response(status_code=404)
+        return FileResponse(folders[room] / name, media_type=ROOM_FILES[name])
+
+    return endpoint
 
 
 def _answer_words(name: str) -> Response:
@@ -141,6 +156,7 @@ class Renderer:
             "words_url": words.words_url(language),
             "rooms": [room.page for room in self._rooms],
             "parameters": request.path_params,
+            "signals": signals(language),
             "vehicle_columns": [column.as_json(language) for column in VEHICLE_COLUMNS],
         }
         html = self._environments[language].get_template(page.template).render(context)

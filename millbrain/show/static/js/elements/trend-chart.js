@@ -1,0 +1,159 @@
+// <trend-chart>: any signals over any span. Zooming asks the server for finer data of what is seen;
+// the rest stays as coarse as it was, so memory does not grow however long somebody zooms.
+
+import { fill, h, token } from "../dom.js";
+import { full, number } from "../format.js";
+import { _ } from "../words.js";
+
+const LIBRARY = "/static/vendor/echarts.esm.min.js";
+const ZOOM_WAIT_MS = 250;
+const FINER_BELOW = 0.6; // share of the loaded span that must be seen before finer data pays
+const AXIS_WIDTH = 58;
+const TONES = ["--drive", "--level-2", "--charge", "--simulated", "--level-3", "--level-1", "--soft"];
+let library = null;
+
+function load() {
+  library ??= import(LIBRARY);
+  return library;
+}
+
+function merged(coarse, fine, from, to) {
+  if (!fine.length) return coarse;
+  return [...coarse.filter((point) => point[0] < from), ...fine, ...coarse.filter((point) => point[0] > to)];
+}
+
+export class TrendChart extends HTMLElement {
+  #chart = null;
+  #spec = null;
+  #ask = null;
+  #timer = 0;
+  #running = null;
+  #size = new ResizeObserver(() => this.#chart?.resize());
+  #theme = () => this.#spec && this.#draw();
+
+  connectedCallback() {
+    this.#size.observe(this);
+    document.documentElement.addEventListener("themechange", this.#theme);
+  }
+
+  disconnectedCallback() {
+    this.#size.disconnect();
+    this.#running?.abort();
+    this.#chart?.dispose();
+    this.#chart = null;
+    document.documentElement.removeEventListener("themechange", this.#theme);
+  }
+
+  /**
+   * Show signals. spec: {from, to, series: [{name, title, unit, points: [[ms, value|null]]}]};
+   * ask(from, to, signal) resolves to the same for a shorter span.
+   */
+  async set(spec, ask) {
+    this.#spec = spec;
+    this.#ask = ask;
+    try {
+      const echarts = await load();
+      if (!this.isConnected) return;
+      this.#chart ??= this.#start(echarts);
+      this.#draw();
+    } catch {
+      fill(this, h("p", { class: "empty" }, _("The chart library is not installed; run: make setup")));
+    }
+  }
+
+  #start(echarts) {
+    this.replaceChildren();
+    const chart = echarts.init(this, null, { renderer: "canvas" });
+    chart.on("datazoom", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#refine(), ZOOM_WAIT_MS);
+    });
+    return chart;
+  }
+
+  async #refine() {
+    const zoom = this.#chart.getOption().dataZoom[0];
+    const { from, to } = this.#spec;
+    const left = from + ((to - from) * zoom.start) / 100;
+    const right = from + ((to - from) * zoom.end) / 100;
+    this.#running?.abort();
+    if ((right - left) / (to - from) > FINER_BELOW) return;
+    this.#running = new AbortController();
+    try {
+      const fine = await this.#ask(left, right, this.#running.signal);
+      this.#chart.setOption({
+        series: this.#spec.series.map((series, index) => ({
+          data: merged(series.points, fine.series[index]?.points ?? [], left, right),
+        })),
+      });
+    } catch (error) {
+      if (error.name !== "AbortError") console.warn(error.message);
+    }
+  }
+
+  #draw() {
+    const { series, from, to } = this.#spec;
+    const colours = TONES.map(token);
+    const units = [...new Set(series.map((each) => each.unit))];
+    const text = { color: token("--soft"), fontFamily: token("--sans"), fontSize: 11 };
+    const lineOf = (name) => ({ lineStyle: { color: token(name) } });
+    this.#chart.setOption({
+      animation: false,
+      textStyle: { fontFamily: token("--sans") },
+      color: colours,
+      grid: {
+        left: 52, right: 12 + AXIS_WIDTH * Math.max(0, units.length - 1), top: 40, bottom: 62,
+      },
+      legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 3, textStyle: text },
+      tooltip: {
+        trigger: "axis", renderMode: "richText", confine: true, backgroundColor: token("--sheet"),
+        borderColor: token("--rule"), padding: 8, textStyle: { ...text, color: token("--ink") },
+        axisPointer: { type: "line", ...lineOf("--faint") },
+        formatter: (points) => this.#tip(points),
+      },
+      xAxis: {
+        type: "time", min: from, max: to, axisLine: lineOf("--rule"), axisTick: lineOf("--rule"),
+        splitLine: { show: false },
+        axisLabel: { ...text, hideOverlap: true, formatter: (at) => this.#tick(at) },
+      },
+      yAxis: units.map((unit, index) => ({
+        type: "value", scale: true, name: unit || _("value"), nameGap: 10, position: index ? "right" : "left",
+        offset: index > 1 ? AXIS_WIDTH * (index - 1) : 0, nameTextStyle: text, axisLabel: text,
+        splitNumber: 4, splitLine: { show: index === 0, ...lineOf("--hair") }, axisLine: { show: false },
+      })),
+      dataZoom: [
+        { type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false },
+        {
+          type: "slider", filterMode: "none", height: 18, bottom: 8, borderColor: token("--rule"),
+          fillerColor: token("--wash"), handleStyle: { color: token("--sheet"), borderColor: token("--soft") },
+          dataBackground: { ...lineOf("--rule"), areaStyle: { color: token("--wash") } },
+          selectedDataBackground: { ...lineOf("--soft"), areaStyle: { color: token("--wash") } },
+          moveHandleSize: 0, textStyle: text, labelFormatter: (at) => full(at).slice(5, 16), brushSelect: false,
+        },
+      ],
+      series: series.map((each) => ({
+        name: each.unit ? `${each.title} [${each.unit}]` : each.title, type: "line", showSymbol: false,
+        connectNulls: false, sampling: undefined, step: each.step ? "end" : false,
+        lineStyle: { width: 1.4 }, yAxisIndex: units.indexOf(each.unit), data: each.points,
+      })),
+    }, { notMerge: true });
+  }
+
+  #tick(at) {
+    const [date, clock] = full(at).split(" ");
+    const days = (this.#spec.to - this.#spec.from) / 86_400_000;
+    if (days > 3) return date.slice(5);
+    return clock === "00:00:00" ? date.slice(5) : clock.slice(0, days < 0.02 ? 8 : 5);
+  }
+
+  #tip(points) {
+    const lines = points.map((point) => {
+      const series = this.#spec.series[point.seriesIndex];
+      const value = point.value[1];
+      return `${series.title}  ${number(value, series.digits ?? 1)} ${series.unit}`;
+    });
+    return [full(points[0].value[0]), ...lines].join("\n");
+  }
+}
+
+customElements.define("trend-chart", TrendChart);
