@@ -50,36 +50,7 @@ ENCRYPTIONS: Final = {
     0xFE: ("abnormal", "异常"),
     0xFF: ("invalid", "无效"),
 }
-GENERAL_ALARMS: Final = (
-    ("temperature difference", "温度差异报警"),
-    ("battery over-temperature", "电池高温报警"),
-    ("pack over-voltage", "车载储能装置类型过压报警"),
-    ("pack under-voltage", "车载储能装置类型欠压报警"),
-    ("low SOC", "SOC低报警"),
-    ("cell over-voltage", "单体电池过压报警"),
-    ("cell under-voltage", "单体电池欠压报警"),
-    ("SOC too high", "SOC过高报警"),
-    ("SOC jump", "SOC跳变报警"),
-    ("storage system mismatch", "可充电储能系统不匹配报警"),
-    ("poor cell consistency", "电池单体一致性差报警"),
-    ("insulation", "绝缘报警"),
-    ("DC-DC temperature", "DC-DC温度报警"),
-    ("brake system", "制动系统报警"),
-    ("DC-DC state", "DC-DC状态报警"),
-    ("motor controller temperature", "驱动电机控制器温度报警"),
-    ("high-voltage interlock", "高压互锁状态报警"),
-    ("motor temperature", "驱动电机温度报警"),
-    ("over-charge", "车载储能装置类型过充"),
-    ("motor over-speed", "驱动电机超速报警"),
-    ("motor over-current", "驱动电机过流报警"),
-    ("super-capacitor over-temperature", "超级电容过温报警"),
-    ("super-capacitor over-voltage", "超级电容过压报警"),
-    ("battery thermal event", "可充电储能装置热事件报警"),
-    ("hydrogen leak", "氢泄漏异常报警"),
-    ("hydrogen pressure", "氢系统压力异常报警"),
-    ("hydrogen temperature", "氢系统温度异常报警"),
-    ("stack over-temperature", "燃料电池电堆超温报警"),
-)
+GENERAL_ALARMS: Final = facts.GENERAL_ALARMS
 SIGNATURE_TYPE: Final = 0xFF
 SIGNATURES: Final = {1: "SM2", 2: "RSA", 3: "ECC"}
 CUSTOM_TYPES: Final = {  # blocks that carry their own length, skipped and kept raw
