@@ -12,6 +12,13 @@ def _inspect(hex: str = "") -> dict[str, Any]:
     return inspect(hex)
 
 
+def _examples() -> list[dict[str, str]]:
+    """Return frames to try."""
+    from millbrain.connect.gbt32960.examples import examples
+
+    return examples()
+
+
 ROOM: Final = Driver(
     key="gbt32960",
     title="Electric vehicles (GB/T 32960)",
@@ -26,7 +33,7 @@ ROOM: Final = Driver(
             title="Frame inspector",
             title_zh="报文解析",
             template="page.html",
-            answers={"inspect": _inspect},
+            answers={"inspect": _inspect, "examples": _examples},
         ),
     ),
 )
