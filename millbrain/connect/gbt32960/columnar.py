@@ -156,9 +156,20 @@ def split_frames(
 
     shift = -buffer.ctypes.data % 8
     words = buffer[shift : shift + (len(buffer) - shift) // 8 * 8].view(np.uint64)
-    found = kernels.Found(out.starts, out.ends, out.good, out.garbage)
-    count, garbage, at, full = kernels.split(buffer, words, shift, start, stop, final, found)
-    return Split(count, garbage, at, bool(full))
+    running = buffer[:0]
+    count, garbage, at = 0, 0, start
+    while True:
+        found = kernels.Found(
+            out.starts[count:], out.ends[count:], out.good[count:], out.garbage[garbage:]
+        )
+        more, runs, at, why = kernels.split(
+            buffer, words, shift, at, stop, final, running, start, found
+        )
+        count, garbage = count + more, garbage + runs
+        if why != kernels.WRONG_CHECK:
+            return Split(count, garbage, at, why == kernels.FULL)
+        running = np.zeros(stop - start + 1, np.uint8)
+        np.bitwise_xor.accumulate(buffer[start:stop], out=running[1:])
 
 
 def decode_columns(
@@ -231,7 +242,8 @@ class _Filler:
         self.scalars = self._allocate_scalars(filling)
         self.lists = self._allocate_lists(filling)
         tables = LAYOUT.tables
-        filling.fill_scalars(buffer, tables, rows, count, self.scalars)
+        raw = np.empty(filling.TILE, np.int64)
+        filling.fill_scalars(buffer, tables, rows, count, self.scalars, raw)
         filling.fill_lists(buffer, tables, rows, count, self.lists)
         filling.fill_extremes(buffer, tables, rows, count, self.scalars, self.lists)
         filling.fill_others(buffer, starts, ends, tables, rows, count, self.lists.other)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from millbrain.connect.gbt32960.kernels import (
     BOUNDS_TYPE,
     BUFFER_TYPE,
+    KERNEL,
     ROWS_TYPE,
     TABLES_TYPE,
     TIME_BYTES,
@@ -31,7 +32,7 @@ from millbrain.connect.gbt32960.kernels import (
 from millbrain.connect.gbt32960.layout import EDITIONS, Tables
 from millbrain.core.facts import BLOCK_CELLS, BLOCK_EXTREMES, BLOCK_OTHER, BLOCK_TEMPS
 
-_TILE: Final = 256
+TILE: Final = 256  # frames; with 500 bytes each they fit the second-level cache twice over
 _NO_MARK: Final = 1 << 40  # above every raw number
 _U8, _U16, _U32, _I16, _F32, _F64, _U64 = range(7)  # layout.KINDS
 
@@ -66,7 +67,7 @@ _SCALARS_TYPE: Final = example_type(
     Scalars, ("u8", "u16", "u32", "i16", "f32", "f64", "missing"), "u1 u2 u4 i2 f4 f8 ? u8 u8"
 )
 _LISTS_TYPE: Final = example_type(Lists, (), "u1 u2 i2 f4 u8 i8 u1")
-_part = njit(nogil=True, cache=True, forceinline=True, error_model="numpy")
+_part = njit(forceinline=True, **KERNEL)
 
 
 @_part
@@ -281,10 +282,8 @@ def _fill_extreme(
 
 
 @njit(
-    types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE, types.int64[::1]),
+    **KERNEL,
 )
 def fill_scalars(
     buffer: Bytes,
@@ -292,14 +291,14 @@ def fill_scalars(
     rows: Rows,
     count: int,
     out: Scalars,
+    raw: NDArray[np.int64],
 ) -> None:
-    """Copy the scalar fields of `count` walked rows into columns."""
+    """Copy the scalar fields of `count` walked rows into columns, a tile of ``len(raw)`` at a time."""
     u8, u16, u32, i16, f32, f64 = out.u8, out.u16, out.u32, out.i16, out.f32, out.f64
     missing, abnormal, invalid = out.missing, out.abnormal, out.invalid
     places, used, ops = rows.at, rows.used, tables.scalars
-    raw = np.empty(_TILE, np.int64)
-    for first in range(0, count, _TILE):
-        last = min(first + _TILE, count)
+    for first in range(0, count, len(raw)):
+        last = min(first + len(raw), count)
         for o in range(len(ops)):
             op = ops[o]
             if not used[op.run]:
@@ -316,9 +315,7 @@ def fill_scalars(
 
 @njit(
     types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _LISTS_TYPE),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    **KERNEL,
 )
 def fill_lists(buffer: Bytes, tables: Tables, rows: Rows, count: int, out: Lists) -> None:
     """Copy the lists of `count` walked rows into columns."""
@@ -348,9 +345,7 @@ def fill_lists(buffer: Bytes, tables: Tables, rows: Rows, count: int, out: Lists
 @njit(
     types.void(BUFFER_TYPE, BOUNDS_TYPE, BOUNDS_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64,
                types.uint8[::1]),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    **KERNEL,
 )  # fmt: skip
 def fill_others(
     buffer: Bytes,
@@ -378,9 +373,7 @@ def fill_others(
 
 @njit(
     types.void(BUFFER_TYPE, TABLES_TYPE, ROWS_TYPE, types.int64, _SCALARS_TYPE, _LISTS_TYPE),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    **KERNEL,
 )
 def fill_extremes(
     buffer: Bytes, tables: Tables, rows: Rows, count: int, out: Scalars, lists: Lists

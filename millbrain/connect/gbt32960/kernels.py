@@ -49,6 +49,9 @@ _FLAG_ANSWER_MAX: Final = 7
 _ENCRYPTION_MAX: Final = 5
 _ABNORMAL: Final = 0xFE
 _PLAIN: Final = 1  # encryption 01; some terminals send 00 and mean the same
+ENDED: Final = 0  # why `split` stopped: nothing more can be said about these bytes,
+FULL: Final = 1  # no place for another frame or garbage run is left,
+WRONG_CHECK: Final = 2  # or `running` is needed
 _EPOCH_2000: Final = 946_656_000  # 2000-01-01 00:00:00 Beijing time, seconds since 1970 UTC
 
 
@@ -93,7 +96,10 @@ def example_type(kind: Any, two: tuple[str, ...], dtypes: str) -> Any:
 
 ROWS_TYPE: Final = example_type(Rows, ("vin", "at", "offsets"), "i4 u1 u4 u1 u2 u4 u2 i4 i4 i8")
 _FOUND_TYPE: Final = example_type(Found, ("garbage",), "i4 i4 ? i4")
-_part = njit(nogil=True, cache=True, forceinline=True, error_model="numpy")
+# Without `_nrt` every array that passes into a function, inlined or not, has its references counted
+# with atomic operations: that was nine tenths of the time. Kernels then may not allocate.
+KERNEL: Final[dict[str, Any]] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+_part = njit(forceinline=True, **KERNEL)
 
 Bytes = NDArray[np.uint8]
 
@@ -200,18 +206,6 @@ def _xor(buffer: Bytes, words: Any, shift: int, at: int, end: int) -> Any:
 
 
 @_part
-def _running_xor(buffer: Bytes, start: int, stop: int) -> Any:
-    """Return the XOR of ``buffer[start:i]`` at place i - start, so that any check byte costs two."""
-    running = np.empty(stop - start + 1, np.uint8)
-    total = np.uint8(0)
-    running[0] = 0
-    for i in range(stop - start):
-        total ^= buffer[start + i]
-        running[i + 1] = total
-    return running
-
-
-@_part
 def _judge(buffer: Bytes, at: int, end: int, stop: int, final: bool, running: Any, base: int) -> Any:
     """Judge a frame whose check byte is wrong: 0 = a bad frame, -1 = wait, else where to read on."""
     inner = _find_start(buffer, at + 1, end)
@@ -235,11 +229,11 @@ def _judge(buffer: Bytes, at: int, end: int, stop: int, final: bool, running: An
         types.int64,
         types.int64,
         types.boolean,
+        BUFFER_TYPE,
+        types.int64,
         _FOUND_TYPE,
     ),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    **KERNEL,
 )
 def split(
     buffer: Bytes,
@@ -248,16 +242,20 @@ def split(
     start: int,
     stop: int,
     final: bool,
+    running: Bytes,
+    base: int,
     found: Found,
 ) -> tuple[int, int, int, int]:
-    """Find frames; return (frames, garbage runs, where it stopped, 1 where places ran out)."""
-    count, runs, full = np.int64(0), np.int64(0), np.int64(0)
-    running = np.empty(0, np.uint8)  # made at the first wrong check byte, so that time is linear
+    """Find frames; return (frames, garbage runs, where it stopped, why: `ENDED` ...).
+
+    ``running[i]`` is the XOR of ``buffer[base : base + i]``, empty as long as no check byte was
+    wrong: from then on any check costs two look-ups, so that hostile bytes cost no more than others.
+    """
+    count, runs = np.int64(0), np.int64(0)
     at = start
     while at < stop:
         if count == len(found.starts) or runs + 2 > len(found.garbage):
-            full = 1
-            break
+            return count, runs, at, FULL
         place = _find_start(buffer, at, stop)
         if place > at:
             found.garbage[runs, 0], found.garbage[runs, 1] = at, place
@@ -270,14 +268,15 @@ def split(
         good = False
         if end >= 0:
             if len(running):
-                good = running[end - start] == running[at + COMMAND_AT - start]
+                good = running[end - base] == running[at + COMMAND_AT - base]
             else:
                 good = _xor(buffer, words, shift, at + COMMAND_AT, end) == 0
-            after = np.int64(0)
-            if not good:
-                if not len(running):
-                    running = _running_xor(buffer, start, stop)
-                after = _judge(buffer, at, end, stop, final, running, start)
+            if good:
+                after = np.int64(0)
+            elif len(running):
+                after = _judge(buffer, at, end, stop, final, running, base)
+            else:
+                return count, runs, at, WRONG_CHECK
         elif final:
             after = _find_start(buffer, at + 1, stop)
         if after < 0:
@@ -290,7 +289,7 @@ def split(
             found.garbage[runs, 0], found.garbage[runs, 1] = at, after
             runs += 1
             at = after
-    return count, runs, at, full
+    return count, runs, at, ENDED
 
 
 # Walking ----------------------------------------------------------------------------------------
@@ -390,9 +389,7 @@ def _walk_unit(
 
 @njit(
     types.int64(BUFFER_TYPE, BOUNDS_TYPE, BOUNDS_TYPE, TABLES_TYPE, types.uint8[::1], ROWS_TYPE),
-    nogil=True,
-    cache=True,
-    error_model="numpy",
+    **KERNEL,
 )
 def walk(
     buffer: Bytes,
