@@ -205,8 +205,8 @@ def _caller(account: Account, role: Role, via: str, address: str) -> Caller:
 class Needs:
     """The dependency of a route: the caller, who must have at least a role.
 
-    is_whole: a caller that is limited to one organisation is refused, because what the route answers
-    is not divided by organisations.
+    is_whole: a caller that is limited to one organisation is refused, because what the route
+    answers is not divided by organisations.
     """
 
     def __init__(self, role: Role, *, is_whole: bool = False) -> None:

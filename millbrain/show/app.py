@@ -11,7 +11,19 @@ from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show import errors
 from millbrain.show.access import Access
-from millbrain.show.api import intake, me, overview, vehicles
+from millbrain.show.api import (
+    accounts,
+    audit,
+    intake,
+    me,
+    overview,
+    peers,
+    rooms,
+    system,
+    things,
+    vehicle,
+    vehicles,
+)
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard
@@ -22,10 +34,10 @@ __all__ = ["WebSettings", "create_app"]
 
 _DESCRIPTION = (
     "Everything the pages show, for programs. Log in with a session cookie (POST /login),"
-    " `Authorization: Bearer TOKEN`, or HTTP Basic. Instants are ISO 8601 in UTC; a name ends in its"
-    " unit; null means that there is no value. Errors have one shape, whatever failed."
+    " `Authorization: Bearer TOKEN`, or HTTP Basic. Instants are ISO 8601 in UTC; a name ends in"
+    " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
-_ROUTERS = (me, overview, vehicles, intake)
+_ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit)
 
 
 def create_app(
@@ -61,6 +73,7 @@ def create_app(
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:
         api.include_router(module.router)
+    api.include_router(rooms.router_of(pages))
     app.include_router(api)
     mount_pages(app, access.page_viewer, pages)
     errors.install(app)

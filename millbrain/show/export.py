@@ -2,14 +2,15 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import pyarrow as pa
 from fastapi.responses import StreamingResponse
 
 from millbrain.core.tables import Column
+from millbrain.core.times import utc_from_epoch
 from millbrain.show.queries.rows import rows_of
 from millbrain.show.worksheet import worksheet
 
@@ -30,7 +31,7 @@ def export_response(
     """
     header, portions = _portions(iter(chunks), columns)
     body = csv_file(header, portions) if form == "csv" else worksheet(header, portions)
-    stamp = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = utc_from_epoch(time.time()).strftime("%Y%m%dT%H%M%SZ")
     disposition = f'attachment; filename="{name}_{stamp}.{form}"'
     return StreamingResponse(
         body, media_type=_MEDIA[form], headers={"Content-Disposition": disposition}

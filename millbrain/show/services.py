@@ -17,14 +17,24 @@ from millbrain.show.queries.overview import OverviewBoard
 class WebSettings:
     """What the web process needs to know of the installation.
 
-    secure: it is reached over TLS, so cookies say so. regions: each with its code and what the tile
-    map needs. in_force: settings for display, without secrets.
+    secure: it is reached over TLS, so cookies say so. regions: each with code, name, name_zh
+    and what the tile map needs. in_force: settings for display, without secrets.
     """
 
     time_zone: str = "Asia/Shanghai"
     secure: bool = False
     regions: Sequence[Mapping[str, Any]] = ()
     in_force: Mapping[str, Any] = field(default_factory=dict)
+
+    def region(self, code: str) -> Mapping[str, Any]:
+        """Return a region by its code; an unknown one is named by its code."""
+        known = next((r for r in self.regions if r["code"] == code), None)
+        return known or {"code": code, "name": code, "name_zh": code}
+
+    def with_region(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a vehicle's row with the names of its region, empty where it is in none."""
+        region = self.region(row["region_code"] or "")
+        return row | {"region": region["name"], "region_zh": region["name_zh"]}
 
 
 @dataclass(frozen=True, slots=True)

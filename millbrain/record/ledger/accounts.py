@@ -34,13 +34,14 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _account(row: sa.Row[Any]) -> Account:
-    values = {c.name: row._mapping[c.name] for c in _PUBLIC}
+def _account(row: sa.Row[*tuple[Any, ...]]) -> Account:
+    values = row._asdict()
+    values = {c.name: values[c.name] for c in _PUBLIC}
     return Account(**values | {"role": Role(row.role)})
 
 
-def _token(row: sa.Row[Any]) -> ApiToken:
-    return ApiToken(**dict(row._mapping) | {"role": Role(row.role)})
+def _token(row: sa.Row[*tuple[Any, ...]]) -> ApiToken:
+    return ApiToken(**row._asdict() | {"role": Role(row.role)})
 
 
 def check_password_rules(password: str) -> None:
@@ -254,7 +255,7 @@ class Accounts:
             return [_token(r) for r in c.execute(query)]
 
     def delete_token(self, token_id: int, account: str = "") -> None:
-        """Delete a token, of that account only where one is given; NotFoundError where there is none."""
+        """Delete a token (of that account only, where given); NotFoundError if there is none."""
         query = sa.delete(API_TOKEN).where(API_TOKEN.c.id == token_id)
         if account:
             query = query.where(API_TOKEN.c.account == account)

@@ -46,4 +46,4 @@ class Audit:
         count = sa.select(sa.func.count()).select_from(AUDIT).where(*where)
         with self._database.read() as c:
             found = c.execute(rows.offset(offset).limit(size))
-            return [AuditEntry(**r._mapping) for r in found], c.scalar(count) or 0
+            return [AuditEntry(**r._asdict()) for r in found], c.scalar(count) or 0

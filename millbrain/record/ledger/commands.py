@@ -41,10 +41,10 @@ class Commands:
         count = sa.select(sa.func.count()).select_from(COMMAND).where(mine)
         with self._database.read() as c:
             found = c.execute(rows.offset(offset).limit(size))
-            return [Command(**r._mapping) for r in found], c.scalar(count) or 0
+            return [Command(**r._asdict()) for r in found], c.scalar(count) or 0
 
     def _end(self, command_id: int, **values: Any) -> Command:
         change = sa.update(COMMAND).where(COMMAND.c.id == command_id)
         with self._database.write() as c:
             row = c.execute(change.values(answered_at=now(), **values).returning(COMMAND)).one()
-        return Command(**row._mapping)
+        return Command(**row._asdict())

@@ -1,9 +1,10 @@
 """The ledger's tables and the rows they hand out.
 
-Columns are declared once here; the migrations under `migrations/` bring a database to this state and
-a test compares the two. Callers never see SQLAlchemy: they get the frozen rows below.
+Columns are declared once here; the migrations bring a database to this state and a test compares
+the two. Callers never see SQLAlchemy: they get the frozen rows below.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
+
+from millbrain.core.times import utc_from_epoch
 
 
 class Role(StrEnum):
@@ -50,7 +53,7 @@ class At(TypeDecorator[datetime]):
 
 def now() -> datetime:
     """Return the instant now, aware UTC."""
-    return datetime.now(tz=UTC)
+    return utc_from_epoch(time.time())
 
 
 METADATA: Final = sa.MetaData(
@@ -169,7 +172,7 @@ AUDIT: Final = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Someone who may use the web. operator: the organisation whose vehicles it sees, empty = all."""
+    """Someone who may use the web. operator: organisation whose vehicles it sees, empty = all."""
 
     name: str
     role: Role

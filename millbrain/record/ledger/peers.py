@@ -29,8 +29,8 @@ REMEMBERED_MAX: Final = 50_000
 _Answer = TypeVar("_Answer")
 
 
-def _peer(row: sa.Row[Any], keys: tuple[str, ...]) -> Peer:
-    values = dict(row._mapping)
+def _peer(row: sa.Row[*tuple[Any, ...]], keys: tuple[str, ...]) -> Peer:
+    values = row._asdict()
     del values["password_hash"]
     return Peer(**values, keys=keys)
 
@@ -107,7 +107,7 @@ class PeerAccounts:
         return chosen
 
     def change(self, user: str, **changes: Any) -> Peer:
-        """Change title, active, simulated or password; NotFoundError where there is no such user."""
+        """Change title, active, simulated or password; NotFoundError for an unknown user."""
         password = changes.pop("password", None)
         if password is not None:
             _check_text("password", password, PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX)

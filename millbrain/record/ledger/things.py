@@ -17,8 +17,8 @@ _FIELDS: Final = [c for c in THING.c if c.name != "changed_at"]
 _CHANGEABLE: Final = [c.name for c in THING.c if c.name != "id"]
 
 
-def _thing(row: sa.Row[Any]) -> Thing:
-    return Thing(**row._mapping)
+def _thing(row: sa.Row[*tuple[Any, ...]]) -> Thing:
+    return Thing(**row._asdict())
 
 
 class Things:
@@ -102,14 +102,14 @@ class Things:
         simulated: list[bool] = []
         for row in self._each(kind):
             for name in names:
-                texts[name].append(row._mapping[name].encode())
+                texts[name].append(getattr(row, name).encode())
             simulated.append(row.simulated)
         values: dict[str, Any] = {
             "vin" if n == "id" else n: np.array(v, np.object_) for n, v in texts.items()
         }
         return Columns(len(simulated), {**values, "simulated": np.array(simulated, np.uint8)})
 
-    def _each(self, kind: str) -> Iterator[sa.Row[Any]]:
+    def _each(self, kind: str) -> Iterator[sa.Row[*tuple[Any, ...]]]:
         query = sa.select(
             THING.c.id, THING.c.plate, THING.c.model, THING.c.operator, THING.c.simulated
         ).where(THING.c.kind == kind)

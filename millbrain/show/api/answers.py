@@ -34,11 +34,11 @@ class Done(BaseModel):
 
 
 def model_of(name: str, columns: Iterable[Column], **more: Any) -> type[BaseModel]:
-    """Return the type of a row of declared columns: the dictionary's words, units and code lists."""
+    """Return the type of a row of declared columns, with the dictionary's words and codes."""
     fields: dict[str, Any] = {}
     for column in columns:
         kind: Any = _KINDS.get(column.kind, int)
-        kind = list[kind | None] if column.many else kind | None  # type: ignore[valid-type]
+        kind = list[kind | None] if column.many else kind | None
         unit = f" [{column.unit.symbol}]" if column.unit and column.unit.symbol else ""
         codes = "".join(f" {value} = {en}." for value, (en, _) in column.codes.items())
         words = f"{column.meaning}{unit}. {column.meaning_zh}.{codes}"
@@ -50,7 +50,10 @@ _STATE: Final = (
     str,
     Field(description="driving, charging, parked, or offline: silent for over ten minutes."),
 )
-VehicleRow: Final = model_of("VehicleRow", VEHICLE_LATEST.columns, state=_STATE)
+_REGION: Final = (str, Field(description="Name of the region, empty = none.", examples=["Yubei"]))
+VehicleRow: Final = model_of(
+    "VehicleRow", VEHICLE_LATEST.columns, state=_STATE, region=_REGION, region_zh=_REGION
+)
 ReportRow: Final = model_of(
     "ReportRow",
     (c for c in VEHICLE_REPORT.columns),

@@ -1,4 +1,4 @@
-"""The intake ledger, the links and the dead letters: of the whole platform, not of one organisation."""
+"""The intake ledger, the links and the dead letters: of the whole platform, never of a scope."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from millbrain.show.access import WholeCaller
 from millbrain.show.api.answers import Rows
 from millbrain.show.api.paging import Page
 from millbrain.show.queries import intake as queries
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.show.queries.rows import instant_now
 from millbrain.show.services import Use
 
 router = APIRouter(prefix="/intake", tags=["intake"])
@@ -100,7 +100,7 @@ def intake(_: WholeCaller, use: Use) -> Intake:
         rate_hz=queries.rate_hz(use.warehouse),
         commit=_commit_times(engine),
         engine=engine,
-        as_of=iso(now_ms()),  # type: ignore[arg-type]
+        as_of=instant_now(),
     )
 
 
@@ -113,7 +113,7 @@ def _commit_times(engine: dict[str, Any] | None) -> CommitTimes:
 def links(_: WholeCaller, use: Use) -> Links:
     """Return the links that are open now; 503 where the engine does not answer."""
     rows = use.engine.links()
-    return Links(rows=[Link(**row) for row in rows], total=len(rows), as_of=iso(now_ms()))  # type: ignore[arg-type]
+    return Links(rows=[Link(**row) for row in rows], total=len(rows), as_of=instant_now())
 
 
 @router.get(

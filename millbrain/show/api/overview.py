@@ -79,7 +79,7 @@ class Ledger(BaseModel):
 
 
 class Overview(BaseModel):
-    """The whole picture. What is counted by link is null for a caller limited to an organisation."""
+    """The whole picture. What is counted by link is null for a caller with an organisation."""
 
     as_of: datetime
     vehicles: VehicleCounts

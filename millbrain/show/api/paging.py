@@ -1,12 +1,12 @@
 """The page parameters that every list takes."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
 
 from millbrain.core import limits
+from millbrain.show.queries.rows import iso, now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Paging:
 
     def answer(self, rows: list[Any], total: int, as_of: str | None = None) -> dict[str, Any]:
         """Return a page of rows in the shape of `answers.Rows`; as_of: None = now."""
-        at = as_of or datetime.now(tz=UTC).isoformat()
+        at = as_of or iso(now_ms())
         return {"rows": rows, "total": total, "page": self.page, "size": self.size, "as_of": at}
 
 

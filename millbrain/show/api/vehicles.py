@@ -19,19 +19,20 @@ router = APIRouter(prefix="/vehicles", tags=["vehicles"])
 Text = Annotated[str, Query(max_length=128)]
 
 
-class Choice(BaseModel):
-    """A value that occurs and how many vehicles have it."""
+class RegionChoice(BaseModel):
+    """A region in which there are vehicles."""
 
-    value: str
-    vehicles: int
+    code: str
+    name: str
+    name_zh: str
 
 
 class Choices(BaseModel):
-    """What the filters may be set to."""
+    """What the filters may be set to, most frequent first."""
 
-    model: list[Choice]
-    operator: list[Choice]
-    region_code: list[Choice]
+    models: list[str]
+    operators: list[str]
+    regions: list[RegionChoice]
 
 
 def _filter(
@@ -70,10 +71,16 @@ def vehicles(
         chunks = queries.export(use.warehouse, which, limits.EXPORT_ROWS_MAX)
         return export_response(chunks, format, "vehicles", VEHICLE_LATEST.columns)
     rows, total, as_of = queries.page(use.warehouse, which, sort, order, paging.offset, paging.size)
-    return paging.answer(rows, total, as_of)
+    return paging.answer([use.settings.with_region(row) for row in rows], total, as_of)
 
 
 @router.get("/choices", summary="Values that the filters may take")
 def choices(caller: ViewerCaller, use: Use) -> Choices:
     """Return models, operators and regions that occur, most frequent first."""
-    return Choices(**queries.choices(use.warehouse, caller.operator))
+    found = queries.choices(use.warehouse, caller.operator)
+    regions = [use.settings.region(code) for code in found["region_code"]]
+    return Choices(
+        models=found["model"],
+        operators=found["operator"],
+        regions=[RegionChoice(**{k: r[k] for k in ("code", "name", "name_zh")}) for r in regions],
+    )

@@ -1,6 +1,6 @@
-"""The intake ledger: totals, days, links, refusals. Everything of it is the same for all readers."""
+"""The intake ledger: totals, days, links, refusals; the same for all readers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from millbrain.core.facts import DEAD_LETTER, INTAKE
@@ -13,6 +13,9 @@ RATE_CURVE_S: Final = 600
 DAYS_MAX: Final = 31
 RAW_BYTES_SHOWN: Final = 4_096
 
+_RECENT: Final = (
+    "day >= {day:Date} AND committed_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
+)
 _SUMS: Final = (
     "sum(received) AS received, sum(stored) AS stored, sum(duplicate) AS duplicate,"
     " sum(rejected) AS rejected"
@@ -40,7 +43,7 @@ def reasons(warehouse: Warehouse) -> tuple[dict[str, int], dict[str, int]]:
 
 def days(warehouse: Warehouse) -> list[Row]:
     """Return the ledger by day of arrival and link, newest day first, over the last month."""
-    since = datetime.now(tz=BEIJING).date() - timedelta(days=DAYS_MAX)
+    since = _day(now_ms()) - timedelta(days=DAYS_MAX)
     sql = f"""
         SELECT toString(day) AS date, link, {_SUMS},
                min(first_received_at) AS first_received_at, max(committed_at) AS committed_at
@@ -51,9 +54,7 @@ def days(warehouse: Warehouse) -> list[Row]:
 
 def rate_hz(warehouse: Warehouse) -> float:
     """Return frames taken in per second, mean of the last `RATE_S` [1/s]."""
-    sql = """
-        SELECT sum(received) AS received FROM intake
-        WHERE day >= {day:Date} AND committed_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')"""
+    sql = f"SELECT sum(received) AS received FROM intake WHERE {_RECENT}"
     return float(_since(warehouse, sql, RATE_S)[0]["received"]) / RATE_S
 
 
@@ -65,9 +66,7 @@ def rate_curve(warehouse: Warehouse) -> list[list[str | float]]:
     sql = f"""
         SELECT intDiv(toUnixTimestamp64Milli(committed_at), {RATE_S * 1000}) AS span,
                sum(received) AS received
-        FROM intake
-        WHERE day >= {{day:Date}} AND committed_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')
-        GROUP BY span"""
+        FROM intake WHERE {_RECENT} GROUP BY span"""
     found = {r["span"]: r["received"] for r in _since(warehouse, sql, RATE_CURVE_S)}
     if not found:
         return []
@@ -78,13 +77,16 @@ def rate_curve(warehouse: Warehouse) -> list[list[str | float]]:
 def _since(warehouse: Warehouse, sql: str, span_s: int) -> list[Row]:
     since = now_ms() - span_s * 1000
     # `day` is the Beijing day of the commit's frames: the sorting key, so old parts are not read.
-    day = datetime.fromtimestamp(since / 1000, tz=UTC).astimezone(BEIJING).date()
-    return rows_of(warehouse.query(sql, {"since": since, "day": day}))
+    return rows_of(warehouse.query(sql, {"since": since, "day": _day(since)}))
+
+
+def _day(at_ms: int) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, tz=BEIJING).date()
 
 
 def links_count(warehouse: Warehouse) -> int:
     """Return how many links brought frames today or yesterday."""
-    since = datetime.now(tz=BEIJING).date() - timedelta(days=1)
+    since = _day(now_ms()) - timedelta(days=1)
     sql = "SELECT uniqExact(link) AS n FROM intake WHERE day >= {since:Date}"
     return int(rows_of(warehouse.query(sql, {"since": since}))[0]["n"])
 

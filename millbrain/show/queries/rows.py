@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from millbrain.core.tables import Column, Table
+from millbrain.core.tables import Column
+from millbrain.core.times import utc_from_epoch
 
 Row = dict[str, Any]
 ONLINE_MS: Final = 10 * 60 * 1000  # a vehicle that reported within is connected
@@ -17,6 +18,11 @@ ONLINE_MS: Final = 10 * 60 * 1000  # a vehicle that reported within is connected
 def now_ms() -> int:
     """Return the instant now [ms since 1970 UTC]."""
     return time.time_ns() // 1_000_000
+
+
+def instant_now() -> datetime:
+    """Return the instant now, aware UTC, to the millisecond."""
+    return utc_from_epoch(now_ms() / 1000)
 
 
 def iso(at_ms: float) -> str:
@@ -75,12 +81,6 @@ def _from_float(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def names(table: Table, *, without: Iterable[str] = ()) -> str:
-    """Return the column names of a declared table as a select list."""
-    left_out = set(without)
-    return ", ".join(c.name for c in table.columns if c.name not in left_out)
-
-
 def scope_sql(scope: str) -> str:
     """Return the condition that keeps a scoped caller to its vehicles; bind `scope` with it."""
     return "operator = {scope:String}" if scope else "1"
@@ -88,8 +88,8 @@ def scope_sql(scope: str) -> str:
 
 # The picture of `vehicle_latest` is seconds old; whether a vehicle is connected is asked now.
 STATE_SQL: Final = (
-    "multiIf(received_at < fromUnixTimestamp64Milli({now:Int64} - {online:Int64}, 'UTC'), 'offline',"
-    " charge_state = 1, 'charging', vehicle_state = 1, 'driving', 'parked')"
+    "multiIf(received_at < fromUnixTimestamp64Milli({now:Int64} - {online:Int64}, 'UTC'),"
+    " 'offline', charge_state = 1, 'charging', vehicle_state = 1, 'driving', 'parked')"
 )
 
 

@@ -20,8 +20,11 @@ from millbrain.show.queries.rows import (
 )
 
 STATES: Final = ("driving", "charging", "parked", "offline", "online")
-SORTS: Final = ("state", *(c.name for c in VEHICLE_LATEST.columns))
+SORTS: Final = {"state": "state", "region": "region_code"} | {
+    c.name: c.name for c in VEHICLE_LATEST.columns
+}
 EXPORT_CHUNK_ROWS: Final = 20_000
+CHOICES_MAX: Final = 500
 _COLUMNS: Final = ", ".join(c.name for c in VEHICLE_LATEST.columns)
 
 
@@ -76,7 +79,8 @@ def page(
     NotFoundError
         `sort` is not one of `SORTS`.
     """
-    if sort not in SORTS:
+    column = SORTS.get(sort)
+    if column is None:
         raise NotFoundError(f"vehicles cannot be sorted by {sort!r}; by these: {', '.join(SORTS)}")
     direction = "DESC" if order == "desc" else "ASC"
     where = which.sql()
@@ -85,7 +89,8 @@ def page(
         SELECT {_COLUMNS}, {STATE_SQL} AS state,
                (SELECT count() FROM vehicle_latest WHERE {where}) AS total
         FROM vehicle_latest WHERE {where}
-        ORDER BY {sort} {direction} NULLS LAST, vin LIMIT {{size:UInt32}} OFFSET {{offset:UInt32}}"""
+        ORDER BY {column} {direction} NULLS LAST, vin
+        LIMIT {{size:UInt32}} OFFSET {{offset:UInt32}}"""
     params = which.params() | {"size": size, "offset": offset}
     rows = rows_of(warehouse.query(sql, params), VEHICLE_LATEST.columns)
     if rows:
@@ -132,12 +137,12 @@ def latest(warehouse: Warehouse, vin: str, scope: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def choices(warehouse: Warehouse, scope: str) -> Row:
-    """Return the models, operators and regions that occur, with how many vehicles each."""
-    answer: Row = {}
+def choices(warehouse: Warehouse, scope: str) -> dict[str, list[str]]:
+    """Return the models, operators and region codes that occur, most frequent first."""
+    found = {}
     for name in ("model", "operator", "region_code"):
         sql = f"""
-            SELECT {name} AS value, count() AS vehicles FROM vehicle_latest
-            WHERE {scope_sql(scope)} GROUP BY value ORDER BY vehicles DESC, value LIMIT 500"""
-        answer[name] = rows_of(warehouse.query(sql, {"scope": scope}))
-    return answer
+            SELECT {name} AS value FROM vehicle_latest WHERE {scope_sql(scope)} AND {name} != ''
+            GROUP BY value ORDER BY count() DESC, value LIMIT {CHOICES_MAX}"""
+        found[name] = [r["value"] for r in rows_of(warehouse.query(sql, {"scope": scope}))]
+    return found

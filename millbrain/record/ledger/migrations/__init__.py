@@ -1,1 +1,1 @@
-"""Alembic migrations of the ledger, packaged so that any process can bring a database up to date."""
+"""Alembic migrations, packaged so that any process can bring a ledger up to date."""
