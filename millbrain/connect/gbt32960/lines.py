@@ -1,4 +1,4 @@
-"""Frames from text: hex lines, JSON lines or a byte stream in hex, plain or gzipped, one object each.
+"""Frames from text: hex lines, JSON lines or a byte stream, plain or gzipped, one object each.
 
 This is what ``millbrain decode`` prints. A bad line is an object with ``line`` and ``error``; the
 lines behind it are read all the same.
@@ -77,10 +77,12 @@ class _Head:
         self._left = self.first
 
     def read(self, size: int = -1) -> bytes:
-        if self._left:
-            given, self._left = self._left, b""
-            return given
-        return self._stream.read(size)
+        given, self._left = self._left, b""
+        if size < 0:
+            return given + self._stream.read()
+        # Where it can, give what is there: a pipe that is still being written to is followed.
+        read = getattr(self._stream, "read1", self._stream.read)
+        return given + read(max(0, size - len(given)))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
@@ -103,7 +105,8 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 def _decode_line(text: bytes, number: int, opener: Opener | None) -> dict[str, Any]:
     try:
-        return decode(_bytes_of(text, "hex"), opener=opener)
+        found = decode(_bytes_of(text, "hex"), opener=opener)
+        return found if "ver" in found else {"line": number} | found
     except (ValueError, TypeError, RecursionError) as error:
         return {"line": number, "error": str(error)}
 
