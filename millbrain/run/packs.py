@@ -25,7 +25,7 @@ def regions_of(pack: str) -> Regions:
     """Return the centres of a pack's regions in the form that the intake uses."""
     rows = read_regions(pack)
     return Regions(
-        tuple(str(r["code"]) for r in rows),
+        np.array([str(r["code"]).encode() for r in rows]),
         np.array([r["lon"] for r in rows], np.float64),
         np.array([r["lat"] for r in rows], np.float64),
     )

@@ -267,8 +267,9 @@ class Round:
             self._received[link] -= frames
         for rows in self._driver.halves.ready(final=final):
             self._reports.append(rows)
-            name = rows.array("link")[0].decode()
-            self._received[name] += int(rows.array("frame_count")[0])
+            names, place = np.unique(rows.array("link"), return_inverse=True)
+            frames = np.bincount(place, rows.array("frame_count"))
+            self._received.update({n.decode(): int(f) for n, f in zip(names, frames, strict=True)})
 
     def delivery(self) -> Delivery | None:
         """Return what the round found, None where it found nothing."""
