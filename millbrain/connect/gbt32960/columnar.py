@@ -271,7 +271,11 @@ class _Filler:
             kind = KINDS[column.kind]
             begins.append(sizes[kind])
             sizes[kind] += int(self.offsets[column.group][-1])
-        flat = {k: np.zeros(sizes[k], _DTYPES[k]) for k in ("u8", "u16", "i16", "f32", "u64")}
+        flat = {k: np.empty(sizes[k], _DTYPES[k]) for k in ("u8", "u16", "i16", "f32", "u64")}
+        flat["f32"].fill(np.nan)  # not every edition sends every number of a motor or pack
+        for column, begin in zip(LAYOUT.list_columns, begins, strict=True):
+            if column.name in (PACK_TOTAL, PACK_START):
+                flat[KINDS[column.kind]][begin : begin + int(self.offsets[column.group][-1])] = 0
         other = np.empty(int(self.offsets[-1][-1]), np.uint8)
         return filling.Lists(**flat, begins=np.array(begins, np.int64), other=other)
 
