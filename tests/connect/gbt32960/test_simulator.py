@@ -22,6 +22,7 @@ from millbrain.connect.gbt32960.simulator.fleet import (
 )
 from millbrain.connect.gbt32960.simulator.grid import Grid, layouts_of
 from millbrain.connect.gbt32960.simulator.stream import Habits, reporters_of, session_frames
+from millbrain.connect.gbt32960.simulator.terminal import Terminals
 from millbrain.core.ids import is_vin
 
 PACK = Path(__file__).resolve().parents[3] / "packs" / "chongqing"
@@ -403,3 +404,35 @@ def test_districts_agree_with_the_reference_table(shared_data: Path) -> None:
         assert (found["name_en"], found["group"]) == (row["name_en"], row["region_group"])
         assert abs(found["lon"] - float(row["lon_seat_0.1"])) < 0.07, name
         assert abs(found["lat"] - float(row["lat_seat_0.1"])) < 0.07, name
+
+
+# Commands from above -----------------------------------------------------------------------------
+def command(edition: int, number: int, unit: str) -> bytes:
+    six = bytes((25, 1, 2, 3, 4, 5))
+    vin = "0SMSMA006S1000001"
+    return framing.build_frame(edition, number, 0xFE, vin, six + bytes.fromhex(unit))
+
+
+def test_terminal_keeps_what_it_was_told() -> None:
+    terminals = Terminals()
+    # set two items: report period 02 = 20 s (a word in 2016), heartbeat period 09 = 30 s
+    done = codec.decode(terminals.respond(command(2016, 0x81, "02 02 0014 09 1e")))
+    assert (done["cmd"], done["resp"], done["len"]) == (0x81, 1, 6)
+    asked = terminals.respond(command(2016, 0x80, "03 02 09 08"))
+    assert asked[24:-1].hex(" ", 1).startswith("19 01 02 03 04 05 03 02 00 14 09 1e 08")
+    assert asked[24:-1].endswith(b"1.0.0")
+    assert codec.decode(asked)["resp"] == 1
+
+
+def test_terminal_refuses_a_set_with_one_wrong_item_whole() -> None:
+    terminals = Terminals()
+    # 2025: the report period is one byte of 1..30; 0x40 is too much, the other item is right
+    refused = codec.decode(terminals.respond(command(2025, 0x81, "02 09 1e 02 40")))
+    assert refused["resp"] == 2
+    asked = terminals.respond(command(2025, 0x80, "02 02 09"))
+    assert asked[24 + 6 : -1] == bytes.fromhex("02 02 0a 09 3c")  # as delivered: 10 s, 60 s
+
+
+def test_terminal_answers_control_with_the_time_alone() -> None:
+    done = Terminals().respond(command(2016, 0x82, "03"))
+    assert (done[3], done[24:-1]) == (1, bytes((25, 1, 2, 3, 4, 5)))

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import Final, Self
 
 from millbrain.connect.gbt32960 import fields
-from millbrain.connect.gbt32960.framing import AT_COMMAND, AT_FLAG, answer, build_frame, split
+from millbrain.connect.gbt32960.framing import AT_COMMAND, AT_FLAG, build_frame, split
+from millbrain.connect.gbt32960.simulator.terminal import CONTROL, QUERY, SET, Terminals
 from millbrain.core.errors import LimitError, RefusedError
 from millbrain.core.times import six_from_epoch
 
@@ -26,7 +27,7 @@ FLAG_OK: Final = 0x01
 USER_BYTES: Final = 12  # 32960.3-2016 table 23
 PASSWORD_BYTES: Final = 20
 _READ_BYTES: Final = 1 << 16
-_DOWNLINK: Final = frozenset((0x80, 0x81, 0x82))
+_DOWNLINK: Final = frozenset((QUERY, SET, CONTROL))
 
 
 class Link:
@@ -42,6 +43,7 @@ class Link:
         self.sent_bytes = 0
         self.serial = 0
         self._wait_s = wait_s
+        self._terminals = Terminals()
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._socket: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -150,7 +152,7 @@ class Link:
         command, flag = frame[AT_COMMAND], frame[AT_FLAG]
         if flag == fields.FLAG_COMMAND:
             if command in _DOWNLINK:
-                await self.send(answer(frame, FLAG_OK, now_six=frame[24:30]))
+                await self.send(self._terminals.respond(frame))
             return
         self.answers[command, flag] += 1
         waiting = self._waiting.get(command)
