@@ -1,4 +1,4 @@
-"""The columnar decoder: whole buffers of GB/T 32960 frames to warehouse columns, frame by thousands.
+"""The columnar decoder: whole buffers of GB/T 32960 frames to warehouse columns.
 
 It stands between the driver, which owns sockets and answers, and the record stage. Two calls:
 
@@ -8,11 +8,12 @@ It stands between the driver, which owns sockets and answers, and the record sta
 ``decode_columns(buffer, starts, ends) -> Decoded``
     Decodes realtime and reissue frames with a good check byte to rows of `vehicle_report` (every
     column but received_at, link and batch; frame_count is 1) and says per frame what became of it.
-    Frames that are not its business (other commands, answers, encrypted units) come back as `OTHER`.
+    Frames that are not its business (other commands, answers, encrypted units) come back as
+    `OTHER`.
 
-Offsets, scalings and markers come from `fields.py`, compiled to number tables by `layout.py` at first
-use; `kernels.py` walks the tables in machine code that numba keeps on disk. `warm_up()` loads all
-that; the module itself imports neither. The kernels release the interpreter lock.
+Offsets, scalings and markers come from `fields.py`, compiled to number tables by `layout.py`;
+`kernels.py` and `filling.py` walk the tables in machine code that numba keeps on disk. They are
+loaded by the first call or by `warm_up()`, not on import, and release the interpreter lock.
 
 It does not check plausibility, open encrypted units, merge split packs or verify signatures.
 """
@@ -25,7 +26,6 @@ from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960.layout import (
     BAD_TIME,
-    EXTREMES,
     KINDS,
     LAYOUT,
     MARKED_COLUMNS,
@@ -94,8 +94,8 @@ class Frames:
 class Split:
     """What `split_frames` found: so many frames, so many garbage runs, and where it stopped.
 
-    consumed: index of the first byte that is neither in a frame nor in a garbage run. It lies before
-    `stop` where a frame is incomplete or a place ran out; with `full` set, call again from there.
+    consumed: index of the first byte that is neither in a frame nor in a garbage run. It lies
+    before `stop` where a frame is incomplete or places ran out; with `full`, call again from there.
     """
 
     count: int
@@ -108,10 +108,10 @@ class Split:
 class Decoded:
     """Rows of `vehicle_report` and what became of every frame.
 
-    columns: one row per frame whose status is below `REFUSED`, in frame order; columns that no frame
-    of the batch carries are left out. frame: index of each row's frame, int32, shape (rows,).
-    status: uint8, shape (frames,). pack_total, pack_start: announced cells and number of the first
-    cell of each pack, uint16, shaped as the column pack_no (2016 only; 0 in other frames), from
+    columns: one row per frame whose status is below `REFUSED`, in frame order; columns of blocks
+    that no frame of the batch carries are left out. frame: index of each row's frame, int32, shape
+    (rows,). status: uint8, shape (frames,). pack_total, pack_start: announced cells and number of
+    the first cell of each pack, uint16, shaped as the column pack_no (0 in frames of 2025), from
     which halves of a split pack are put together.
     """
 
@@ -123,7 +123,7 @@ class Decoded:
 
 
 def warm_up() -> None:
-    """Load the kernels, from numba's disk cache where it has them: call it before the first frame."""
+    """Load the kernels, from numba's disk cache where it has them."""
     empty = np.zeros(0, np.uint8)
     split_frames(empty, 0, 0, Frames.allocate(1, 1))
     none = np.zeros(0, np.int32)

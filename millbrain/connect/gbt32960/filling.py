@@ -1,12 +1,13 @@
 """Machine code that copies the values of walked frames into columns.
 
-`fill` passes over a tile of frames field by field, so that what a field is decided once a tile and
-not once a frame, while the bytes of the tile stay in the second-level cache. Lists are copied frame
-by frame. Where a frame has cells or probes and no extremes of its own, they are computed here.
+`fill_scalars` passes over a tile of frames field by field, so that what a field is gets decided
+once a tile and not once a frame, while the bytes of the tile stay in the second-level cache. Lists
+are copied frame by frame. Where a frame has cells or probes and no extremes of its own, they are
+computed from them.
 
 Indices are unsigned in the inner loops: a signed index may count from the end in Python, and that
-question alone keeps a loop from being vectorised. numba looks for changes in this file only when it
-loads `fill` from its cache: change it too when `kernels.py` changes what both use.
+question alone keeps a loop from being vectorised. Before it takes these kernels from its disk cache
+numba looks for changes in this file only: touch it when `read_number` or `walk_block` change.
 """
 
 from typing import Any, Final, NamedTuple
@@ -130,8 +131,9 @@ def _fill_missing(raw: Any, count: int, op: Any, missing: Any) -> None:
 
 @_part
 def _fill_value(
-    raw: Any, op: Any, first: int, last: int, u8: Any, u16: Any, u32: Any, i16: Any, f32: Any, f64: Any
-) -> None:
+    raw: Any, op: Any, first: int, last: int,
+    u8: Any, u16: Any, u32: Any, i16: Any, f32: Any, f64: Any,
+) -> None:  # fmt: skip
     """Scale a tile into its column, by the column's kind."""
     count = last - first
     if op.kind == _U8:
@@ -236,7 +238,7 @@ def _fill_others(
 
 @_part
 def _ends_of(values: Any, first: int, last: int, low: int) -> Any:
-    """Return the places of the highest and lowest value below `low` (the markers), -1 where none."""
+    """Return the places of the highest and lowest value; markers, from `low` on, do not count."""
     top, bottom = np.int32(-(1 << 20)), np.int32(1 << 20)
     begin, end = np.uint64(first), np.uint64(last)
     for i in range(begin, end):
@@ -271,8 +273,9 @@ def _locate(buffer: Bytes, at: int, step: Any, index: int) -> Any:
 
 @_part
 def _fill_extreme(
-    buffer: Bytes, at: int, step: Any, index: int, row: int, places: Any, u8: Any, u16: Any, missing: Any
-) -> None:
+    buffer: Bytes, at: int, step: Any, index: int, row: int,
+    places: Any, u8: Any, u16: Any, missing: Any,
+) -> None:  # fmt: skip
     """Write pack and number of one computed extreme; `places` are those of its three columns."""
     pack, number = _locate(buffer, at, step, index)
     u16[places[1, 0], row] = number
@@ -293,7 +296,7 @@ def fill_scalars(
     out: Scalars,
     raw: NDArray[np.int64],
 ) -> None:
-    """Copy the scalar fields of `count` walked rows into columns, a tile of ``len(raw)`` at a time."""
+    """Copy the scalar fields of `count` walked rows into columns, ``len(raw)`` rows at a time."""
     u8, u16, u32, i16, f32, f64 = out.u8, out.u16, out.u32, out.i16, out.f32, out.f64
     missing, abnormal, invalid = out.missing, out.abnormal, out.invalid
     places, used, ops = rows.at, rows.used, tables.scalars

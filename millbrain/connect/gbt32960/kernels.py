@@ -85,20 +85,26 @@ class Found(NamedTuple):
 
 BUFFER_TYPE: Final = types.Array(types.uint8, 1, "C", readonly=True)
 BOUNDS_TYPE: Final = types.Array(types.int32, 1, "C", readonly=True)
-TABLES_TYPE: Final = typeof(LAYOUT.tables)
+TABLES_TYPE: Final = typeof(LAYOUT.tables)  # type: ignore[no-untyped-call]
 
 
 def example_type(kind: Any, two: tuple[str, ...], dtypes: str) -> Any:
     """Return the numba type of a tuple of arrays, by an empty one."""
     parts = zip(kind._fields, dtypes.split(), strict=True)
-    return typeof(kind(*(np.empty((0, 0) if n in two else 0, d) for n, d in parts)))
+    arrays = (np.empty((0, 0) if n in two else 0, d) for n, d in parts)
+    return typeof(kind(*arrays))  # type: ignore[no-untyped-call]
 
 
 ROWS_TYPE: Final = example_type(Rows, ("vin", "at", "offsets"), "i4 u1 u4 u1 u2 u4 u2 i4 i4 i8")
 _FOUND_TYPE: Final = example_type(Found, ("garbage",), "i4 i4 ? i4")
 # Without `_nrt` every array that passes into a function, inlined or not, has its references counted
 # with atomic operations: that was nine tenths of the time. Kernels then may not allocate.
-KERNEL: Final[dict[str, Any]] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+KERNEL: Final[dict[str, Any]] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "_nrt": False,
+}
 _part = njit(forceinline=True, **KERNEL)
 
 Bytes = NDArray[np.uint8]
@@ -143,7 +149,7 @@ def _epoch(buffer: Bytes, at: int) -> Any:
 
 
 @_part
-def _may_start(buffer: Bytes, at: int, end: int) -> bool:
+def _may_start(buffer: Bytes, at: int, end: int) -> Any:
     """Whether the bytes before `end` may be the beginning of a header."""
     here = end - at
     first = buffer[at]
@@ -206,8 +212,10 @@ def _xor(buffer: Bytes, words: Any, shift: int, at: int, end: int) -> Any:
 
 
 @_part
-def _judge(buffer: Bytes, at: int, end: int, stop: int, final: bool, running: Any, base: int) -> Any:
-    """Judge a frame whose check byte is wrong: 0 = a bad frame, -1 = wait, else where to read on."""
+def _judge(
+    buffer: Bytes, at: int, end: int, stop: int, final: bool, running: Any, base: int
+) -> Any:
+    """Judge a frame with a wrong check byte: 0 = a bad frame, -1 = wait, else where to read on."""
     inner = _find_start(buffer, at + 1, end)
     if inner == end:
         return np.int64(0)
@@ -217,12 +225,12 @@ def _judge(buffer: Bytes, at: int, end: int, stop: int, final: bool, running: An
     if end + 2 > stop:
         return np.int64(0) if final else np.int64(-1)
     first = buffer[end]
-    is_start = (first == _START_2016 or first == _START_2025) and buffer[end + 1] == first
+    is_start = first in (_START_2016, _START_2025) and buffer[end + 1] == first
     return np.int64(0) if is_start else inner
 
 
 @njit(
-    types.UniTuple(types.int64, 4)(
+    types.UniTuple(types.int64, 4)(  # type: ignore[no-untyped-call]
         BUFFER_TYPE,
         types.Array(types.uint64, 1, "C", readonly=True),
         types.int64,
@@ -245,14 +253,14 @@ def split(
     running: Bytes,
     base: int,
     found: Found,
-) -> tuple[int, int, int, int]:
+) -> Any:
     """Find frames; return (frames, garbage runs, where it stopped, why: `ENDED` ...).
 
     ``running[i]`` is the XOR of ``buffer[base : base + i]``, empty as long as no check byte was
-    wrong: from then on any check costs two look-ups, so that hostile bytes cost no more than others.
+    wrong: from then on a check costs two look-ups, so that hostile bytes cost no more than others.
     """
     count, runs = np.int64(0), np.int64(0)
-    at = start
+    at = np.int64(start)
     while at < stop:
         if count == len(found.starts) or runs + 2 > len(found.garbage):
             return count, runs, at, FULL
@@ -398,7 +406,7 @@ def walk(
     tables: Tables,
     status: NDArray[np.uint8],
     rows: Rows,
-) -> int:
+) -> Any:
     """Find the blocks of every frame; fill `rows` and `status`; return the number of rows."""
     row = np.int64(0)
     blocks, steps, places, offsets = tables.blocks, tables.steps, rows.at, rows.offsets

@@ -42,7 +42,7 @@ _WEST: Final = 4
 
 
 class BlockRow(NamedTuple):
-    """A block: bit of the mask, steps, runs before and after them, list slot, groups (-1 = none)."""
+    """A block: its bit of the mask, its steps, runs and list slot; -1 = none."""
 
     bit: int
     step_first: int
