@@ -51,6 +51,7 @@ class Gbt32960:
         self.paused: set[Link] = set()
         self.slow_readers = 0
         self.refused_links = 0
+        self._raw_at = 0.0
         self._links: set[Link] = set()
         self._vehicles: dict[str, Link] = {}
         self._loop = asyncio.get_running_loop()
@@ -138,6 +139,14 @@ class Gbt32960:
             if link.bytes_waiting <= limits.LINK_BUFFER_BYTES_MAX // 2:
                 self.paused.discard(link)
                 link.resume()
+
+    def raw_quota(self) -> int:
+        """Return how many raw frames may be handed on now; the record stage thins them further."""
+        now = time.monotonic()
+        quota = int((now - self._raw_at) * limits.RAW_FRAMES_HZ_MAX)
+        if quota:
+            self._raw_at = now
+        return min(quota, limits.RAW_FRAMES_HZ_MAX)
 
     def sender(
         self, answers: Sequence[tuple[Link, bytes]], ended: Sequence[Link]

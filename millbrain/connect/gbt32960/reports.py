@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from millbrain.connect.gbt32960.driver import Gbt32960
 
 GARBAGE_BYTES_MAX: Final = 1 << 20  # so much garbage without one good frame: the framing is lost
-RAW_ROWS_MAX: Final = 5_000  # raw frames offered a round; the intake thins them to its rate
+
+Rows = NDArray[np.intp]
+Bounds = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 _REFUSALS: Final = {
     columnar.BAD_TIME: ("bad_time", "the six time bytes name no instant"),
@@ -195,8 +197,10 @@ class Round:
         whole_rows = np.flatnonzero(keep)
         if len(whole_rows):
             self._reports.append(rows if keep.all() else rows.take(whole_rows))
-            kept = whole_rows[:RAW_ROWS_MAX]
-            self._raw.append(_raw_rows(buffer, rows, kept, starts[frame[kept]], ends[frame[kept]]))
+            kept = whole_rows[: self._driver.raw_quota()]
+            if len(kept):
+                bounds = starts[frame[kept]], ends[frame[kept]]
+                self._raw.append(_raw_rows(buffer, rows, kept, bounds))
 
     def _stamp(self, rows: Columns, owner: NDArray[np.int32]) -> None:
         """Fill the columns that only the driver knows."""
@@ -288,22 +292,15 @@ class Round:
         return Delivery(received, tables, self._dead, on_commit)
 
 
-def _raw_rows(
-    buffer: NDArray[np.uint8],
-    rows: Columns,
-    kept: NDArray[np.intp],
-    starts: NDArray[np.int32],
-    ends: NDArray[np.int32],
-) -> Columns:
-    """Return rows of raw_frame for the given report rows."""
-    sizes = ends - starts
-    offsets = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    shift = np.repeat(starts - offsets[:-1], sizes)
-    frames = Ragged(offsets, buffer[np.arange(offsets[-1]) + shift])
-    names = ("vin", "device_at", "received_at", "link")
-    few = {n: rows.array(n)[kept] for n in names}
-    return Columns(len(kept), {**few, "frame": frames})
+def _raw_rows(buffer: NDArray[np.uint8], rows: Columns, kept: Rows, bounds: Bounds) -> Columns:
+    """Return rows of raw_frame for some report rows and the bounds of their frames."""
+    starts, ends = bounds
+    view = memoryview(buffer)
+    raw = b"".join([view[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)])
+    offsets = np.zeros(len(kept) + 1, np.int32)
+    np.cumsum(ends - starts, out=offsets[1:])
+    few = {n: rows.array(n)[kept] for n in ("vin", "device_at", "received_at", "link")}
+    return Columns(len(kept), {**few, "frame": Ragged(offsets, np.frombuffer(raw, np.uint8))})
 
 
 def _event_columns(events: Iterable[dict[str, Any]]) -> Columns:
