@@ -6,6 +6,7 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -223,6 +224,17 @@ def _field_rows(part: Field | Group | Many, path: str) -> Iterator[tuple[object,
         yield from _field_rows(item, f"{path}{part.key}[]." if part.key else path)
 
 
+def index_page(made: Mapping[str, str]) -> str:
+    """List the pages by their titles."""
+    titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in made.items()}
+    lines = [f"- [{title}]({name})" for name, title in titles.items()]
+    return (
+        "# Reference 参考\n\nWritten from the code by `make docs`; a test refuses a page that is "
+        "out of date.\n\n" + "\n".join([*lines, "- [Glossary 术语](../glossary.md)"]) + "\n"
+    )
+
+
+@cache
 def pages() -> dict[str, str]:
     """Return every reference page: file name -> text."""
     from millbrain.connect.gbt32960 import fields
@@ -241,6 +253,7 @@ def pages() -> dict[str, str]:
         "rooms.md": rooms_page(rooms),
         "gbt32960.md": protocol_page("GB/T 32960.3", fields.BLOCKS),
     }
+    made["README.md"] = index_page(made)
     return {name: _with_note(text) for name, text in made.items()}
 
 

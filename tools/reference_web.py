@@ -1,6 +1,7 @@
 """The pages of the reference that come from the web application: API routes and pages."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
@@ -18,6 +19,7 @@ Grid = Callable[[Iterable[str], Iterable[Iterable[object]]], str]
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
+@cache
 def openapi() -> Mapping[str, Any]:
     """Return the application's own OpenAPI description; no store is read for it."""
     with TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
 from millbrain.run.settings import Settings
 from tests.docs.documents import ROOT, CodeBlock, blocks, documents
+from tools import reference_web
 
 PLAIN = [b for b in blocks("python") if not b.needs]
 MAKE_WORDS = re.compile(r"\bmake ([a-z]+)\b")
@@ -61,3 +62,16 @@ def test_commands_exist() -> None:
         for word in re.findall(r"`(?:\.venv/bin/)?millbrain ([a-z]+)", text)
     } | {w for b in blocks("sh") for w in re.findall(r"\bmillbrain ([a-z]+)\b", b.text)}
     assert used <= known, f"documents name commands that do not exist: {used - known}"
+
+
+def test_api_paths_exist() -> None:
+    routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in reference_web.openapi()["paths"]]
+    routes.append("/api/v1/openapi.json")
+    used = {
+        (path, found.rstrip("/."))
+        for path, text in documents().items()
+        for found in re.findall(r"/api/v1/[\w/{}.-]+", text)
+        if not path.startswith(("docs/reference/", "millbrain/"))
+    }
+    wrong = sorted(u for u in used if not any(re.fullmatch(r, u[1]) for r in routes))
+    assert not wrong, f"documents name API paths that do not exist: {wrong}"
