@@ -28,13 +28,24 @@ class Viewer(Protocol):
     """Who looks at a page. `language` and `theme` are empty where the account has no wish."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Account name."""
+        ...
+
     @property
-    def role(self) -> str: ...
+    def role(self) -> str:
+        """Role: viewer, operator or admin."""
+        ...
+
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """Language code, empty where the account has no wish."""
+        ...
+
     @property
-    def theme(self) -> str: ...
+    def theme(self) -> str:
+        """Theme, empty where the account has no wish."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
