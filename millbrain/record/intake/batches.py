@@ -72,7 +72,7 @@ def batches(deliveries: Sequence[Delivery]) -> list[Batch]:
     for name in {n for d in deliveries for n in d.tables}:
         parts = [d.tables[name] for d in deliveries if name in d.tables and d.tables[name].rows]
         if parts:
-            tables[name] = concat(parts, TABLES[name])
+            tables[name] = _completed(concat(parts, TABLES[name]), TABLES[name])
     rejected = [letter for d in deliveries for letter in d.rejected]
     received: Counter[bytes] = Counter()
     for delivery in deliveries:
@@ -91,6 +91,16 @@ def batches(deliveries: Sequence[Delivery]) -> list[Batch]:
     ]
     _share(received, cut)
     return cut
+
+
+def _completed(columns: Columns, table: Table) -> Columns:
+    """Add the code columns that no frame of the batch carried: their blank is 255, not 0."""
+    blank = {
+        c.name: np.full(columns.rows, c.blank, np.uint8)
+        for c in table.columns
+        if c.blank and c.name not in columns.values
+    }
+    return Columns(columns.rows, {**columns.values, **blank}, columns.missing)
 
 
 def received_ms(columns: Columns) -> NDArray[np.int64]:

@@ -121,6 +121,8 @@ class Live:
     def restore(self, slots: Slots, rows: Columns) -> None:
         """Set the state of `slots` to rows of vehicle_latest. Call with `lock` held."""
         self._room(len(self.index))
+        kept = np.flatnonzero(slots >= 0)  # the limit of things may have been lowered
+        slots, rows = slots[kept], rows.take(kept)
         for name, values in rows.values.items():
             if name == "link":
                 self._values[name][slots] = self._links.slots(values)

@@ -169,7 +169,8 @@ class Newness:
     def unknown(self, slots: Slots) -> NDArray[np.bool_]:
         """Whether nothing is known of each slot: no row seen, none restored."""
         self._ensure(int(slots.max(initial=-1)) + 1)
-        unseen: NDArray[np.bool_] = (slots >= 0) & (self._marks.kind_count[slots] == 0)
+        counts = self._marks.kind_count[np.maximum(slots, 0)]
+        unseen: NDArray[np.bool_] = (slots >= 0) & (counts == 0)
         return unseen
 
     def _ensure(self, slots: int) -> None:
