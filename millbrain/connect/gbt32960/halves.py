@@ -5,8 +5,8 @@ number of its first cell. A part waits for the others; when all cells are there 
 row with as many frames as came, and a part whose others never come is stored alone with the bit
 `BLOCK_PARTIAL`, so that the others are no duplicates of it when they come after all.
 
-Parts are joined as columns, thousands at a time: rows are sorted by vehicle and time, their packs by
-number and first cell, and the joined cell list is then one gather. A fleet where every second
+Parts are joined as columns, thousands at a time: rows are sorted by vehicle and time, their packs
+by number and first cell, and the joined cell list is then one gather. A fleet where every second
 vehicle has such a pack costs little more than one without.
 """
 

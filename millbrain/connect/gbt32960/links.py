@@ -80,7 +80,7 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many already."""
-        self.transport = cast(asyncio.Transport, transport)  # uvloop has classes of its own
+        self.transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
         host, port, *_ = self.transport.get_extra_info("peername")
         self.remote = f"{host}:{port}"
         self.transport.set_write_buffer_limits(high=limits.LINK_WRITE_BYTES_MAX)

@@ -272,8 +272,8 @@ class Round:
         for rows in self._driver.halves.ready(final=final):
             self._reports.append(rows)
             names, place = np.unique(rows.array("link"), return_inverse=True)
-            frames = np.bincount(place, rows.array("frame_count"))
-            self._received.update({n.decode(): int(f) for n, f in zip(names, frames, strict=True)})
+            counts = np.bincount(place, rows.array("frame_count"))
+            self._received.update({n.decode(): int(c) for n, c in zip(names, counts, strict=True)})
 
     def delivery(self) -> Delivery | None:
         """Return what the round found, None where it found nothing."""
@@ -295,7 +295,7 @@ class Round:
 def _raw_rows(buffer: NDArray[np.uint8], rows: Columns, kept: Rows, bounds: Bounds) -> Columns:
     """Return rows of raw_frame for some report rows and the bounds of their frames."""
     starts, ends = bounds
-    view = memoryview(buffer)
+    view = buffer.data
     raw = b"".join([view[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)])
     offsets = np.zeros(len(kept) + 1, np.int32)
     np.cumsum(ends - starts, out=offsets[1:])
