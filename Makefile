@@ -55,11 +55,10 @@ test: setup system ## every test: fast, slow, faults in their short form, browse
 	@$(PYTEST) -rs
 
 bench: setup ## figures of this machine, each beside its reference
-	@$(BIN)/millbrain bench decode
-	@$(BIN)/millbrain bench ingest
+	@for name in decode links ingest; do $(BIN)/millbrain bench $$name; done
 
 faults: setup ## kill, fill and flood for longer than `make test` does
-	@MILLBRAIN_FAULTS=long $(PYTEST) -m fault --timeout 3600 -rs
+	@MILLBRAIN_FAULTS=long MILLBRAIN_FAULT_ROUNDS=20 $(PYTEST) -m fault --timeout 3600 -rs
 
 docs: setup ## write docs/reference anew from the code
 	@$(BIN)/python tools/make_reference.py

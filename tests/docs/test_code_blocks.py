@@ -1,8 +1,11 @@
 """What the documents show works: Python runs, SQL is answered, TOML is accepted, shells parse."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +14,7 @@ from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
 from millbrain.run.settings import Settings
 from tests.docs.documents import ROOT, CodeBlock, blocks, documents
+from tests.engines import engine
 from tools import reference_web
 
 PLAIN = [b for b in blocks("python") if not b.needs]
@@ -75,3 +79,33 @@ def test_api_paths_exist() -> None:
     }
     wrong = sorted(u for u in used if not any(re.fullmatch(r, u[1]) for r in routes))
     assert not wrong, f"documents name API paths that do not exist: {wrong}"
+
+
+@pytest.fixture(scope="module")
+def clickhouse_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with engine(tmp_path_factory.mktemp("docs")) as running:
+        yield running.ports["clickhouse"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [b for b in blocks("python") if b.needs == "engine"], ids=str)
+def test_python_runs_against_an_engine(block: CodeBlock, clickhouse_port: int) -> None:
+    text = block.text.replace("port=8123", f"port={clickhouse_port}")
+    assert text != block.text, f"{block}: an example that needs the engine names its port"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{block}: {done.stderr}"
+
+
+CURLS = [b for b in blocks("sh") if "curl 'http://127.0.0.1:8123" in b.text]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("block", CURLS, ids=str)
+def test_curl_is_answered(block: CodeBlock, clickhouse_port: int) -> None:
+    lines = [x for x in block.text.replace("\\\n", " ").splitlines() if x.startswith("curl")]
+    for line in lines:
+        command = line.replace("curl ", "curl -sS --fail-with-body ", 1)
+        command = command.replace(":8123", f":{clickhouse_port}")
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{block}: {line}: {done.stdout} {done.stderr}"
