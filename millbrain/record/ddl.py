@@ -3,7 +3,7 @@
 ``plain``: MergeTree, for the embedded engine and a single server. ``replicated``: the same on
 every replica of a cluster. ``distributed``: replicated tables named ``<name>_local`` on every
 shard, and a Distributed table of the declared name over them. The cluster forms use the server's
-macros {cluster}, {shard} and {replica}. Pure, texts in and out; `record.warehouse.tables` runs them.
+macros {cluster}, {shard} and {replica}. Pure: `record.warehouse.tables` runs the statements.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ The engine reads a parameter as tab-separated "escaped" text, whatever carries i
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 _ESCAPES: Final = str.maketrans(
@@ -58,9 +58,9 @@ def _literal(value: Any, *, nested: bool) -> str:
     if isinstance(value, str):
         return text_literal(value) if nested else value
     if isinstance(value, datetime):
-        text = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        # A column of whole seconds refuses a fraction, so it is sent only where there is one.
-        text = text if value.microsecond else text[:-7]
+        # Seconds since 1970 mean the same whatever time zone the engine and the type have.
+        whole = int(value.timestamp() // 1)
+        text = f"{whole}.{value.microsecond:06}" if value.microsecond else str(whole)
         return text_literal(text) if nested else text
     if isinstance(value, date):
         return text_literal(value.isoformat()) if nested else value.isoformat()

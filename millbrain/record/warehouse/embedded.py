@@ -24,7 +24,7 @@ from millbrain.record.warehouse.faults import read_error, write_error
 
 CLOSE_WAIT_S_MAX: Final = limits.QUERY_S_MAX + 5  # no call runs longer; then it is named and left
 # One 20,000-row block becomes one part only if nothing splits or fans it out.
-_INSERT_SETTINGS: Final = "max_insert_threads=1, max_threads=1, input_format_parallel_parsing=0"
+_INSERT_SETTINGS: Final = "max_insert_threads=1, max_threads=1"
 
 
 class EmbeddedWarehouse:
@@ -65,20 +65,22 @@ class EmbeddedWarehouse:
     def insert(self, table: Table, batch: pa.RecordBatch, into: str | None = None) -> None:
         """Store a batch as one part, on disk when this returns; see `Warehouse.insert`."""
         target = into or table.name
-        what = f"insert of {batch.num_rows} rows into {target}"
         columns = ", ".join(quoted(n) for n in batch.schema.names)
-        sql = f"INSERT INTO {quoted(target)} ({columns}) SETTINGS {_INSERT_SETTINGS}"
+        # chdb's streaming insert reports success on a full disk and drops the rows, so the batch is
+        # read by an ordinary INSERT SELECT; `Python` finds the reader by name in this frame.
+        arrow_reader = pa.RecordBatchReader.from_batches(batch.schema, [batch])
+        sql = (
+            f"INSERT INTO {quoted(target)} ({columns}) SETTINGS {_INSERT_SETTINGS} "
+            f"SELECT {columns} FROM Python(arrow_reader)"
+        )
         with self._connection() as connection:
             try:
-                stream = connection.send_insert(sql, format="ArrowStream")
-                with stream:
-                    stream.append(_ipc(batch))
-                    stored = stream.finish().rows_written
+                connection.query(sql, "Null")
             except RuntimeError as error:
-                self._discard(connection)  # a failed insert may leave it half-way in a statement
+                what = f"insert of {batch.num_rows} rows into {target}"
                 raise write_error(what, str(error)) from error
-        if stored != batch.num_rows:
-            raise StoreError(f"{what}: the engine reports {stored} rows stored; see its tables")
+            finally:
+                arrow_reader.close()
 
     def close(self) -> None:
         """Wait for running calls, then close every connection; the folder is free afterwards."""
@@ -143,11 +145,6 @@ class EmbeddedWarehouse:
         for connection in orphans:
             connection.close()
 
-    def _discard(self, connection: Any) -> None:
-        """Forget this thread's connection; the next call makes a new one."""
-        self._connections.pop(threading.current_thread(), None)
-        connection.close()
-
     def _connect(self, options: str = "", *, create: bool = False) -> Any:
         try:
             connection = chdb.connect(f"{self.path}{options}")  # type: ignore[no-untyped-call]
@@ -172,13 +169,6 @@ def open_embedded(path: Path, database: str = "millbrain") -> EmbeddedWarehouse:
     """
     path.mkdir(parents=True, exist_ok=True)
     return EmbeddedWarehouse(path.resolve(), database)
-
-
-def _ipc(batch: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
 
 
 def _open_failure(path: Path, text: str) -> str:

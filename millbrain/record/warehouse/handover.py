@@ -1,0 +1,73 @@
+"""Pieces made in a thread, taken in the event loop, at most one of them ahead.
+
+The engine works in threads and the network in the loop; this is the only place where they meet. The
+side that has nothing to do waits: a slow client holds its query back (which then runs into its time
+limit), a slow query holds its client.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from millbrain.core import limits
+from millbrain.core.errors import MillbrainError
+
+_TAKE_S_MAX: Final = limits.QUERY_S_MAX  # a piece that is not taken by then ends the query
+
+
+class Handover:
+    """Carries the pieces of one answer from its thread to its response.
+
+    release: called once in the loop, when the thread has ended.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, release: Callable[[], None]) -> None:
+        self._loop = loop
+        self._release = release
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(1)
+        self._is_left = False
+
+    def run(self, pieces: Iterator[Any]) -> None:
+        """Make the pieces; called in the thread."""
+        try:
+            self._hand_over(pieces)
+        finally:
+            self._loop.call_soon_threadsafe(self._release)
+
+    def _hand_over(self, pieces: Iterator[Any]) -> None:
+        try:
+            for piece in pieces:
+                if self._is_left or not self._put(piece):
+                    break
+            else:
+                self._put(None)
+        except (MillbrainError, RuntimeError) as error:
+            self._put(error)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close:
+                close()
+
+    def _put(self, piece: Any) -> bool:
+        """Wait until the piece is in the queue; False where nobody takes it."""
+        future = asyncio.run_coroutine_threadsafe(self._queue.put(piece), self._loop)
+        try:
+            future.result(_TAKE_S_MAX)
+        except (TimeoutError, concurrent.futures.CancelledError):
+            future.cancel()
+            return False
+        return not self._is_left
+
+    async def next(self) -> Any:
+        """Return the next piece, None after the last one; raises what the thread raised."""
+        piece = await self._queue.get()
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def leave(self) -> None:
+        """Take no more: the thread stops at its next piece. Called in the loop."""
+        self._is_left = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
