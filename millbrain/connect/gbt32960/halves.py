@@ -225,12 +225,11 @@ def _compute_extremes(rows: Columns) -> None:
 
 def _put(rows: Columns, name: str, use: NDArray[np.bool_], new: NDArray[Any]) -> None:
     dtype = np.uint8 if name.endswith("pack_no") else np.uint16
-    old = rows.values.get(name)
-    if old is None:
+    if name not in rows.values:
         rows.values[name] = new.astype(dtype)
         rows.missing[name] = ~use
         return
-    rows.values[name] = np.where(use, new.astype(dtype), old)
+    rows.values[name] = np.where(use, new.astype(dtype), rows.array(name))
     if name in rows.missing:
         rows.missing[name] = rows.missing[name] & ~use
 

@@ -96,13 +96,14 @@ class Link(asyncio.BufferedProtocol):
         self.heard_at = time.monotonic()
         self.bytes_in += nbytes
         self.bytes_waiting += nbytes
-        if nbytes <= COPY_BYTES_MAX:
-            data = memoryview(bytes(memoryview(self._buffer)[:nbytes]))
-            if nbytes == len(self._buffer) < LARGE_BUFFER_BYTES:
-                self._buffer = bytearray(LARGE_BUFFER_BYTES)
+        full = self._buffer
+        data = memoryview(full)[:nbytes]
+        if nbytes > COPY_BYTES_MAX:
+            self._buffer = self._driver.worker.spare_buffer()
         else:
-            data = memoryview(self._buffer)[:nbytes]
-            self._buffer = bytearray(LARGE_BUFFER_BYTES)
+            data = memoryview(bytes(data))
+            if nbytes == len(full):
+                self._buffer = self._driver.worker.spare_buffer()
         self._driver.worker.offer(Chunk(self, data, int(time.time() * 1000)))
         if self.bytes_waiting > limits.LINK_BUFFER_BYTES_MAX or self._driver.worker.is_full():
             self.pause()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960 import columnar
-from millbrain.connect.gbt32960.links import Chunk, Link
+from millbrain.connect.gbt32960.links import LARGE_BUFFER_BYTES, Chunk, Link
 from millbrain.connect.gbt32960.reports import Round
 from millbrain.core import limits
 
@@ -29,6 +29,9 @@ ROUND_BYTES_MAX: Final = 10 << 20  # about 20,000 frames, one full commit
 ROUND_WAIT_S: Final = 0.02  # how long a round gathers before it starts, unless it is full
 REST_WAIT_S_MAX: Final = 10.0  # an incomplete frame waits so long, then is given up
 TICK_S: Final = 1.0
+SPARE_BUFFERS_MAX: Final = 16
+
+Region = tuple[Link, int, int, int]  # link, first byte, end, when received [ms]
 
 
 class Worker:
@@ -43,6 +46,8 @@ class Worker:
         self._lock = threading.Condition()
         self._stopping = False
         self._frames = columnar.Frames.allocate(1 << 16)
+        self._buffer = np.empty(2 * ROUND_BYTES_MAX, np.uint8)
+        self._spare: deque[bytearray] = deque(maxlen=SPARE_BUFFERS_MAX)
         self._thread = threading.Thread(target=self._run, name="gbt32960-decode", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +77,13 @@ class Worker:
     def offer_again(self, link: Link) -> None:
         """Let the bytes that a link held back be decoded."""
         self.offer(Chunk(link, memoryview(b""), int(time.time() * 1000)))
+
+    def spare_buffer(self) -> bytearray:
+        """Return a large receive buffer, one that the thread is done with if there is any."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return bytearray(LARGE_BUFFER_BYTES)
 
     def is_full(self) -> bool:
         """Whether links should stop reading."""
@@ -128,7 +140,7 @@ class Worker:
         work = Round(self._driver)
         if tick or final:
             taken = {link: [] for link in self._overdue(final=final)} | taken
-        buffer, regions = _lay_out(taken)
+        buffer, regions = self._lay_out(taken)
         for link, start, stop, received_ms in regions:
             over = link.has_ended or final or (tick and not taken[link])
             self._split(work, buffer, link, start, stop, received_ms, final=over)
@@ -141,6 +153,36 @@ class Worker:
             self._driver.sink.put(delivery)
         elif work.ended:
             self._driver.sender((), work.ended)()
+
+    def _lay_out(self, taken: dict[Link, list[Chunk]]) -> tuple[NDArray[np.uint8], list[Region]]:
+        """Lay the bytes of all links behind one another: what was left over, then what came."""
+        parts: list[memoryview | bytes] = []
+        regions = []
+        at = 0
+        for link, chunks in taken.items():
+            if link.is_checking():
+                link.state.waiting.extend(chunks)
+                continue
+            come = [*link.take_waiting(), *chunks]
+            pieces: list[memoryview | bytes] = [link.state.rest, *(c.data for c in come)]
+            size = sum(len(p) for p in pieces)
+            received_ms = come[0].received_ms if come else link.state.last_received_ms
+            regions.append((link, at, at + size, received_ms))
+            parts += pieces
+            at += size
+        if at > len(self._buffer):
+            self._buffer = np.empty(at, np.uint8)
+        self._fill(parts)
+        return self._buffer[:at], regions
+
+    def _fill(self, parts: list[memoryview | bytes]) -> None:
+        """Copy the parts into the round's buffer; large receive buffers become spare ones."""
+        at = 0
+        for part in parts:
+            self._buffer[at : at + len(part)] = np.frombuffer(part, np.uint8)
+            at += len(part)
+            if isinstance(part, memoryview) and isinstance(part.obj, bytearray):
+                self._spare.append(part.obj)
 
     def _overdue(self, *, final: bool) -> list[Link]:
         """Links whose incomplete frame has waited too long, or all of them at the end."""
@@ -175,29 +217,3 @@ class Worker:
             self._resting.setdefault(link, time.monotonic())
         else:
             self._resting.pop(link, None)
-
-
-def _lay_out(
-    taken: dict[Link, list[Chunk]],
-) -> tuple[NDArray[np.uint8], list[tuple[Link, int, int, int]]]:
-    """Lay the bytes of all links behind one another: what was left over, then what came."""
-    parts: list[memoryview | bytes] = []
-    regions = []
-    at = 0
-    for link, chunks in taken.items():
-        if link.is_checking():
-            link.state.waiting.extend(chunks)
-            continue
-        come = [*link.take_waiting(), *chunks]
-        pieces: list[memoryview | bytes] = [link.state.rest, *(c.data for c in come)]
-        size = sum(len(p) for p in pieces)
-        received_ms = come[0].received_ms if come else link.state.last_received_ms
-        regions.append((link, at, at + size, received_ms))
-        parts += pieces
-        at += size
-    buffer = np.empty(at, np.uint8)
-    at = 0
-    for part in parts:
-        buffer[at : at + len(part)] = np.frombuffer(part, np.uint8)
-        at += len(part)
-    return buffer, regions
