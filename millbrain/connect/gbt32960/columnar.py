@@ -39,9 +39,17 @@ from millbrain.connect.gbt32960.layout import (
     STRUCTURE,
     UNKNOWN_BLOCK,
     ListColumn,
+    ScalarColumn,
 )
+from millbrain.connect.gbt32960.pool import POOL, Shape
 from millbrain.core.columns import Column, Columns, Ragged
-from millbrain.core.facts import BLOCK_OTHER, VEHICLE_REPORT
+from millbrain.core.facts import (
+    BLOCK_CELLS,
+    BLOCK_EXTREMES,
+    BLOCK_OTHER,
+    BLOCK_TEMPS,
+    VEHICLE_REPORT,
+)
 
 __all__ = [
     "BAD_TIME",
@@ -63,6 +71,11 @@ __all__ = [
 
 _DTYPES: Final = dict(zip(KINDS, ("u1", "u2", "u4", "i2", "f4", "f8", "u8"), strict=True))
 _BLANKS: Final = {c.name: c.blank for c in VEHICLE_REPORT.columns}
+_LIST_KINDS: Final = ("u8", "u16", "i16", "f32", "u64")
+_SCALAR_SIZES: Final = {
+    kind: sum(KINDS[c.kind] == kind for c in LAYOUT.scalar_columns) for kind in KINDS[:-1]
+}
+_MASKS: Final = sum(c.missing >= 0 for c in LAYOUT.scalar_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,24 +220,24 @@ def decode_columns(
 
 
 def _rows(kernels: Any, frames: int) -> Any:
-    """Allocate what `kernels.walk` writes."""
-    runs, slots = LAYOUT.runs, LAYOUT.tables.slots.shape[1]
-    return kernels.Rows(
-        frame=np.empty(frames, np.int32),
-        vin=np.empty((frames, kernels.ID_BYTES), np.uint8),
-        device_at=np.empty(frames, np.uint32),
-        reissued=np.empty(frames, np.uint8),
-        edition=np.empty(frames, np.uint16),
-        blocks=np.empty(frames, np.uint32),
-        rest=np.empty(frames, np.uint16),
-        at=np.empty((frames, runs + slots), np.int32),
-        offsets=np.empty((LAYOUT.groups + 1, frames + 1), np.int32),
-        used=np.zeros(runs, np.int64),
-    )
+    """Place what `kernels.walk` writes."""
+    runs, slots, groups = LAYOUT.runs, LAYOUT.tables.slots.shape[1], LAYOUT.groups + 1
+    shapes: list[Shape] = [
+        ("i4", (frames,)),
+        ("u1", (frames, kernels.ID_BYTES)),
+        ("u4", (frames,)),
+        ("u1", (frames,)),
+        ("u2", (frames,)),
+        ("u4", (frames,)),
+        ("u2", (frames,)),
+        ("i4", (frames, runs + slots)),
+        ("i4", (groups, frames + 1)),
+    ]
+    return kernels.Rows(*POOL.arrays(shapes), used=np.zeros(runs, np.int64))
 
 
 class _Filler:
-    """Allocates the columns of one batch, has them filled, and gives them their names."""
+    """Places the columns of one batch, has them filled, and gives them their names."""
 
     def __init__(
         self,
@@ -239,60 +252,71 @@ class _Filler:
         self.rows = rows
         self.count = count
         self.offsets = [group[: count + 1] for group in rows.offsets]
-        self.scalars = self._allocate_scalars(filling)
-        self.lists = self._allocate_lists(filling)
+        self.blocks = self._carried()
+        self.scalars, self.lists = self._place(filling)
         tables = LAYOUT.tables
         raw = np.empty(filling.TILE, np.int64)
         filling.fill_scalars(buffer, tables, rows, count, self.scalars, raw)
         filling.fill_lists(buffer, tables, rows, count, self.lists)
         filling.fill_extremes(buffer, tables, rows, count, self.scalars, self.lists)
         filling.fill_others(buffer, starts, ends, tables, rows, count, self.lists.other)
-        self.blocks = int(np.bitwise_or.reduce(rows.blocks[:count])) if count else 0
 
-    def _allocate_scalars(self, filling: Any) -> Any:
-        columns = LAYOUT.scalar_columns
-        sizes = dict.fromkeys(KINDS[:-1], 0)
-        masks = 0
-        for column in columns:
-            sizes[KINDS[column.kind]] += 1
-            masks += column.missing >= 0
-        arrays = {k: np.zeros((n, self.count), _DTYPES[k]) for k, n in sizes.items()}
-        for column in columns:
-            if _BLANKS[column.name]:
-                arrays[KINDS[column.kind]][column.place] = _BLANKS[column.name]
-        marks = np.zeros((2, self.count), np.uint64)
-        missing = np.ones((masks, self.count), np.bool_)
-        return filling.Scalars(**arrays, missing=missing, abnormal=marks[0], invalid=marks[1])
+    def _carried(self) -> int:
+        """Return the mask of blocks that at least one row carries or may have computed."""
+        blocks = int(np.bitwise_or.reduce(self.rows.blocks[: self.count], initial=0))
+        if blocks & (1 << BLOCK_CELLS | 1 << BLOCK_TEMPS):
+            blocks |= 1 << BLOCK_EXTREMES
+        return blocks
 
-    def _allocate_lists(self, filling: Any) -> Any:
+    def _place(self, filling: Any) -> tuple[Any, Any]:
+        """Place all columns and write what a row holds that brings no value."""
+        n = self.count
+        begins, sizes = self._list_begins()
+        shapes: list[Shape] = [
+            (_DTYPES[kind], (places, n)) for kind, places in _SCALAR_SIZES.items()
+        ]
+        shapes += [("?", (_MASKS, n)), ("u8", (2, n))]
+        shapes += [(_DTYPES[kind], (sizes[kind],)) for kind in _LIST_KINDS]
+        shapes += [("u1", (int(self.offsets[-1][-1]),))]
+        *arrays, missing, marks, u8, u16, i16, f32, u64, other = POOL.arrays(shapes)
+        marks.fill(0)
+        f32.fill(np.nan)  # not every edition sends every number of a motor or pack
+        for column, begin in zip(LAYOUT.list_columns, begins, strict=True):
+            if column.name in (PACK_TOTAL, PACK_START):
+                u16[begin : begin + int(self.offsets[column.group][-1])] = 0
+        scalars = filling.Scalars(*arrays, missing, *marks)
+        for scalar in self._scalar_columns():
+            scalars[scalar.kind][scalar.place].fill(_BLANKS[scalar.name])
+            if scalar.missing >= 0:
+                missing[scalar.missing].fill(True)
+        return scalars, filling.Lists(u8, u16, i16, f32, u64, np.array(begins, np.int64), other)
+
+    def _list_begins(self) -> tuple[list[int], dict[str, int]]:
+        """Return where each list column begins among those of its kind, and their sizes."""
         sizes = dict.fromkeys(KINDS, 0)
         begins = []
         for column in LAYOUT.list_columns:
             kind = KINDS[column.kind]
             begins.append(sizes[kind])
             sizes[kind] += int(self.offsets[column.group][-1])
-        flat = {k: np.empty(sizes[k], _DTYPES[k]) for k in ("u8", "u16", "i16", "f32", "u64")}
-        flat["f32"].fill(np.nan)  # not every edition sends every number of a motor or pack
-        for column, begin in zip(LAYOUT.list_columns, begins, strict=True):
-            if column.name in (PACK_TOTAL, PACK_START):
-                flat[KINDS[column.kind]][begin : begin + int(self.offsets[column.group][-1])] = 0
-        other = np.empty(int(self.offsets[-1][-1]), np.uint8)
-        return filling.Lists(**flat, begins=np.array(begins, np.int64), other=other)
+        return begins, sizes
+
+    def _scalar_columns(self) -> list[ScalarColumn]:
+        return [c for c in LAYOUT.scalar_columns if self.blocks >> c.bit & 1]
 
     def decoded(self, status: NDArray[np.uint8]) -> Decoded:
         """Name the columns."""
+        self.blocks = int(np.bitwise_or.reduce(self.rows.blocks[: self.count], initial=0))
         lists = {c.name: self._list(c, i) for i, c in enumerate(LAYOUT.list_columns)}
-        total, start = lists.pop(PACK_TOTAL), lists.pop(PACK_START)
         values, missing = self._scalar_values()
-        values |= {
-            c.name: lists[c.name]
-            for c in LAYOUT.list_columns
-            if c.name in lists and self.blocks >> c.bit & 1
-        }
+        for column in LAYOUT.list_columns:
+            if column.name not in (PACK_TOTAL, PACK_START) and self.blocks >> column.bit & 1:
+                values[column.name] = lists[column.name]
         if self.blocks >> BLOCK_OTHER & 1:
             values["other_blocks"] = Ragged(self.offsets[-1], self.lists.other)
         columns = Columns(self.count, values, missing)
-        return Decoded(columns, self.rows.frame[: self.count], status, total, start)
+        frame = self.rows.frame[: self.count]
+        return Decoded(columns, frame, status, lists[PACK_TOTAL], lists[PACK_START])
 
     def _list(self, column: ListColumn, index: int) -> Ragged:
         offsets = self.offsets[column.group]
@@ -314,10 +338,8 @@ class _Filler:
             "undecoded_bytes": rows.rest[:n],
         }
         missing: dict[str, NDArray[np.bool_]] = {}
-        for column in LAYOUT.scalar_columns:
-            if not self.blocks >> column.bit & 1:
-                continue
+        for column in self._scalar_columns():
             if column.missing >= 0:
                 missing[column.name] = self.scalars.missing[column.missing]
-            values[column.name] = getattr(self.scalars, KINDS[column.kind])[column.place]
+            values[column.name] = self.scalars[column.kind][column.place]
         return values, missing
