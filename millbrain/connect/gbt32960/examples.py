@@ -26,7 +26,9 @@ _ALARMS_NONE: Final = {"level": 0, "flags": [], "ess": [], "motor": [], "engine"
 
 def _cells(weak: int = -1) -> list[float | None]:
     """96 cells around 3.675 V; cell number `weak` hangs 62 mV below."""
-    return [round(3.675 + (i * 7 % 5 - 2) / 1000 - (0.062 if i == weak else 0), 3) for i in range(96)]
+    return [
+        round(3.675 + (i * 7 % 5 - 2) / 1000 - (0.062 if i == weak else 0), 3) for i in range(96)
+    ]
 
 
 def _temps() -> list[int]:

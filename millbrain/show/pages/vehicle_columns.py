@@ -48,7 +48,7 @@ VEHICLE_COLUMNS: Final = (
     PageColumn("plate", "text", "Plate", "车牌", narrow=True),
     PageColumn("model", "text", "Model", "车型"),
     PageColumn("operator", "text", "Operator", "运营单位"),
-    PageColumn("region", "text", "District (est.)", "区县（估）"),
+    PageColumn("region_code", "region", "District (est.)", "区县（估）"),
     PageColumn("soc_pct", "number", "SOC", "SOC", narrow=True),
     PageColumn("speed_kmh", "number", "Speed", "车速", digits=1),
     PageColumn("voltage_v", "number", "Voltage", "电压", digits=1),

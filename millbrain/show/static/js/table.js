@@ -3,12 +3,13 @@
 import { fill, h } from "./dom.js";
 import { full, instant, NONE, number, span, time } from "./format.js";
 import { simulatedBadge, stateMark } from "./names.js";
-import { _ } from "./words.js";
+import { _, pick } from "./words.js";
 
 const STALE_S = 120;
 
 const VIEWS = {
   text: (row, column) => h("td", {}, row[column.name] ?? ""),
+  region: (row) => h("td", {}, pick(row.region, row.region_zh) ?? ""),
   number: (row, column) => h("td", { class: "number" }, number(row[column.name], column.digits)),
   state: (row, column) => h("td", {}, stateMark(row[column.name])),
   vin: (row, column) => h("td", { class: "vin" },

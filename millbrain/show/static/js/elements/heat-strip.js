@@ -15,11 +15,12 @@ function colour(at) {
 }
 
 function probe(value, no, pack, low, span) {
+  const name = _("pack {pack}, probe {no}", { pack, no });
   if (value === ABNORMAL || value === INVALID) {
     const word = value === ABNORMAL ? _("abnormal") : _("invalid");
-    return h("li", { class: "gap", title: `${_("pack {pack}, probe {no}", { pack, no })}: ${word}` }, "–");
+    return h("li", { class: "gap", title: `${name}: ${word}` }, "–");
   }
-  const tile = h("li", { title: `${_("pack {pack}, probe {no}", { pack, no })}: ${number(value)} °C` }, number(value));
+  const tile = h("li", { title: `${name}: ${number(value)} °C` }, number(value));
   tile.style.background = colour((value - low) / span);
   return tile;
 }

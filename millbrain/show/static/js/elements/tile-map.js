@@ -24,12 +24,13 @@ function tile(region, most) {
   const at = place(region.connected, most);
   const x = region.col * (TILE + GAP);
   const y = region.row * (HEIGHT + GAP);
-  const name = pick(region.name_en, region.short);
+  const name = pick(region.name, region.short);
+  const connected = _("{n} connected", { n: number(region.connected) });
   const rect = s("rect", { x, y, width: TILE, height: HEIGHT, rx: 2 });
   rect.style.fill = colour(at);
   const tone = region.connected ? (at > 0.6 ? "over" : "") : "none";
   return s("a", { href: `/vehicles?region=${encodeURIComponent(region.code)}`, class: tone },
-    s("title", {}, `${pick(region.name_en, region.name_zh)}: ${_("{n} connected", { n: number(region.connected) })}`),
+    s("title", {}, `${pick(region.name, region.name_zh)}: ${connected}`),
     rect,
     s("text", { class: name.length > LONG_NAME ? "name long" : "name", x: x + 6, y: y + 17 }, name),
     s("text", { class: "count", x: x + 6, y: y + 41 }, number(region.connected)));

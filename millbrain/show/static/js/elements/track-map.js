@@ -126,7 +126,7 @@ export class TrackMap extends HTMLElement {
       const x = map.x(place.lon);
       const y = map.y(place.lat);
       if (!(x > 0 && x < width && y > 0 && y < HEIGHT)) return null;
-      return [s("circle", { cx: x, cy: y, r: 1.5 }), s("text", { x: x + 5, y: y + 4 }, pick(place.name_en, place.short))];
+      return [s("circle", { cx: x, cy: y, r: 1.5 }), s("text", { x: x + 5, y: y + 4 }, pick(place.name, place.short))];
     }));
   }
 

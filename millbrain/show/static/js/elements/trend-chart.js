@@ -10,11 +10,16 @@ const ZOOM_WAIT_MS = 250;
 const FINER_BELOW = 0.6; // share of the loaded span that must be seen before finer data pays
 const AXIS_WIDTH = 58;
 const TONES = ["--drive", "--level-2", "--charge", "--simulated", "--level-3", "--level-1", "--soft"];
+const LINES = ["points", "low", "high"]; // the mean, and the extremes around it
 let library = null;
 
 function load() {
   library ??= import(LIBRARY);
   return library;
+}
+
+function nameOf(series) {
+  return series.unit ? `${series.title} [${series.unit}]` : series.title;
 }
 
 function merged(coarse, fine, from, to) {
@@ -45,8 +50,8 @@ export class TrendChart extends HTMLElement {
   }
 
   /**
-   * Show signals. spec: {from, to, series: [{name, title, unit, points: [[ms, value|null]]}]};
-   * ask(from, to, signal) resolves to the same for a shorter span.
+   * Show signals. spec: {from, to, bucket, series: [{title, unit, digits, points, low, high}]}, the
+   * last three as [[ms, value|null], ...]; ask(from, to, signal) resolves to the same of a part.
    */
   async set(spec, ask) {
     this.#spec = spec;
@@ -82,9 +87,9 @@ export class TrendChart extends HTMLElement {
     try {
       const fine = await this.#ask(left, right, this.#running.signal);
       this.#chart.setOption({
-        series: this.#spec.series.map((series, index) => ({
-          data: merged(series.points, fine.series[index]?.points ?? [], left, right),
-        })),
+        series: this.#spec.series.flatMap((series, index) => LINES.map((line) => ({
+          data: merged(series[line], fine.series[index]?.[line] ?? [], left, right),
+        }))),
       });
     } catch (error) {
       if (error.name !== "AbortError") console.warn(error.message);
@@ -131,11 +136,11 @@ export class TrendChart extends HTMLElement {
           moveHandleSize: 0, textStyle: text, labelFormatter: (at) => full(at).slice(5, 16), brushSelect: false,
         },
       ],
-      series: series.map((each) => ({
-        name: each.unit ? `${each.title} [${each.unit}]` : each.title, type: "line", showSymbol: false,
-        connectNulls: false, sampling: undefined, step: each.step ? "end" : false,
-        lineStyle: { width: 1.4 }, yAxisIndex: units.indexOf(each.unit), data: each.points,
-      })),
+      series: series.flatMap((each, index) => LINES.map((line) => ({
+        name: nameOf(each), type: "line", showSymbol: false, connectNulls: false, silent: line !== "points",
+        color: colours[index % colours.length], yAxisIndex: units.indexOf(each.unit), data: each[line],
+        lineStyle: line === "points" ? { width: 1.4 } : { width: 0.7, opacity: 0.45 },
+      }))),
     }, { notMerge: true });
   }
 
@@ -147,10 +152,13 @@ export class TrendChart extends HTMLElement {
   }
 
   #tip(points) {
-    const lines = points.map((point) => {
-      const series = this.#spec.series[point.seriesIndex];
-      const value = point.value[1];
-      return `${series.title}  ${number(value, series.digits ?? 1)} ${series.unit}`;
+    const lines = points.filter((point) => point.seriesIndex % LINES.length === 0).map((point) => {
+      const series = this.#spec.series[point.seriesIndex / LINES.length];
+      const digits = series.digits;
+      const [, low, high] = [0, 1, 2].map((line) =>
+        points.find((other) => other.seriesIndex === point.seriesIndex + line)?.value[1]);
+      const range = low === high ? "" : `  (${number(low, digits)} … ${number(high, digits)})`;
+      return `${series.title}  ${number(point.value[1], digits)} ${series.unit}${range}`;
     });
     return [full(points[0].value[0]), ...lines].join("\n");
   }
