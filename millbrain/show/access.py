@@ -109,13 +109,6 @@ class Access:
             refuse_foreign_site(request)
         return _caller(account, account.role, "cookie", _address(request))
 
-    def page_viewer(self, request: Request) -> Caller | None:
-        """Return who opens a page; a wrong login counts as none, so that the page asks for one."""
-        try:
-            return self.caller(request)
-        except ApiError:
-            return None
-
     def log_in(self, request: Request, response: Response, name: str, password: str) -> Caller:
         """Check a password, open a session and set its cookie; 401 or 429 where that fails."""
         refuse_foreign_site(request)
@@ -166,6 +159,15 @@ class Access:
         else:
             self._limiter.succeeded(name)
         return account
+
+
+def page_viewer(request: Request) -> Caller | None:
+    """Return who opens a page; a wrong login counts as none, so that the page asks for one."""
+    access: Access = request.app.state.access
+    try:
+        return access.caller(request)
+    except ApiError:
+        return None
 
 
 def refuse_foreign_site(request: Request) -> None:

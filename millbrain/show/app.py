@@ -10,7 +10,7 @@ from millbrain.core.rooms import RoomPage
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show import errors
-from millbrain.show.access import Access
+from millbrain.show.access import Access, page_viewer
 from millbrain.show.api import (
     accounts,
     audit,
@@ -67,15 +67,14 @@ def create_app(
         redoc_url=None,
     )
     board = OverviewBoard(warehouse, settings.regions)
-    access = Access(ledger, is_secure=settings.secure)
-    app.state.access = access
+    app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(ledger, warehouse, engine, settings, SHARED_TABLES, board)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:
         api.include_router(module.router)
     api.include_router(rooms.router_of(pages))
     app.include_router(api)
-    mount_pages(app, access.page_viewer, pages)
+    mount_pages(app, page_viewer, pages)
     errors.install(app)
     app.add_middleware(Shield, is_secure=settings.secure)
     return app

@@ -1,5 +1,7 @@
 """A small city, written by hand into a real warehouse, and the application over it."""
 
+import dataclasses
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +28,8 @@ from millbrain.core.facts import (
 )
 from millbrain.core.tables import Table, arrow_batch
 from millbrain.record.ledger import Ledger, Role
-from millbrain.record.warehouse import Warehouse, create_tables
+from millbrain.record.warehouse import Warehouse, create_tables, open_embedded
+from millbrain.show.access import Access
 from millbrain.show.app import WebSettings, create_app
 
 PASSWORD = "a long enough password"
@@ -164,32 +167,44 @@ def _others(warehouse: Warehouse, now_s: int) -> None:
     )  # fmt: skip
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger with one account of each role, and a viewer of one organisation."""
-    opened = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    opened.migrate()
+@pytest.fixture(scope="session")
+def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with one account of each role, and an operator of one organisation."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
+    made = Ledger(f"sqlite:///{path}")
+    made.migrate()
     for role in Role:
-        opened.accounts.add(role.value, PASSWORD, role)
-    opened.accounts.add("north", PASSWORD, Role.OPERATOR, "North Fleet")
+        made.accounts.add(role.value, PASSWORD, role)
+    made.accounts.add("north", PASSWORD, Role.OPERATOR, "North Fleet")
+    made.close()
+    return path
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, ledger_file: Path) -> Iterator[Ledger]:
+    """A copy of that ledger, which the test may change."""
+    copy = shutil.copy(ledger_file, tmp_path / "ledger.sqlite")
+    opened = Ledger(f"sqlite:///{copy}")
     yield opened
     opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now_s() -> int:
     """The instant at which the city was seen [s since 1970]."""
     return int(time.time())
 
 
-@pytest.fixture
-def city(warehouse: Warehouse, now_s: int) -> Warehouse:
-    """The warehouse with four vehicles of two organisations."""
-    create_tables(warehouse, SHARED_TABLES)
-    _latest(warehouse, now_s)
-    _reports(warehouse, now_s)
-    _others(warehouse, now_s)
-    return warehouse
+@pytest.fixture(scope="session")
+def city(warehouse_folder: Path, now_s: int) -> Iterator[Warehouse]:
+    """A warehouse with four vehicles of two organisations; tests only read it."""
+    opened = open_embedded(warehouse_folder, "city")
+    create_tables(opened, SHARED_TABLES)
+    _latest(opened, now_s)
+    _reports(opened, now_s)
+    _others(opened, now_s)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -198,11 +213,20 @@ def engine() -> StubEngine:
     return StubEngine()
 
 
-@pytest.fixture
-def app(city: Warehouse, ledger: Ledger, engine: StubEngine) -> FastAPI:
-    """The application over the small city."""
+@pytest.fixture(scope="session")
+def plain_app(city: Warehouse) -> FastAPI:
+    """The application over the small city, still without a ledger: it takes 0.2 s to make."""
     settings = WebSettings(regions=REGIONS, in_force={"web": {"port": 0}})
-    return create_app(ledger, city, (), settings, engine)  # type: ignore[arg-type]
+    return create_app(None, city, (), settings, None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def app(plain_app: FastAPI, ledger: Ledger, engine: StubEngine) -> FastAPI:
+    """The application over the small city and a fresh ledger."""
+    state = plain_app.state
+    state.services = dataclasses.replace(state.services, ledger=ledger, engine=engine)
+    state.access = Access(ledger, is_secure=False)
+    return plain_app
 
 
 def client_of(app: FastAPI, ledger: Ledger, name: str) -> TestClient:

@@ -1,11 +1,16 @@
 """The overview: its counts by hand, its scope, and that many readers cost one query."""
 
 import threading
+import time
 from typing import Any
 
 from fastapi.testclient import TestClient
 
+from millbrain.core.facts import INTAKE, SHARED_TABLES
+from millbrain.record.warehouse import Warehouse, create_tables
+from millbrain.show.queries import intake
 from millbrain.show.queries.overview import OverviewBoard
+from tests.show.conftest import insert
 
 
 def test_counts_of_the_city(viewer: TestClient) -> None:
@@ -27,7 +32,6 @@ def test_counts_of_the_city(viewer: TestClient) -> None:
     assert [e["event"] for e in found["events"]] == ["vehicle_login"]
     assert found["events"][0]["plate"] == "渝A12345"
     assert found["intake"]["balanced"] is True
-    assert found["rate_hz"] == 13.4
     assert found["links"] == 2
 
 
@@ -38,6 +42,22 @@ def test_a_scoped_caller_sees_its_organisation_only(north: TestClient) -> None:
     assert found["elsewhere"] == 0
     assert found["intake"] is None
     assert found["rate_hz"] is None
+
+
+def test_rates_count_what_was_committed_lately(warehouse: Warehouse) -> None:
+    create_tables(warehouse, SHARED_TABLES)
+    now_s = int(time.time())
+    ages_s = (2, 4, 25, 4000)
+    counts = (100, 50, 70, 9000)
+    insert(
+        warehouse, INTAKE, {}, batch=[1, 2, 3, 4], day=[(now_s + 8 * 3600) // 86_400] * 4,
+        link=["a"] * 4, received=counts, stored=counts, duplicate=[0] * 4, rejected=[0] * 4,
+        first_received_at=[now_s * 1000] * 4, committed_at=[(now_s - a) * 1000 for a in ages_s],
+    )  # fmt: skip
+    assert intake.rate_hz(warehouse) == 15.0
+    curve = intake.rate_curve(warehouse)
+    # 25 s ago lies one whole span back at least; spans without a commit after it are 0.
+    assert {rate for _, rate in curve} <= {0.0, 5.0, 10.0, 15.0}
 
 
 def test_many_readers_cost_one_picture(city: Any) -> None:

@@ -102,9 +102,10 @@ def dead_letters(
     params = {"reason": reason, "link": link, "offset": offset, "size": size}
     sql = f"""
         SELECT received_at, link, reason, detail, frame_count, length(raw) AS size_bytes,
-               lower(hex(substring(raw, 1, {RAW_BYTES_SHOWN}))) AS raw
+               lower(hex(substring(raw, 1, {RAW_BYTES_SHOWN}))) AS raw_hex
         FROM dead_letter WHERE {where}
         ORDER BY received_at DESC LIMIT {{size:UInt32}} OFFSET {{offset:UInt32}}"""
     count = f"SELECT count() AS n FROM dead_letter WHERE {where}"
-    rows = rows_of(warehouse.query(sql, params), DEAD_LETTER.columns)
+    found = rows_of(warehouse.query(sql, params), DEAD_LETTER.columns)
+    rows = [{"raw": r.pop("raw_hex"), **r} for r in found]
     return rows, int(rows_of(warehouse.query(count, params))[0]["n"])

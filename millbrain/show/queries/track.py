@@ -8,9 +8,9 @@ from typing import Any, Final
 from millbrain.core import limits
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.queries.rows import Row, rows_of
+from millbrain.show.queries.trend import GAP_FACTOR, IN_SPAN, bucket_s
 
 STEP_M_MIN: Final = 5.0  # a point nearer than this to the one before says nothing new
-GAP_FACTOR: Final = 5
 GAP_S_MIN: Final = 120  # a tunnel is not the end of a drive
 _METRES_PER_DEGREE: Final = 111_320.0  # of latitude; of longitude times cos(latitude)
 
@@ -23,17 +23,16 @@ def track(warehouse: Warehouse, vin: str, from_s: int, to_s: int) -> list[Point 
     Only positions that the vehicle marked as valid are there. from_s, to_s: device time, both
     included [s since 1970].
     """
-    width_s = max(1, -(-(to_s - from_s + 1) // limits.TREND_POINTS_MAX))
-    sql = """
+    width_s = bucket_s(warehouse, vin, from_s, to_s, limits.TREND_POINTS_MAX)
+    sql = f"""
         SELECT min(t) AS at, argMin(longitude, t) AS lon, argMin(latitude, t) AS lat,
                argMin(speed, t) AS speed_kmh
         FROM (SELECT toUInt32(device_at) AS t, longitude_deg AS longitude, latitude_deg AS latitude,
                      speed_kmh AS speed
               FROM vehicle_report
-              WHERE vin = {vin:String} AND device_at BETWEEN {from_s:UInt32} AND {to_s:UInt32}
-                AND isNotNull(longitude_deg) AND isNotNull(latitude_deg)
+              WHERE {IN_SPAN} AND isNotNull(longitude_deg) AND isNotNull(latitude_deg)
                 AND bitAnd(position_state, 1) = 0 AND NOT (longitude_deg = 0 AND latitude_deg = 0))
-        GROUP BY intDiv(t - {from_s:UInt32}, {width:UInt32}) ORDER BY at"""
+        GROUP BY intDiv(t - {{from_s:UInt32}}, {{width:UInt32}}) ORDER BY at"""
     params = {"vin": vin, "from_s": from_s, "to_s": to_s, "width": width_s}
     return _thinned(rows_of(warehouse.query(sql, params)))
 

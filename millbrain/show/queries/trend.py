@@ -6,7 +6,7 @@ signal is silent for longer than `GAP_FACTOR` times its usual pause the line bre
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from millbrain.show.queries.rows import Row, rows_of
 from millbrain.show.queries.signals import Signal
 
 GAP_FACTOR: Final = 5
+IN_SPAN: Final = "vin = {vin:String} AND device_at BETWEEN {from_s:UInt32} AND {to_s:UInt32}"
 _DECIMALS: Final = 4
 
 Curve = dict[str, list[Any]]
@@ -42,18 +43,23 @@ def trend(
 
     """
     params = {"vin": vin, "from_s": from_s, "to_s": to_s}
-    where = "vin = {vin:String} AND device_at BETWEEN {from_s:UInt32} AND {to_s:UInt32}"
-    count = f"SELECT uniqExact(device_at) AS n FROM vehicle_report WHERE {where}"
-    is_few = rows_of(warehouse.query(count, params))[0]["n"] <= points
-    width_s = 1 if is_few else max(1, -(-(to_s - from_s + 1) // points))
+    width_s = bucket_s(warehouse, vin, from_s, to_s, points)
     values = ", ".join(f"{s.sql} AS x{i}" for i, s in enumerate(signals))
     reduced = ", ".join(_reduced_sql(i) for i in range(len(signals)))
     sql = f"""
         SELECT intDiv(t - {{from_s:UInt32}}, {{width:UInt32}}) AS bucket, {reduced}
-        FROM (SELECT toUInt32(device_at) AS t, {values} FROM vehicle_report WHERE {where})
+        FROM (SELECT toUInt32(device_at) AS t, {values} FROM vehicle_report WHERE {IN_SPAN})
         GROUP BY bucket ORDER BY bucket"""
     rows = rows_of(warehouse.query(sql, params | {"width": width_s}))
     return [_curve(rows, i) for i in range(len(signals))], width_s
+
+
+def bucket_s(warehouse: Warehouse, vin: str, from_s: int, to_s: int, points: int) -> int:
+    """Return the width of a bucket [s]: 1 where there are no more reports than points."""
+    count = f"SELECT uniqExact(device_at) AS n FROM vehicle_report WHERE {IN_SPAN}"
+    params = {"vin": vin, "from_s": from_s, "to_s": to_s}
+    is_few = rows_of(warehouse.query(count, params))[0]["n"] <= points
+    return 1 if is_few else -(-(to_s - from_s + 1) // points)
 
 
 def _reduced_sql(i: int) -> str:
@@ -71,7 +77,7 @@ def _curve(rows: Sequence[Row], i: int) -> Curve:
     inner = [(r[f"last{i}"] - r[f"first{i}"]) / (r[f"n{i}"] - 1) for r in filled if r[f"n{i}"] > 1]
     longest_s = GAP_FACTOR * median([*(p for p in [*pauses, *inner] if p > 0)] or [1])
     curve: Curve = {"t": [], "min": [], "max": [], "avg": []}
-    for row, pause in zip(filled, [*pauses, 0], strict=True):
+    for row, pause in zip(filled, chain(pauses, [0]), strict=False):
         middle_ms = (row[f"first{i}"] + row[f"last{i}"]) * 500
         _add(curve, middle_ms, row[f"low{i}"], row[f"high{i}"], row[f"mean{i}"])
         if pause > longest_s:
