@@ -12,6 +12,7 @@ import pathlib
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -101,10 +102,10 @@ class Stopwatch:
     def __init__(self) -> None:
         self.spent_s: dict[str, float] = {}
 
-    def run(self, name: str, call: Callable[[], object]) -> object:
-        """Return what `call` returns, adding its CPU time of all threads to `name`."""
+    def run(self, name: str, call: Callable[..., Any], *given: object) -> Any:
+        """Return what `call(*given)` returns, adding its CPU time of all threads to `name`."""
         start_s = time.process_time()
-        result = call()
+        result = call(*given)
         self.spent_s[name] = self.spent_s.get(name, 0.0) + time.process_time() - start_s
         return result
 
@@ -124,20 +125,20 @@ def measure_steps(warehouse: Warehouse, fleet: Fleet, rows: int, count: int) -> 
         if number == 2:
             watch = Stopwatch()
         parts = delivered(fleet.reports(rows))
-        batch = watch.run("join", lambda: batches(parts))[0]
+        batch = watch.run("join", batches, parts)[0]
         batch.number = number
         columns = batch.tables[table.name]
-        slots = watch.run("index", lambda: index.slots(columns.values["vin"]))
+        slots = watch.run("index", index.slots, columns.values["vin"])
         identities = Rows(columns.values["vin"], slots, columns.values["device_at"],
                           columns.values["blocks"])  # fmt: skip
-        twice = watch.run("dedupe", lambda: duplicates.check(identities, number, number - 4))
-        watch.run("ledger", lambda: ledger.enter(batch, {table.name: twice}))
-        watch.run("latest", lambda: live.reports(slots, columns))
+        twice = watch.run("dedupe", duplicates.check, identities, number, number - 4)
+        watch.run("ledger", ledger.enter, batch, {table.name: twice})
+        watch.run("latest", live.reports, slots, columns)
         numbered = {**columns.values, "batch": np.full(rows, number, np.uint64)}
         whole = Columns(rows, numbered, columns.missing)
-        arrow = watch.run("arrow", lambda: arrow_batch(table, whole))
-        watch.run("insert", lambda: warehouse.insert(table, arrow))
-    watch.run("merges", lambda: warehouse.execute(f"OPTIMIZE TABLE {table.name} FINAL"))
+        arrow = watch.run("arrow", arrow_batch, table, whole)
+        watch.run("insert", warehouse.insert, table, arrow)
+    watch.run("merges", warehouse.execute, f"OPTIMIZE TABLE {table.name} FINAL")
     return {name: spent_s / count / rows * 1e6 for name, spent_s in watch.spent_s.items()}
 
 

@@ -179,7 +179,7 @@ class Intake:
         }
 
     def _troubles(self) -> list[str]:
-        mine = [t for t in (self._failed, self._snapshots.last_error) if t]
+        mine = [t for t in (self._failed, self._writers.failed, self._snapshots.last_error) if t]
         return self._patience.troubles() + mine
 
     def _run(self) -> None:

@@ -43,6 +43,7 @@ class Writers:
         self._done: dict[int, Batch] = {}
         self._settled = 0
         self._gave_up = False
+        self.failed = ""
         self._threads = [
             threading.Thread(target=self._run, name=f"intake-writer-{n}") for n in range(WRITERS)
         ]
@@ -106,10 +107,14 @@ class Writers:
                 self._store(batch)
             except GaveUpError:
                 self._give_up(batch)
-            except Exception:
+            except Exception as error:
                 # Neither the store's refusal nor bad data, but a mistake of ours: say so and close,
                 # since the next start finds everything that was acknowledged.
                 _log.exception("batch %d could not be written; the intake stops", batch.number)
+                self.failed = (
+                    f"intake stopped: batch {batch.number} could not be written, "
+                    f"{type(error).__name__}: {error}; restart the engine"
+                )
                 self._give_up(batch)
             else:
                 self._settle(batch)

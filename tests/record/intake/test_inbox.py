@@ -1,0 +1,85 @@
+"""The queue that slows the drivers down, and the bucket that thins raw frames."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from millbrain.core import limits
+from millbrain.core.columns import Columns, DeadLetter, Delivery
+from millbrain.core.errors import StoreError
+from millbrain.record.intake.inbox import Inbox
+from millbrain.record.intake.thinning import TokenBucket
+
+
+def rows(count: int) -> Delivery:
+    return Delivery({}, {"vehicle_report": Columns(count, {"device_at": np.zeros(count)})})
+
+
+def letters(count: int, size_bytes: int) -> Delivery:
+    return Delivery({}, {}, [DeadLetter("x", "garbage", "", bytes(size_bytes), 0)] * count)
+
+
+def blocks(inbox: Inbox, delivery: Delivery) -> bool:
+    """Whether a put waits; lets it through before returning."""
+    done = threading.Event()
+    thread = threading.Thread(target=lambda: (inbox.put(delivery), done.set()))
+    thread.start()
+    waited = not done.wait(0.15)
+    while not done.is_set():
+        inbox.gather()
+    thread.join()
+    return waited
+
+
+@pytest.mark.parametrize(
+    ("filled", "one_more"),
+    [
+        ([rows(1)] * limits.DELIVERIES_QUEUED_MAX, True),
+        ([rows(1)] * (limits.DELIVERIES_QUEUED_MAX - 1), False),
+        ([rows(limits.DELIVERY_ROWS_QUEUED_MAX)], True),
+        ([letters(5000, 60_000)], True),
+        ([rows(100)], False),
+    ],
+)
+def test_a_full_queue_makes_put_wait(filled: list[Delivery], *, one_more: bool) -> None:
+    inbox = Inbox()
+    for delivery in filled:
+        inbox.put(delivery)
+    assert blocks(inbox, rows(1)) == one_more
+
+
+def test_gathers_whole_deliveries_up_to_one_commit() -> None:
+    inbox = Inbox()
+    for count in (9_000, 9_000, 9_000, 50_000):
+        inbox.put(rows(count))
+    sizes = [[d.tables["vehicle_report"].rows for d in inbox.gather()] for _ in range(3)]
+    assert sizes == [[9_000, 9_000], [9_000], [50_000]]
+    assert inbox.depth() == (0, 0)
+
+
+def test_waits_for_company_but_not_for_long() -> None:
+    inbox = Inbox()
+    inbox.put(rows(1))
+    start_s = time.monotonic()
+    assert len(inbox.gather()) == 1
+    assert 0.1 < time.monotonic() - start_s < 2
+
+
+def test_a_closed_inbox_is_drained_then_empty_and_refuses() -> None:
+    inbox = Inbox()
+    inbox.put(rows(3))
+    inbox.close()
+    assert len(inbox.gather()) == 1
+    assert inbox.gather() == []
+    with pytest.raises(StoreError, match="3 rows were refused"):
+        inbox.put(rows(3))
+
+
+def test_thinning_spreads_what_it_keeps() -> None:
+    bucket = TokenBucket(10)
+    thinned = bucket.thin(Columns(100, {"n": np.arange(100)}))
+    assert thinned.values["n"].tolist() == list(range(0, 100, 10))
+    assert bucket.thin(Columns(5, {"n": np.arange(5)})).rows <= 1
+    assert TokenBucket(0).thin(Columns(5, {"n": np.arange(5)})).rows == 0
