@@ -9,8 +9,8 @@ from typing import Final
 # Wire -------------------------------------------------------------------------------------------
 FRAME_UNIT_BYTES_MAX: Final = 65_531  # GB/T 32960.3 table 2: data unit length 0..65531
 LINKS_MAX: Final = 20_000  # open sockets on one port; the next one is closed at once and counted
-LINK_BUFFER_BYTES_MAX: Final = 8 << 20  # unread bytes of one link before its reading pauses
-CHUNK_QUEUE_BYTES_MAX: Final = 64 << 20  # bytes waiting for decode over all links, then all pause
+LINK_BUFFER_BYTES_MAX: Final = 4 << 20  # unread bytes of one link before its reading pauses
+CHUNK_QUEUE_BYTES_MAX: Final = 8 << 20  # bytes waiting for decode over all links, then all pause
 LINK_IDLE_S_MAX: Final = 600  # a link without a byte for so long is closed and noted
 LINK_WRITE_BYTES_MAX: Final = 256 << 10  # answers that a slow reader has not taken; then it is cut
 ANSWER_WAIT_S_MAX: Final = 60  # a command that a vehicle has not answered by then has failed
@@ -20,9 +20,9 @@ COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
 COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first
 DELIVERIES_QUEUED_MAX: Final = 64  # batches between decode and commit; a full queue slows the wire
 COMMIT_BYTES_MAX: Final = 64 << 20  # raw bytes in one commit, for dead letters of 64 KB each
-DELIVERY_ROWS_QUEUED_MAX: Final = 80_000  # rows between decode and commit, about 60 MB
+DELIVERY_ROWS_QUEUED_MAX: Final = 20_000  # rows between decode and commit: one commit ahead
 DELIVERY_BYTES_QUEUED_MAX: Final = 256 << 20  # and their bytes
-COMMITS_IN_FLIGHT_MAX: Final = 4  # batches handed to the writers and not yet on disk
+COMMITS_IN_FLIGHT_MAX: Final = 3  # batches handed to the two writers and not yet on disk
 COMMITS_APART_MAX: Final = 32  # how far a batch may overtake an older one that is being retried
 THINGS_MAX: Final = 4_000_000  # vehicles with live state in one engine (about 130 B each)
 DEAD_LETTER_BYTES_MAX: Final = 65_556  # raw bytes kept of one dead letter: a whole frame
