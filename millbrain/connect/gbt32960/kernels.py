@@ -59,7 +59,7 @@ class Rows(NamedTuple):
     """What `walk` writes, one entry per row; `at`: where each run and list block begins, -1 none.
 
     at: shape (rows, runs + list slots). offsets: shape (groups + 1, rows + 1), the last for other
-    blocks [bytes]. used: rows that carry each run. rest: undecoded bytes.
+    blocks [bytes]. used: 1 for each run that some row carries. rest: undecoded bytes.
     """
 
     frame: NDArray[np.int32]
@@ -355,7 +355,7 @@ def walk_block(buffer: Bytes, at: int, end: int, block: Any, steps: Any) -> Any:
 @_part
 def _walk_unit(
     buffer: Bytes, at: int, end: int, entries: Any, blocks: Any, steps: Any, places: Any,
-    offsets: Any, row: int, runs: int,
+    offsets: Any, row: int, used: Any,
 ) -> Any:  # fmt: skip
     """Walk the blocks of one data unit into a row; return (status, mask, undecoded bytes)."""
     others = offsets.shape[0] - 1
@@ -383,14 +383,16 @@ def _walk_unit(
             if partial:
                 status |= PARTIAL
             if block.slot >= 0:
-                places[row, runs + block.slot] = at + 1
+                places[row, len(used) + block.slot] = at + 1
                 offsets[block.rows_group, row + 1] += items
             if block.inner_group >= 0:
                 offsets[block.inner_group, row + 1] += inners
             if block.head_run >= 0:
                 places[row, block.head_run] = at + 1
+                used[block.head_run] = 1
             if block.tail_run >= 0:
                 places[row, block.tail_run] = after - block.tail_bytes
+                used[block.tail_run] = 1
         at = after
     return status, mask, end - at
 
@@ -435,16 +437,15 @@ def walk(
         new = 1 if buffer[start] == _START_2025 else 0
         entries = entries_2025 if new else entries_2016
         status[f], mask, left = _walk_unit(
-            buffer, at, end, entries, blocks, steps, places, offsets, row, len(used)
+            buffer, at, end, entries, blocks, steps, places, offsets, row, used
         )
         if status[f] >= REFUSED:
             continue
         masks[row], rest[row], frame[row], device_at[row] = mask, left, f, seconds
         reissued[row] = command == _REISSUE
         edition[row] = EDITIONS[new]
-        for i in range(ID_BYTES):
-            vin[row, i] = buffer[start + ID_AT + i]
-        for run in range(len(used)):
-            used[run] += places[row, run] >= 0
+        source = np.uint64(start + ID_AT)
+        for i in range(np.uint64(ID_BYTES)):
+            vin[row, i] = buffer[source + i]
         row += 1
     return row
