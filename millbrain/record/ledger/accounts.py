@@ -137,7 +137,7 @@ class Accounts:
             _check_scope(Role(changes.get("role", old.role)), changes.get("operator", old.operator))
             if changes:
                 c.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(**changes))
-            self._require_admin(c)
+            self._require_admin(c, old)
             if password is not None or changes.get("active") is False:
                 c.execute(sa.delete(SESSION).where(SESSION.c.account == name))
             return self._known(c, name)
@@ -145,9 +145,9 @@ class Accounts:
     def delete(self, name: str) -> None:
         """Delete an account with its sessions and tokens; errors as in `change`."""
         with self._database.write() as c:
-            self._known(c, name)
+            old = self._known(c, name)
             c.execute(sa.delete(ACCOUNT).where(ACCOUNT.c.name == name))
-            self._require_admin(c)
+            self._require_admin(c, old)
 
     def password_ok(self, name: str, password: str) -> bool:
         """Whether the account exists, is active and has this password."""
@@ -271,7 +271,10 @@ class Accounts:
         return _account(row)
 
     @staticmethod
-    def _require_admin(c: sa.Connection) -> None:
+    def _require_admin(c: sa.Connection, changed: Account) -> None:
+        """Refuse a change of an admin that left none."""
+        if changed.role is not Role.ADMIN:
+            return
         admins = sa.select(sa.func.count()).where(ACCOUNT.c.role == Role.ADMIN, ACCOUNT.c.active)
         if not c.scalar(admins):
             raise RefusedError(
