@@ -176,6 +176,9 @@ def _merge_tree(table: Table, name: str, where: str, engine: str) -> str:
     if any(c.name == "batch" for c in table.columns):
         # Commits are numbered upwards: what is new since one is found without reading the rest.
         parts.append("INDEX batch_range batch TYPE minmax GRANULARITY 1")
+    if table.order_by[:2] == ("vin", "device_at"):
+        # A late report is looked for by vehicle and instant, whatever day it arrived on.
+        parts.append("INDEX device_at_range device_at TYPE minmax GRANULARITY 1")
     settings = ", ".join(f"{k} = {v}" for k, v in _SETTINGS.items())
     lines = [
         f"CREATE TABLE IF NOT EXISTS {quoted(name)}{where} (\n  " + ",\n  ".join(parts) + "\n)",
