@@ -2,10 +2,15 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse, open_embedded
 
@@ -46,3 +51,27 @@ def warehouse(warehouse_folder: Path) -> Iterator[EmbeddedWarehouse]:
     opened.close()
     with contextlib.closing(open_embedded(warehouse_folder, "keeper")) as keeper:
         keeper.execute(f"DROP DATABASE {opened.database} SYNC")
+
+
+@contextlib.contextmanager
+def _serving(app: Any) -> Iterator[int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", timeout_keep_alive=5)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Any], contextlib.AbstractContextManager[int]]:
+    """Return a context manager that serves an ASGI application; it yields the port."""
+    return _serving

@@ -1,7 +1,7 @@
 """Python values as the texts that ``{name:Type}`` placeholders take, and names quoted for SQL.
 
-The engine reads a parameter as tab-separated "escaped" text, whatever carries it (embedded call or
-``param_name=`` of the HTTP protocol), so one encoding serves both.
+The engine reads a text as tab-separated "escaped" text and an array as a literal, whatever
+carries it (embedded call or ``param_name=`` of the HTTP protocol), so one encoding serves both.
 """
 
 import re
@@ -21,12 +21,13 @@ Params = Mapping[str, Any]
 def parameter(value: Any) -> str:
     r"""Return `value` as parameter text; None becomes NULL, lists and tuples become arrays.
 
-    >>> parameter("a\tb"), parameter(["it's", "b"]), parameter(None)
-    ('a\\tb', "['it\\\\'s','b']", '\\N')
+    >>> print(parameter("a\tb"), parameter(["it's", "b"]), parameter(None))
+    a\tb ['it\'s','b'] \N
     """
     if value is None:
         return "\\N"
-    return _literal(value, nested=False).translate(_ESCAPES)
+    text = _literal(value, nested=False)
+    return text.translate(_ESCAPES) if isinstance(value, str | bytes) else text
 
 
 def parameters(params: Params | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, RefusedError, StoreError
-from millbrain.record.values import quoted, text_literal
+from millbrain.record.values import parameter, quoted, text_literal
 from millbrain.record.warehouse.faults import plain
 from millbrain.record.warehouse.protocol import Warehouse
 
@@ -104,9 +104,8 @@ def formatted(connection: Any, sql: str) -> str:
     StoreError
         The text is not one statement that the engine understands.
     """
-    escaped = sql.replace("\\", "\\\\")
     try:
-        answer = connection.query(_FORMATTER, "RawBLOB", params={"query": escaped})
+        answer = connection.query(_FORMATTER, "RawBLOB", params={"query": parameter(sql)})
     except RuntimeError as error:
         text = plain(str(error))
         raise StoreError(text.partition(": In scope SELECT formatQuery")[0]) from error

@@ -77,7 +77,7 @@ class Runner:
             if is_select and fmt in STREAMED and not request.is_buffered:
                 yield from _streamed(connection, request, text, fmt)
             else:
-                yield from _whole(connection, request.sql, request, fmt)
+                yield from _whole(connection, request.sql, request, fmt, text if is_select else "")
 
     def write(self, request: QueryRequest) -> Iterator[Head | bytes]:
         """Run any statement, for the platform's own processes; rows of an INSERT come with it."""
@@ -99,11 +99,18 @@ def _use(connection: Any, database: str) -> None:
         connection.query(f"USE {quoted(database)}")
 
 
-def _whole(connection: Any, sql: str, request: QueryRequest, fmt: str) -> Iterator[Head | bytes]:
-    """Run a statement to its end, then hand over the answer."""
+def _whole(
+    connection: Any, sql: str, request: QueryRequest, fmt: str, text: str = ""
+) -> Iterator[Head | bytes]:
+    """Run a statement to its end, then hand over the answer.
+
+    text: the formatted statement where it is a SELECT, for the columns of an answer without rows.
+    """
     begun = time.perf_counter_ns()
     result = connection.query(sql, fmt, params=dict(request.params))
     answer = result.bytes()
+    if not answer and fmt == "Native" and text:
+        answer = _no_rows(connection, request, text)
     if len(answer) > limits.QUERY_RESULT_BYTES_MAX:
         raise LimitError(
             f"Code: 396. DB::Exception: the answer has {len(answer)} bytes as {fmt}, "
