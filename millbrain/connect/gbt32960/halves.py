@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from millbrain.connect.gbt32960.columnar import Decoded
 from millbrain.core import limits
 from millbrain.core.columns import Columns, Ragged, concat
-from millbrain.core.facts import BLOCK_CELLS, BLOCK_EXTREMES, BLOCK_PARTIAL, VEHICLE_REPORT
+from millbrain.core.facts import BLOCK_CELLS, BLOCK_PARTIAL, VEHICLE_REPORT
 
 SWAPPED_ONE: Final = 0x0100  # what terminals with swapped bytes send for the start number 1
 CELL_MARKED_MV: Final = 0xFFFE  # from here on a cell value is a marker
@@ -206,18 +206,21 @@ def _cells(parts: _Parts, group: Rows, groups: int) -> dict[str, Ragged]:
 
 
 def _compute_extremes(rows: Columns) -> None:
-    """Compute the cell extremes anew where the vehicle sent none: each part knew only its own."""
+    """Compute the cell extremes anew from all cells, since each part may know only its own.
+
+    What the vehicle itself said of them goes with the parts: it cannot be told from what was
+    computed of a part, and for a whole list of cells the two agree.
+    """
     cells, counts = rows.ragged("cells_mv"), rows.ragged("pack_cell_count")
     number = np.arange(cells.offsets[-1]) - np.repeat(_offsets(counts.values)[:-1], counts.values)
     pack = np.repeat(rows.ragged("pack_no").values, counts.values)
-    own = (rows.array("blocks") >> np.uint32(BLOCK_EXTREMES)) & 1 == 0
     good = cells.values < CELL_MARKED_MV
     for name, pick, blank in (("max", np.argmax, -1), ("min", np.argmin, 1 << 20)):
         value = np.where(good, cells.values.astype(np.int32), blank)
         bounds = zip(cells.offsets[:-1], cells.offsets[1:], strict=True)
         at = [s + int(pick(value[s:e])) for s, e in bounds]
         at_cell = np.array(at, np.intp)
-        use = own & good[at_cell]
+        use = good[at_cell]
         found = {"mv": cells.values[at_cell], "no": number[at_cell] + 1, "pack_no": pack[at_cell]}
         for part, new in found.items():
             _put(rows, f"cell_{name}_{part}", use, new)
