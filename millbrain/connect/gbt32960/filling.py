@@ -229,8 +229,9 @@ def _fill_others(
         block = blocks[entries[buffer[at]]]
         after, _, _, _ = walk_block(buffer, at + 1, stop, block, steps)
         if block.bit == BLOCK_OTHER or mask >> block.bit & 1:
-            for i in range(after - at):
-                other[to + i] = buffer[at + i]
+            source, target = np.uint64(at), np.uint64(to)
+            for i in range(np.uint64(after - at)):
+                other[target + i] = buffer[source + i]
             to += after - at
         mask |= 1 << block.bit
         at = after
