@@ -147,15 +147,16 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     url = engine_url(settings, key)
     status = EngineClient(url, key).status()
     intake = status["intake"]
-    yield Finding(Verdict.GOOD, f"engine {status['version']} runs, ports {status['rooms']}, "
-                  f"{intake['reports_hz']:.0f} reports/s")  # fmt: skip
-    if intake.get("trouble"):
-        yield Finding(Verdict.BAD, f"intake: {intake['trouble']}", "Nothing is lost; it goes on by "
-                      "itself once the cause is gone.")  # fmt: skip
-    p99 = intake["commit_ms"]["p99"]
-    slow = p99 is not None and p99 > LATENCY_MS_MAX
-    yield Finding(Verdict.WARN if slow else Verdict.GOOD, f"commit latency p99 {p99} ms",
-                  "The disk or the processor is at its limit." if slow else "")  # fmt: skip
+    running = f"engine {status['version']} runs, {intake['reports_10s_hz']:.0f} reports/s"
+    yield Finding(Verdict.GOOD, running)
+    for trouble in intake["troubles"]:
+        advice = "Nothing is lost; it goes on by itself once the cause is gone."
+        yield Finding(Verdict.BAD, f"intake: {trouble}", advice)
+    p99_ms = intake["commit_p99_ms"]
+    slow = p99_ms is not None and p99_ms > LATENCY_MS_MAX
+    told = "nothing committed yet" if p99_ms is None else f"commit latency p99 {p99_ms:.0f} ms"
+    advice = "The disk or the processor is at its limit." if slow else ""
+    yield Finding(Verdict.WARN if slow else Verdict.GOOD, told, advice)
     yield from _balance(url)
 
 

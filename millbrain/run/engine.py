@@ -74,7 +74,8 @@ def main(settings: Settings) -> None:
     """Run the engine until it is told to stop (SIGTERM or Ctrl-C)."""
     key = prepare_data_folder(settings)
     logs.to_file(settings.data / "log", "engine")
-    uvloop.run(_serve(settings, key))
+    with logs.fatal(log):
+        uvloop.run(_serve(settings, key))
 
 
 async def _serve(settings: Settings, key: str) -> None:

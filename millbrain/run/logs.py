@@ -2,6 +2,8 @@
 
 import logging
 import logging.handlers
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,3 +24,13 @@ def to_file(folder: Path, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [kept, shown]
     root.setLevel(logging.INFO)
+
+
+@contextmanager
+def fatal(log: logging.Logger) -> Iterator[None]:
+    """Write what ends the process to its log before it ends."""
+    try:
+        yield
+    except Exception:
+        log.critical("the process ends", exc_info=True)
+        raise

@@ -52,8 +52,9 @@ def main(settings: Settings) -> None:
     """Serve pages and API until told to stop (SIGTERM or Ctrl-C)."""
     key = prepare_data_folder(settings)
     logs.to_file(settings.data / "log", "web")
-    url = engine_url(settings, key, wait_s=ENGINE_WAIT_S)
-    uvloop.run(_serve(settings, key, url))
+    with logs.fatal(log):
+        url = engine_url(settings, key, wait_s=ENGINE_WAIT_S)
+        uvloop.run(_serve(settings, key, url))
 
 
 async def _serve(settings: Settings, key: str, url: str) -> None:
@@ -64,8 +65,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         warehouse=warehouse,
         pages=room_pages(),
         settings=WebSettings(
-            is_secure=settings.web.tls_key is not None,
-            data=settings.data,
+            time_zone=settings.time_zone,
+            secure=settings.web.tls_key is not None,
             regions=read_regions(settings.demo.pack),
             in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
         ),
