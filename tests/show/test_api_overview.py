@@ -74,4 +74,4 @@ def test_many_readers_cost_one_picture(city: Any) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum("offline_spans" in sql for sql in asked) == 1
+    assert sum("soc_bin" in sql for sql in asked) == 1

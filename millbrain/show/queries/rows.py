@@ -43,10 +43,21 @@ def rows_of(answer: pa.Table, columns: Iterable[Column] = ()) -> list[Row]:
     """
     kinds = {c.name: c.kind for c in columns}
     values = [
-        _plain(answer.column(i).to_pylist(), kinds.get(name, "")) for i, name in
-        enumerate(answer.column_names)
-    ]  # fmt: skip
+        _plain(_exact(answer.column(i)).to_pylist(), kinds.get(name, ""))
+        for i, name in enumerate(answer.column_names)
+    ]
     return [dict(zip(answer.column_names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _exact(column: Any) -> Any:
+    """Return 4-byte floats as the shortest 8-byte ones: 42.3, not 42.29999924."""
+    if column.type == pa.float32():
+        return column.cast(pa.string()).cast(pa.float64())
+    if column.type == pa.list_(pa.float32()):
+        whole = column.combine_chunks()
+        values = whole.values.cast(pa.string()).cast(pa.float64())
+        return pa.chunked_array([pa.ListArray.from_arrays(whole.offsets, values)])
+    return column
 
 
 def _plain(values: list[Any], kind: str) -> list[Any]:
