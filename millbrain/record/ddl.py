@@ -42,7 +42,7 @@ _SETTINGS: Final[Mapping[str, int]] = {
     "min_bytes_for_wide_part": 256 << 20,
 }
 _REPLICA: Final = "ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"
-_ON_CLUSTER: Final = " ON CLUSTER '{cluster}'"
+ON_CLUSTER: Final = " ON CLUSTER '{cluster}'"
 
 
 def column_type(column: Column) -> str:
@@ -72,9 +72,9 @@ def create_statements(table: Table, form: Form = "plain", *, name: str = "") -> 
     if form == "plain":
         return [_merge_tree(table, name or table.name, "", "MergeTree")]
     if form == "replicated":
-        return [_merge_tree(table, table.name, _ON_CLUSTER, _REPLICA)]
+        return [_merge_tree(table, table.name, ON_CLUSTER, _REPLICA)]
     local = local_name(table)
-    return [_merge_tree(table, local, _ON_CLUSTER, _REPLICA), _distributed(table, local)]
+    return [_merge_tree(table, local, ON_CLUSTER, _REPLICA), _distributed(table, local)]
 
 
 def local_name(table: Table) -> str:
@@ -104,7 +104,7 @@ def migrate_statements(
         A column's type differs from the declared one: that needs a decision, not a guess.
     """
     names = (local_name(table), table.name) if form == "distributed" else (table.name,)
-    where = "" if form == "plain" else _ON_CLUSTER
+    where = "" if form == "plain" else ON_CLUSTER
     changes = _changes(table, stored)
     if not changes:
         return []
@@ -196,7 +196,7 @@ def _distributed(table: Table, local: str) -> str:
     key = "batch" if any(c.name == "batch" for c in table.columns) else table.order_by[0]
     body = ",\n  ".join(_columns(table, codec=False))
     return (
-        f"CREATE TABLE IF NOT EXISTS {quoted(table.name)}{_ON_CLUSTER} (\n  {body}\n)\n"
+        f"CREATE TABLE IF NOT EXISTS {quoted(table.name)}{ON_CLUSTER} (\n  {body}\n)\n"
         f"ENGINE = Distributed('{{cluster}}', currentDatabase(), {text_literal(local)}, "
         f"cityHash64({quoted(key)}))\nCOMMENT {text_literal(_table_comment(table))}"
     )
