@@ -62,7 +62,8 @@ def holds(url: str) -> str:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
         return ""
-    engine = sa.create_engine(parsed)
+    driver = "postgresql+psycopg" if parsed.get_backend_name() == "postgresql" else "sqlite"
+    engine = sa.create_engine(parsed.set(drivername=driver))
     try:
         with engine.connect() as connection:
             for table in sorted(sa.inspect(connection).get_table_names()):
@@ -98,7 +99,11 @@ def _copy(source: Path, target: Path) -> None:
 
 def _tool(url: sa.URL, command: Sequence[str]) -> None:
     """Run a PostgreSQL client tool; the password goes by the environment, not the process list."""
-    if shutil.which(command[0]) is None:
+    # Debian keeps the tools of each version in a folder of its own; the newest dumps every older.
+    folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))[::-1]
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *folders))
+    program = shutil.which(command[0], path=path)
+    if program is None:
         raise StoreError(
             f"{command[0]} was not found; it is part of the PostgreSQL client "
             "(apt-get install postgresql-client)"
@@ -111,7 +116,7 @@ def _tool(url: sa.URL, command: Sequence[str]) -> None:
     environment = os.environ | {k: str(v) for k, v in where.items() if v}
     ends = ("--dbname", url.database or "") if command[0] == "pg_restore" else ()
     ended = subprocess.run(
-        [*command, *ends], env=environment, capture_output=True, text=True, check=False
+        [program, *command[1:], *ends], env=environment, capture_output=True, text=True, check=False
     )
     if ended.returncode:
         raise StoreError(f"{command[0]} of ledger {url.database} failed: {ended.stderr.strip()}")
