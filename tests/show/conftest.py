@@ -51,7 +51,10 @@ class StubEngine:
     def status(self) -> dict[str, Any]:
         if self.failure:
             raise self.failure
-        return {"version": "0", "intake": {"commit_ms": {"p50": 20.0, "p99": 41.5, "max": 60.0}}}
+        return {
+            "version": "0",
+            "intake": {"commit_p50_ms": 20.0, "commit_p99_ms": 41.5, "commit_max_ms": 60.0},
+        }
 
     def links(self) -> list[dict[str, Any]]:
         if self.failure:

@@ -105,8 +105,8 @@ def intake(_: WholeCaller, use: Use) -> Intake:
 
 
 def _commit_times(engine: dict[str, Any] | None) -> CommitTimes:
-    times = (engine or {}).get("commit_ms") or {}
-    return CommitTimes(**{f"{name}_ms": times.get(name) for name in ("p50", "p99", "max")})
+    times = {name: (engine or {}).get(f"commit_{name}") for name in CommitTimes.model_fields}
+    return CommitTimes(**times)
 
 
 @router.get("/links", summary="Open links")
