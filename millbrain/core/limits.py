@@ -37,6 +37,11 @@ QUERY_RESULT_BYTES_MAX: Final = 256 << 20  # size of one answer
 QUERY_TEXT_BYTES_MAX: Final = 1 << 20  # length of a query's text
 QUERIES_AT_ONCE_MAX: Final = 8  # readers; the next one waits
 QUERY_WAIT_S_MAX: Final = 10  # ... so long, then it is refused with 503
+QUERY_THREADS_MAX: Final = 2  # of one reader, so that ingest keeps a share of a small machine
+QUERY_RANGE_ITEMS_MAX: Final = 20_000_000  # one array; a bigger one is a step no limit can cut
+INSERT_BYTES_MAX: Final = 512 << 20  # body of one INSERT over HTTP by the platform itself
+LOGIN_KEPT_S_MAX: Final = 30  # a password that was right is not hashed again for so long
+LOGINS_KEPT_MAX: Final = 1_000  # ... and of so many accounts
 
 # Web --------------------------------------------------------------------------------------------
 PAGE_ROWS_MAX: Final = 500  # rows of one page of a table

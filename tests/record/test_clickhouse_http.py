@@ -332,6 +332,30 @@ def test_a_client_that_leaves_frees_its_place(http, port):
     assert time.monotonic() - begun < 5
 
 
+def test_a_query_whose_client_left_is_stopped(http, port):
+    running = {"query": "SELECT count() FROM system.processes WHERE query LIKE '%1e14%'"}
+    for fmt in ("JSON", "CSV"):
+        sql = f"SELECT+count()+FROM+numbers(1e14)+FORMAT+{fmt}"
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(f"GET /?query={sql} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            time.sleep(0.3)
+            assert http.get("/", params=running).text == "2\n"  # that query and this one
+        until = time.monotonic() + 3
+        while http.get("/", params=running).text != "1\n":
+            assert time.monotonic() < until
+
+
+def test_a_client_that_does_not_read_is_let_go(http, port, monkeypatch):
+    monkeypatch.setattr(limits, "QUERY_S_MAX", 1)
+    asked = b"GET /?query=SELECT+number+FROM+system.numbers+FORMAT+CSV&max_execution_time=1"
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(asked + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(1.5)
+        begun = time.monotonic()
+        while http.get("/", params={"query": "SELECT count() FROM system.processes"}).text != "1\n":
+            assert time.monotonic() - begun < 3
+
+
 def test_the_reader_after_the_last_place_waits_then_is_refused(http, monkeypatch):
     monkeypatch.setattr(limits, "QUERY_WAIT_S_MAX", 0.3)
     slow = "SELECT count() FROM numbers(1e13)"

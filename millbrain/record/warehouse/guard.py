@@ -16,8 +16,6 @@ from millbrain.record.values import parameter, quoted, text_literal
 from millbrain.record.warehouse.faults import plain
 from millbrain.record.warehouse.protocol import Warehouse
 
-THREADS_MAX: Final = 2  # of one reader, so that ingest keeps a share of a small machine
-RANGE_ITEMS_MAX: Final = 20_000_000  # a bigger array runs long in one step, which no limit cuts
 # Table functions that stay inside the warehouse; every other one, known or new, is refused.
 _INSIDE: Final = frozenset((
     "numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generateseries", "generate_series",
@@ -41,7 +39,7 @@ _FORMATTER: Final = "SELECT formatQuerySingleLine({query:String})"
 # Settings that a request may carry. Numbers in _CAPPED may only be lowered.
 _CAPPED: Final[Mapping[str, int]] = {
     "max_execution_time": limits.QUERY_S_MAX,
-    "max_threads": THREADS_MAX,
+    "max_threads": limits.QUERY_THREADS_MAX,
     "max_memory_usage": limits.QUERY_MEMORY_BYTES_MAX,
     "max_result_bytes": limits.QUERY_RESULT_BYTES_MAX,
 }
@@ -68,7 +66,7 @@ def reader_settings(asked: Mapping[str, str]) -> dict[str, str]:
     return chosen | {
         "timeout_overflow_mode": "throw",
         "max_query_size": str(limits.QUERY_TEXT_BYTES_MAX),
-        "function_range_max_elements_in_block": str(RANGE_ITEMS_MAX),
+        "function_range_max_elements_in_block": str(limits.QUERY_RANGE_ITEMS_MAX),
         "os_threads_nice_value_query": "10",
     }
 

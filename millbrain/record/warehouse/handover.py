@@ -2,29 +2,35 @@
 
 The engine works in threads and the network in the loop; this is the only place where they meet. The
 side that has nothing to do waits: a slow client holds its query back (which then runs into its time
-limit), a slow query holds its client.
+limit), a slow query holds its client. A piece not taken within `limits.QUERY_S_MAX` ends it.
 """
 
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from millbrain.core import limits
 from millbrain.core.errors import MillbrainError
-
-_TAKE_S_MAX: Final = limits.QUERY_S_MAX  # a piece that is not taken by then ends the query
 
 
 class Handover:
     """Carries the pieces of one answer from its thread to its response.
 
-    release: called once in the loop, when the thread has ended.
+    release: called once in the loop, when the thread has ended. cancel: called in the loop when the
+    client leaves before that.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        release: Callable[[], object],
+        cancel: Callable[[], object],
+    ) -> None:
         self._loop = loop
         self._release = release
+        self._cancel = cancel
+        self._is_ended = False
         self._queue: asyncio.Queue[Any] = asyncio.Queue(1)
         self._is_left = False
 
@@ -33,7 +39,11 @@ class Handover:
         try:
             self._hand_over(pieces)
         finally:
-            self._loop.call_soon_threadsafe(self._release)
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
+        self._is_ended = True
+        self._release()
 
     def _hand_over(self, pieces: Iterator[Any]) -> None:
         try:
@@ -53,7 +63,7 @@ class Handover:
         """Wait until the piece is in the queue; False where nobody takes it."""
         future = asyncio.run_coroutine_threadsafe(self._queue.put(piece), self._loop)
         try:
-            future.result(_TAKE_S_MAX)
+            future.result(limits.QUERY_S_MAX)
         except (TimeoutError, concurrent.futures.CancelledError):
             future.cancel()
             return False
@@ -68,6 +78,8 @@ class Handover:
 
     def leave(self) -> None:
         """Take no more: the thread stops at its next piece. Called in the loop."""
+        if not (self._is_left or self._is_ended):
+            self._cancel()
         self._is_left = True
         while not self._queue.empty():
             self._queue.get_nowait()

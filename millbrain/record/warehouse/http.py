@@ -13,7 +13,8 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from asyncio import FIRST_COMPLETED
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Final
@@ -43,10 +44,6 @@ from millbrain.record.warehouse.running import Head, Runner
 
 LOGGER = logging.getLogger(__name__)
 
-INSERT_BYTES_MAX: Final = 512 << 20  # body of one INSERT by the platform's own processes
-LOGIN_KEPT_S_MAX: Final = 30  # a password that was right is not hashed again for so long
-LOGINS_KEPT_MAX: Final = 1_000
-_SEND_S_MAX: Final = 2 * limits.QUERY_S_MAX  # a client that takes an answer slower is cut
 _STATUS: Final = {
     **dict.fromkeys((36, 27, 38, 41, 43, 44, 46, 47, 53, 62, 63, 70, 72, 115, 130, 456, 457), 400),
     **dict.fromkeys((164, 192, 193, 497, 516), 403),
@@ -149,15 +146,11 @@ class _Queries:
         try:
             role = await asyncio.to_thread(self._logins.role, *credentials(args, headers))
             is_writer = role is Role.WRITER and request.method == "POST"
-            most = INSERT_BYTES_MAX if is_writer else limits.QUERY_TEXT_BYTES_MAX
+            most = limits.INSERT_BYTES_MAX if is_writer else limits.QUERY_TEXT_BYTES_MAX
             body = await _body(request, most)
             asked = read_request(args, headers, body, most)
-            if is_writer:
-                return await self._started(asked, query_id, self._runner.write(asked))
-            await self._place()
-            return await self._started(
-                asked, query_id, self._runner.read(asked), self._places.release
-            )
+            handover = await (self._write(asked) if is_writer else self._read(asked))
+            return await _started(handover, asked, query_id, request.receive)
         except MillbrainError as error:
             return _failure(str(error), query_id)
         except RuntimeError as error:
@@ -174,23 +167,42 @@ class _Queries:
                 "(TOO_MANY_SIMULTANEOUS_QUERIES)"
             ) from error
 
-    async def _started(
-        self,
-        asked: QueryRequest,
-        query_id: str,
-        pieces: Iterator[Head | bytes],
-        release: Callable[[], None] = lambda: None,
-    ) -> Response:
-        """Run the query until its first piece and return the response that sends the rest."""
-        handover = Handover(asyncio.get_running_loop(), release)
-        self._threads.submit(handover.run, pieces)
-        try:
-            head = await handover.next()
-        except BaseException:
-            handover.leave()
-            raise
-        assert isinstance(head, Head)  # a runner yields it first
-        return _Answer(handover, head, Folder(asked.compression), query_id)
+    async def _read(self, asked: QueryRequest) -> Handover:
+        """Start a reader's query as soon as there is a place."""
+        await self._place()
+        mark = uuid.uuid4().hex
+        handover = Handover(
+            asyncio.get_running_loop(),
+            self._places.release,
+            lambda: self._threads.submit(self._runner.cancel, mark),
+        )
+        self._threads.submit(handover.run, self._runner.read(asked, mark))
+        return handover
+
+    async def _write(self, asked: QueryRequest) -> Handover:
+        """Start the platform's own statement; once started it runs to its end."""
+        handover = Handover(asyncio.get_running_loop(), lambda: None, lambda: None)
+        self._threads.submit(handover.run, self._runner.write(asked))
+        return handover
+
+
+async def _started(
+    handover: Handover, asked: QueryRequest, query_id: str, receive: Receive
+) -> Response:
+    """Wait for the head of an answer, or for its client to leave, and return the response."""
+    left = asyncio.create_task(_until_left(receive))
+    head = asyncio.create_task(handover.next())
+    try:
+        await asyncio.wait((left, head), return_when=FIRST_COMPLETED)
+        if not head.done():
+            raise LimitError("Code: 210. DB::Exception: the client left. (NETWORK_ERROR)")
+        return _Answer(handover, head.result(), Folder(asked.compression), query_id)
+    except BaseException:
+        handover.leave()
+        raise
+    finally:
+        left.cancel()
+        head.cancel()
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -227,9 +239,9 @@ class _Answer(Response):
         left = asyncio.create_task(_until_left(receive))
         sending = asyncio.create_task(self._send(scope, send))
         try:
-            await asyncio.wait(
-                (left, sending), timeout=_SEND_S_MAX, return_when=asyncio.FIRST_COMPLETED
-            )
+            # A client that takes the answer slower than this is cut.
+            most_s = 2 * limits.QUERY_S_MAX
+            await asyncio.wait((left, sending), timeout=most_s, return_when=FIRST_COMPLETED)
         finally:
             self._handover.leave()
             left.cancel()
@@ -306,7 +318,7 @@ class _Logins:
         self._kept: dict[bytes, tuple[float, Role]] = {}
 
     def role(self, user: str, password: str) -> Role:
-        """Return the role, asking `check` at most once in `LOGIN_KEPT_S_MAX`.
+        """Return the role, asking `check` at most once in `limits.LOGIN_KEPT_S_MAX`.
 
         Raises
         ------
@@ -323,7 +335,7 @@ class _Logins:
                 f"Code: 516. DB::Exception: {user or 'default'}: Authentication failed: password "
                 "is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)"
             )
-        if len(self._kept) >= LOGINS_KEPT_MAX:
+        if len(self._kept) >= limits.LOGINS_KEPT_MAX:
             self._kept.clear()
-        self._kept[name] = (time.monotonic() + LOGIN_KEPT_S_MAX, found)
+        self._kept[name] = (time.monotonic() + limits.LOGIN_KEPT_S_MAX, found)
         return found

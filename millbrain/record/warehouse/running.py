@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -57,8 +57,10 @@ class Runner:
         self._warehouse = warehouse
         self._guard = Guard(warehouse)
 
-    def read(self, request: QueryRequest) -> Iterator[Head | bytes]:
+    def read(self, request: QueryRequest, mark: str) -> Iterator[Head | bytes]:
         """Run a reader's statement: yields the head, then the answer in pieces.
+
+        mark: a word that no other query has, by which `cancel` finds this one.
 
         Raises
         ------
@@ -72,12 +74,18 @@ class Runner:
             bind(connection, reader_settings(request.settings), readonly=False)
             text = self._guard.check(connection, request.sql)
             bind(connection, {}, readonly=True)
+            request = replace(request, sql=f"{request.sql}\n-- {mark}")
             fmt = format_of(text) or request.fmt
             is_select = text.startswith(("SELECT", "WITH", "(", "FROM"))
             if is_select and fmt in STREAMED and not request.is_buffered:
                 yield from _streamed(connection, request, text, fmt)
             else:
                 yield from _whole(connection, request.sql, request, fmt, text if is_select else "")
+
+    def cancel(self, mark: str) -> None:
+        """Stop the reader's query of that mark, where it still runs."""
+        with self._warehouse.fresh() as connection:
+            connection.query(f"KILL QUERY WHERE endsWith(query, {text_literal(mark)}) ASYNC")
 
     def write(self, request: QueryRequest) -> Iterator[Head | bytes]:
         """Run any statement, for the platform's own processes; rows of an INSERT come with it."""
