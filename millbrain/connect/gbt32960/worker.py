@@ -214,6 +214,6 @@ class Worker:
                 break
         link.state.rest = buffer[at:stop].tobytes()
         if link.state.rest:
-            self._resting.setdefault(link, time.monotonic())
+            self._resting[link] = time.monotonic()  # since its newest bytes
         else:
             self._resting.pop(link, None)

@@ -257,6 +257,24 @@ def test_the_beginning_of_a_frame_at_the_end_of_a_link_is_kept_as_truncated(hous
     assert house.box.is_balanced()
 
 
+def test_a_busy_link_is_never_cut_though_each_read_ends_within_a_frame(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millbrain.connect.gbt32960.worker.REST_WAIT_S_MAX", 0.3)
+    monkeypatch.setattr("millbrain.connect.gbt32960.worker.TICK_S", 0.1)
+    one = frame(0x02, ENGINE_UNIT)
+    stream = one * 60
+    with house.connect() as link:
+        link.sendall(stream[:7])
+        for at in range(7, len(stream) - 40, len(one)):
+            time.sleep(0.02)
+            link.sendall(stream[at : at + len(one)])
+        rest = at + len(one)
+        link.sendall(stream[rest:])
+        until(lambda: house.box.rows("vehicle_report") == 60)
+    assert house.box.reasons() == {}
+
+
 def test_a_full_sink_stops_the_sender_and_loses_nothing(house: House) -> None:
     block = frame(0x02, ENGINE_UNIT) * 5000
     house.box.gate.clear()
