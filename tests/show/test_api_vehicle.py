@@ -1,5 +1,6 @@
 """One vehicle: newest values, curves that keep extremes and gaps, track, frames, commands."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_every_report_is_a_point_where_they_fit(viewer: TestClient, now_s: int) 
     broken = [t for t, v in zip(speed["t"], speed["avg"], strict=True) if v is None]
     assert len(broken) == 1
     assert now_s - 1810 < broken[0] / 1000 < now_s - 600
+
+
+def test_the_last_day_before_the_newest_report_is_the_default(
+    viewer: TestClient, now_s: int
+) -> None:
+    found = get(viewer, "/trend", signals="soc_pct")
+    newest = datetime.fromisoformat(found["to"]).timestamp()
+    assert newest == now_s - 5  # vehicle_latest.device_at
+    assert newest - datetime.fromisoformat(found["from"]).timestamp() == 86_400
 
 
 def test_reduction_keeps_extremes_and_gaps(viewer: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The span of time that curves, tracks and frames are asked for."""
+"""The span of device time that curves, tracks and frames are asked for."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 
 from millbrain.core.errors import LimitError
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.show.api.seen import Vehicle
+from millbrain.show.queries.rows import instant_now, iso
 
 DAYS_MAX = 400  # vehicle_report keeps no more
 _DAY_S = 86_400
@@ -27,15 +28,18 @@ class TimeSpan:
 
 
 def _span(
+    found: Vehicle,
     from_: Annotated[
         datetime | None,
-        Query(
-            alias="from", description="ISO 8601 or seconds since 1970; default: a day before `to`."
-        ),
+        Query(alias="from", description="ISO 8601 or seconds since 1970; default: a day earlier."),
     ] = None,
-    to: Annotated[datetime | None, Query(description="The same; default: now.")] = None,
+    to: Annotated[
+        datetime | None, Query(description="The same; default: the vehicle's newest report.")
+    ] = None,
 ) -> TimeSpan:
-    to_s = _seconds(to) if to else now_ms() // 1000
+    newest = found.latest["device_at"] if found.latest else None
+    default = datetime.fromisoformat(newest) if newest else instant_now()
+    to_s = _seconds(to or default)
     from_s = _seconds(from_) if from_ else to_s - _DAY_S
     if not 0 <= from_s < to_s <= _LAST_S or to_s - from_s > DAYS_MAX * _DAY_S:
         raise LimitError(f"a span has `from` before `to` and lasts at most {DAYS_MAX} days")

@@ -4,14 +4,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from millbrain.core import limits
 from millbrain.core.errors import FrameError, LimitError, NotFoundError
-from millbrain.show.access import Caller, OperatorCaller, ViewerCaller
+from millbrain.show.access import OperatorCaller
 from millbrain.show.api.answers import ReportRow, Rows, VehicleRow
 from millbrain.show.api.paging import Page
+from millbrain.show.api.seen import Vehicle, find
 from millbrain.show.api.spans import Span
 from millbrain.show.api.things import ThingAnswer
 from millbrain.show.errors import ApiError
@@ -19,48 +20,12 @@ from millbrain.show.queries import signals as known_signals
 from millbrain.show.queries import track as tracks
 from millbrain.show.queries import trend as trends
 from millbrain.show.queries import vehicle as queries
-from millbrain.show.queries import vehicles
 from millbrain.show.queries.rows import Row, instant_now, iso, now_ms
-from millbrain.show.services import Services, Use
+from millbrain.show.services import Use
 
 router = APIRouter(prefix="/vehicles/{vin}", tags=["vehicle"])
 ROOM = "gbt32960"
 SIGNALS_MAX = 12
-
-
-class Seen:
-    """A vehicle that the caller may see, with its live row where there is one."""
-
-    def __init__(self, vin: str, latest: Row | None) -> None:
-        self.vin = vin
-        self.latest = latest
-
-
-def _seen(
-    vin: Annotated[str, Path(max_length=64, description="VIN, or the id the terminal sends.")],
-    caller: ViewerCaller,
-    use: Use,
-) -> Seen:
-    return find(vin, caller, use)
-
-
-def find(vin: str, caller: Caller, use: Services) -> Seen:
-    """Return a vehicle within the caller's scope; NotFoundError where there is none.
-
-    One outside the scope is answered like one that does not exist, so nobody learns of it.
-    """
-    latest = vehicles.latest(use.warehouse, vin, caller.operator)
-    if latest is None:
-        # Not in the live picture: registered and silent so far, or only seconds old.
-        thing = use.ledger.things.get(vin)
-        is_mine = thing is not None and thing.operator == caller.operator
-        is_known = thing is not None or queries.has_reports(use.warehouse, vin)
-        if not (is_mine if caller.operator else is_known):
-            raise NotFoundError(f"no vehicle {vin!r} is known")
-    return Seen(vin, use.settings.with_region(latest) if latest else None)
-
-
-Vehicle = Annotated[Seen, Depends(_seen)]
 
 
 class LastDay(BaseModel):
