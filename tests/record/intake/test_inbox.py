@@ -52,10 +52,10 @@ def test_a_full_queue_makes_put_wait(filled: list[Delivery], *, one_more: bool) 
 
 def test_gathers_whole_deliveries_up_to_one_commit() -> None:
     inbox = Inbox()
-    for count in (9_000, 9_000, 9_000, 50_000):
+    for count in (6_000, 6_000, 6_000, 50_000):
         inbox.put(rows(count))
-    sizes = [[d.tables["vehicle_report"].rows for d in inbox.gather()] for _ in range(3)]
-    assert sizes == [[9_000, 9_000], [9_000], [50_000]]
+    sizes = [[d.tables["vehicle_report"].rows for d in inbox.gather()] for _ in range(2)]
+    assert sizes == [[6_000, 6_000, 6_000], [50_000]]
     assert inbox.depth() == (0, 0)
 
 

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,31 +38,28 @@ def _run(folder: Path, *command: str) -> None:
                        stderr=output, stdin=subprocess.DEVNULL, timeout=60)  # fmt: skip
 
 
-def _cluster_folder(base: Path) -> Path:
-    folder = base / "cluster"
-    folder.mkdir()
+def _cluster_folder() -> Path:
+    """Make a folder that the server's account may enter, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="millbrain-postgres-"))
     if os.geteuid() == 0:
         try:
             account = pwd.getpwnam(_ACCOUNT)
         except KeyError:
+            folder.rmdir()
             pytest.skip(
                 f"PostgreSQL refuses root and there is no account {_ACCOUNT!r} to run it as"
             )
         os.chown(folder, account.pw_uid, account.pw_gid)
-        # The temporary folders above are closed to others; passing through is enough.
-        for parent in (base, base.parent, base.parent.parent):
-            if parent.stat().st_uid == 0 and parent != Path("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
     return folder
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """URL of a PostgreSQL server of our own on a free loopback port, stopped at the end."""
     initdb, pg_ctl = _binary("initdb"), _binary("pg_ctl")
     if not (initdb and pg_ctl):
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql); SQLite is tested")
-    folder = _cluster_folder(tmp_path_factory.mktemp("postgres"))
+    folder = _cluster_folder()
     data, port = folder / "data", _free_port()
     _run(
         folder, initdb, "-D", str(data), "-U", "millbrain", "-A", "trust", "-E", "UTF8", "--no-sync"
@@ -73,6 +71,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"postgresql://millbrain@127.0.0.1:{port}"
     # pg_ctl signals the process whose id stands in this cluster's own postmaster.pid.
     _run(folder, pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
