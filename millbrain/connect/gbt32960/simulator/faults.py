@@ -142,7 +142,9 @@ class ByteFaults:
             tally["frames"] += len(held)
             tally["reissued"] += len(held)
             yield held.tobytes()
-        if not self._kinds or not len(frames):
+        if not len(frames):
+            return  # nobody of this layout is awake; an empty array has no bytes to view
+        if not self._kinds:
             tally["frames"] += len(frames)
             yield np.ascontiguousarray(frames).data.cast("B")
             return
