@@ -71,7 +71,10 @@ PAGES: Final = (
 
 
 def mount_pages(
-    app: FastAPI, viewer: Callable[[Request], Viewer | None], rooms: Sequence[RoomPage] = ()
+    app: FastAPI,
+    viewer: Callable[[Request], Viewer | None],
+    rooms: Sequence[RoomPage] = (),
+    zone: str = PLANT_ZONE,
 ) -> None:
     """Add every page, the static files and the word lists to the application.
 
@@ -83,8 +86,10 @@ def mount_pages(
         Says who asks; None = nobody is logged in. May block: it is called in a worker thread.
     rooms
         Pages that rooms bring along, in the order of the navigation.
+    zone
+        IANA name of the plant's time zone; every page shows its times in it.
     """
-    renderer = Renderer(viewer, rooms)
+    renderer = Renderer(viewer, rooms, zone)
     app.mount("/static", StaticFiles(directory=SHOW_FOLDER / "static"), name="static")
     app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
     for page in PAGES:
@@ -129,9 +134,13 @@ class Renderer:
     """Renders the shells: one Jinja2 environment a language, shared by all readers."""
 
     def __init__(
-        self, viewer: Callable[[Request], Viewer | None], rooms: Sequence[RoomPage]
+        self,
+        viewer: Callable[[Request], Viewer | None],
+        rooms: Sequence[RoomPage],
+        zone: str,
     ) -> None:
         self._viewer = viewer
+        self._zone = zone
         self._rooms = rooms
         self._environments = {code: _environment(code, rooms) for code in words.LANGUAGES}
 
@@ -160,6 +169,7 @@ class Renderer:
         theme = (viewer.theme if viewer else "") or request.cookies.get("theme", "")
         context = {
             "page": page,
+            "zone": self._zone,
             "viewer": viewer,
             "language": language,
             "languages": words.LANGUAGES,
@@ -190,7 +200,7 @@ def _environment(language: str, rooms: Sequence[RoomPage]) -> Environment:
     )
     install: Any = environment
     install.install_gettext_translations(words.translations(language), newstyle=True)
-    environment.globals.update(version=__version__, zone=PLANT_ZONE)
+    environment.globals.update(version=__version__)
     return environment
 
 
