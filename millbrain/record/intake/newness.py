@@ -77,6 +77,25 @@ def _fill_hole(hole: NDArray[np.uint32], at: np.int64) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _same_instant(
+    slot: np.int64, kind: np.uint32, kinds: NDArray[np.uint32], kind_count: NDArray[np.uint8]
+) -> int:
+    """Judge a row at the newest instant of its thing by the kinds remembered there."""
+    count = kind_count[slot]
+    if count == KINDS_UNKNOWN:
+        return LATE
+    for k in range(count):
+        if kinds[slot, k] == kind:
+            return DUPLICATE
+    if count == KINDS_MAX:
+        kind_count[slot] = KINDS_UNKNOWN
+        return LATE
+    kinds[slot, count] = kind
+    kind_count[slot] = count + 1
+    return NEW
+
+
+@njit(cache=True, nogil=True)
 def _sift(
     slots: Slots,
     at: NDArray[np.uint32],
@@ -93,7 +112,6 @@ def _sift(
         verdict[row] = LATE
         if slot >= 0:
             when, last = np.int64(at[row]), np.int64(newest[slot])
-            count = kind_count[slot]
             if when > last:
                 if when - last > HOLE_S_MIN:
                     _open_hole(holes[slot], last, when)
@@ -101,18 +119,9 @@ def _sift(
                 kinds[slot, 0] = kind[row]
                 kind_count[slot] = 1
                 verdict[row] = NEW
-            elif when == last and count != KINDS_UNKNOWN:
-                for k in range(count):
-                    if kinds[slot, k] == kind[row]:
-                        verdict[row] = DUPLICATE
-                if verdict[row] == LATE:
-                    if count < KINDS_MAX:
-                        kinds[slot, count] = kind[row]
-                        kind_count[slot] = count + 1
-                        verdict[row] = NEW
-                    else:
-                        kind_count[slot] = KINDS_UNKNOWN
-            elif when < last and _fill_hole(holes[slot], when):
+            elif when == last:
+                verdict[row] = _same_instant(slot, kind[row], kinds, kind_count)
+            elif _fill_hole(holes[slot], when):
                 verdict[row] = NEW
         late += verdict[row] == LATE
     return late
