@@ -48,7 +48,7 @@ class House:
         self.reasons: Counter[str] = Counter()
         self.rejected = 0
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.running = self.run(driver.start(Options(), self, Anyone()))
 
