@@ -1,10 +1,12 @@
 """End to end: one platform link over TCP, decoded, committed, merged and queryable.
 
-    millbrain bench ingest [--json]        python benchmarks/ingest.py [--seconds 30] [--json]
+    millbrain bench ingest [--json]
+    python benchmarks/ingest.py [--seconds 30] [--json] [--no-pages]
 
 A player in a process of its own sends 464-byte frames of 144 cells and 72 probes flat out, logs out
 and waits for the answer, which comes after the commit of all that was sent. The rate is reports in
-the warehouse over the time from the first byte to that answer; player and engine share the machine.
+the warehouse over the time from the first byte to that answer. Player, engine and someone who
+looks at the overview twice a second share the machine.
 """
 
 import argparse
@@ -14,12 +16,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _engine import Figure, Process, engine, show
+from _pages import watching
 
 REPORTS_HZ_GOAL: Final = 150_000
 COMMIT_P99_MS_GOAL: Final = 1000
@@ -31,11 +35,21 @@ SETTLE_S_MAX: Final = 60  # after the load, merges may go on for so long
 THREADS_SHOWN: Final = 6
 
 
-def main(*, as_json: bool = False, seconds: float = 30.0, vehicles: int = VEHICLES) -> None:
-    """Run the benchmark, print its figures and fail where a report is missing or doubled."""
-    with engine() as running:
+def main(
+    *,
+    as_json: bool = False,
+    seconds: float = 30.0,
+    vehicles: int = VEHICLES,
+    pages: bool = True,
+) -> None:
+    """Run the benchmark, print its figures and fail where a report is missing or doubled.
+
+    pages: somebody looks at the overview twice a second meanwhile.
+    """
+    with engine() as running, watching(running.data) if pages else nullcontext() as watcher:
         before = running.cpu_s_by_thread()
         played = _play(running.ports["gbt32960"], seconds, vehicles)
+        seen = watcher.figures() if watcher else []
         at_logout_s = running.cpu_s()
         _check(running, played)
         _wait_idle(running)
@@ -45,7 +59,7 @@ def main(*, as_json: bool = False, seconds: float = 30.0, vehicles: int = VEHICL
             Figure(f"engine.thread.{name.replace(' ', '_')}", _us(cpu_s, played), "us/report")
             for name, cpu_s in spent.most_common(THREADS_SHOWN)
         ]
-    show([*shares, *figures], as_json=as_json)
+    show([*shares, *seen, *figures], as_json=as_json)
 
 
 def _play(port: int, seconds: float, vehicles: int) -> dict[str, Any]:
@@ -145,9 +159,11 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--vehicles", type=int, default=VEHICLES)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-pages", action="store_true")
     parser.add_argument("--player", type=int, default=0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.player:
         player(asked.player, asked.seconds, asked.vehicles)
     else:
-        main(as_json=asked.json, seconds=asked.seconds, vehicles=asked.vehicles)
+        main(as_json=asked.json, seconds=asked.seconds, vehicles=asked.vehicles,
+             pages=not asked.no_pages)  # fmt: skip

@@ -435,7 +435,9 @@ def read_plan(pack: str) -> Plan:
     try:
         return plan_from(tables[0], tables[1])
     except (KeyError, TypeError) as error:
-        raise SettingsError(f"{folder / 'fleet.toml'}: {error}; see packs/README.md") from error
+        raise SettingsError(
+            f"{folder / 'fleet.toml'}: {error}; see packs/chongqing/README.md"
+        ) from error
 
 
 def city_register(pack: str, vehicles: int, seed: int = 1) -> Iterator[Columns]:
