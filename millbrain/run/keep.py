@@ -44,6 +44,11 @@ def restore(settings: Settings, folder: Path, err: Console) -> None:
     """
     if run_files.read(settings.run_file("engine")):
         raise MillbrainError(f"the engine runs on {settings.data}; stop it before a restore")
+    if not (folder / "manifest.json").is_file():
+        raise MillbrainError(
+            f"{folder} is no backup, since it has no manifest.json; give the dated folder that "
+            "`millbrain backup` printed. Nothing was changed"
+        )
     prepare_data_folder(settings)
     url = settings.clickhouse.url
     warehouse = open_server(url) if url else open_embedded(settings.data / "warehouse")
