@@ -11,7 +11,9 @@ PYTHON_FOLDERS: Final = ("millbrain", "tests", "tools", "benchmarks", "examples"
 TEXT_SUFFIXES: Final = frozenset(
     (".py", ".md", ".toml", ".sh", ".html", ".css", ".js", ".po", ".sql", ".json", ".tsv", ".svg")
 )
-NOT_OURS: Final = frozenset((".git", ".venv", "node_modules", "build", "data", "vendor"))
+NOT_OURS: Final = frozenset(
+    (".git", ".venv", "node_modules", "build", "data", "vendor", "screenshots")
+)
 
 
 @dataclass(frozen=True)
