@@ -14,8 +14,10 @@ from millbrain.show.app import WebSettings, create_app
 from millbrain.show.pages.routes import SHOW_FOLDER
 from tests.show.conftest import REGIONS, VINS, StubEngine, client_of
 
-PRIVATE = ("/", "/vehicles", f"/vehicles/{VINS[0]}", "/intake", "/inspector", "/system", "/dictionary",
-           "/account")  # fmt: skip
+PRIVATE = (
+    "/", "/vehicles", f"/vehicles/{VINS[0]}", "/intake", "/inspector", "/system", "/dictionary",
+    "/account",
+)  # fmt: skip
 PUBLIC = ("/login", "/wall")
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 

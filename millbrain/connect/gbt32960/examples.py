@@ -11,9 +11,9 @@ from millbrain.connect.gbt32960.codec import encode
 
 _COMMAND: Final = 0xFE
 _VEHICLE_2016: Final[dict[str, Any]] = {
-    "status": 1, "charge": 3, "mode": 1, "speed_kmh": 46.3, "odo_km": 18_204.7, "v": 352.8, "a": 41.2,
-    "soc": 68, "dcdc": 1, "gear": 14, "brake_force": False, "drive_force": True, "insul_kohm": 5120,
-    "accel": 22, "brake": 0,
+    "status": 1, "charge": 3, "mode": 1, "speed_kmh": 46.3, "odo_km": 18_204.7, "v": 352.8,
+    "a": 41.2, "soc": 68, "dcdc": 1, "gear": 14, "brake_force": False, "drive_force": True,
+    "insul_kohm": 5120, "accel": 22, "brake": 0,
 }  # fmt: skip
 _VEHICLE_2025: Final = {
     k: v for k, v in _VEHICLE_2016.items() if k not in ("accel", "brake")
@@ -42,7 +42,8 @@ def _report_2016(cells: list[float | None]) -> list[dict[str, Any]]:
         {"t": 1, "v": _VEHICLE_2016},
         {"t": 2, "v": [_MOTOR_2016]},
         {"t": 5, "v": {"valid": True, "lon": 106.551234, "lat": 29.563012}},
-        {"t": 6, "v": {"vmax": [1, cells.index(high) + 1, high], "vmin": [1, cells.index(low) + 1, low],
+        {"t": 6, "v": {"vmax": [1, cells.index(high) + 1, high],
+                       "vmin": [1, cells.index(low) + 1, low],
                        "tmax": [1, 3, 26], "tmin": [1, 1, 24]}},
         {"t": 7, "v": _ALARMS_NONE},
         {"t": 8, "v": [{"sub": 1, "v": 352.8, "a": 41.2, "cells_total": 96, "start": 1, "n": 96,
@@ -59,7 +60,8 @@ def _report_2025() -> list[dict[str, Any]]:
         {"t": 2, "v": [_MOTOR_2025]},
         {"t": 5, "v": {"valid": True, "sys": 2, "lon": 106.551234, "lat": 29.563012}},
         {"t": 6, "v": alarms},
-        {"t": 7, "v": [{"sub": 1, "v": 352.8, "a": 41.2, "cells_total": 96, "cells_v": _cells(weak=40)}]},
+        {"t": 7, "v": [{"sub": 1, "v": 352.8, "a": 41.2, "cells_total": 96,
+                        "cells_v": _cells(weak=40)}]},
         {"t": 8, "v": [{"sub": 1, "temps_c": _temps()}]},
     ]  # fmt: skip
 
@@ -92,6 +94,7 @@ def examples() -> list[dict[str, str]]:
         ("login", "车辆登入", _frame(2016, 1, _VIN_2016, login)),
         ("check byte wrong", "校验码错误", wrong),
         ("cut off", "截断报文", report[: len(report) * 3 // 5]),
-        ("two frames with stray bytes between", "两帧之间夹杂字节", f"{logout} 00 ff 0d 0a {report}"),
+        ("two frames with stray bytes between", "两帧之间夹杂字节",
+         f"{logout} 00 ff 0d 0a {report}"),
     )  # fmt: skip
     return [{"title": en, "title_zh": zh, "hex": text} for en, zh, text in rows]

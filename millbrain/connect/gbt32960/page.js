@@ -10,7 +10,7 @@ import "/static/js/elements/hex-view.js";
 const TYPING_MS = 150;
 const LINK_CHARACTERS_MAX = 60_000; // longer addresses are cut by some servers and chats
 const FOLD_OVER = 12; // a list of more values than that starts folded
-const SHOWN_BYTES = 10;
+const SHOWN_BYTES = 6;
 const TONES = 6;
 
 const input = byId("input");
@@ -30,13 +30,14 @@ function prepare(rows) {
   return rows.map((row, index) => {
     let end = index + 1;
     while (end < rows.length && rows[end].depth > row.depth) end += 1;
-    const parent = end > index + 1;
-    const head = parent && row.depth <= 1; // a block: its type byte stands above its fields
+    const parent = row.depth > 0 && end > index + 1;
+    if (!parent) end = index + 1;
+    const head = parent && row.depth === 1; // a block: its type byte stands above its fields
     if (head || (row.depth <= 1 && (before.head || row.depth !== before.depth))) tone += 1;
     if (row.depth <= 1) before = { depth: row.depth, head };
     const inside = rows.slice(index + 1, end);
     const flat = inside.every((other) => other.depth === row.depth + 1);
-    return { ...row, index, end, parent, head, tone: tone % TONES, folds: flat && inside.length > FOLD_OVER };
+    return { ...row, index, end, parent, head, tone: tone % TONES, folds: flat && !row.size_bytes && inside.length > FOLD_OVER };
   });
 }
 
@@ -96,7 +97,7 @@ function unfold(row) {
 
 function drawSummary() {
   const ok = frame.ok ? h("span", { class: "good" }, _("✓ in order"))
-    : h("span", { class: "bad" }, _("✗ {n} problems", { n: frame.problems.length }));
+    : h("span", { class: "bad" }, _("✗ problems: {n}", { n: frame.problems.length }));
   const vehicle = frame.id && /^[0-9A-HJ-NPR-Z]{17}$/.test(frame.id)
     ? h("a", { class: "mono", href: `/vehicles/${frame.id}` }, frame.id)
     : h("span", { class: "mono" }, frame.id || _("none"));
@@ -113,7 +114,7 @@ function drawSummary() {
 function finding(problem) {
   const known = Number.isFinite(problem.offset) && problem.offset >= 0;
   const at = known ? _("byte {n}", { n: number(problem.offset) }) : "";
-  return h("li", { "data-offset": known ? problem.offset : null },
+  return h("li", { "data-offset": known ? problem.offset : null, class: frame.ok ? "mild" : "" },
     h("span", { class: "at mono" }, at), h("span", {}, pick(problem.text, problem.text_zh)));
 }
 
@@ -268,7 +269,7 @@ async function inspect() {
 function show(found) {
   answer = found;
   const bytes = found.frames.reduce((sum, each) => sum + each.size_bytes, 0);
-  fill(byId("size"), _("{bytes} bytes, {frames} frames", { bytes: number(bytes), frames: number(found.frames.length) }));
+  fill(byId("size"), _("bytes {bytes} · frames {frames}", { bytes: number(bytes), frames: number(found.frames.length) }));
   byId("result").hidden = false;
   if (found.frames.length) {
     choose(0);

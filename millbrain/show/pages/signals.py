@@ -8,7 +8,8 @@ from millbrain.core.tables import Column
 
 _NUMBERS: Final = ("u8", "u16", "u32", "i16", "i32", "f32", "f64")
 _NO_SIGNALS: Final = ("edition", "blocks", "undecoded_bytes", "reissued", "frame_count",
-                      "alarm_flags", "gear_code", "position_state")  # fmt: skip
+                      "gear_code", "position_state")  # fmt: skip
+_NO_CURVES: Final = ("alarm_flags",)  # a mask of bits has words, and no height
 _COMPUTED: Final = (
     Column("cell_spread_mv", "u16", "Highest minus lowest cell voltage", "单体压差"),
     Column("temp_spread_degc", "i16", "Highest minus lowest probe temperature", "探针温差"),
@@ -33,5 +34,6 @@ def _as_json(column: Column, language: str) -> dict[str, Any]:
         "title": column.meaning_zh if is_chinese else column.meaning,
         "unit": column.unit.symbol if column.unit else "",
         "digits": _DIGITS.get(column.name.rpartition("_")[2], 0),
+        "curve": column.name not in _NO_CURVES,
         "codes": {code: names[is_chinese] for code, names in column.codes.items()},
     }

@@ -1,4 +1,4 @@
-"""The columns of the vehicles page, declared once: the table, its header and its sorting use them."""
+"""The columns of the vehicles page, declared once for the table, its heading and its sorting."""
 
 from dataclasses import dataclass
 from typing import Any, Final

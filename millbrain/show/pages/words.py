@@ -75,7 +75,7 @@ def choose_language(wanted: str | None, accept: str) -> str:
     >>> choose_language(None, "")
     'en'
     """
-    if wanted in LANGUAGES:
+    if wanted and wanted in LANGUAGES:
         return wanted
     asked = sorted((_quality(part) for part in accept.split(",") if part.strip()), reverse=True)
     found = negotiate_locale([code for _, _, code in asked], list(LANGUAGES), sep="-")

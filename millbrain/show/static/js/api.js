@@ -23,6 +23,16 @@ export function address(path, parameters = {}) {
   return BASE + path + (text ? `?${text}` : "");
 }
 
+/** fetch(), with a silent server as an ApiError of status 0 and not as a TypeError among bugs. */
+async function reach(url, options, signal) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "silent", error.message);
+  }
+}
+
 async function send(method, url, body, signal) {
   const wait = AbortSignal.timeout(WAIT_MS);
   const options = {
@@ -37,7 +47,7 @@ async function send(method, url, body, signal) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
-  const answer = await fetch(url, options);
+  const answer = await reach(url, options, signal);
   const type = answer.headers.get("content-type") ?? "";
   const content = type.includes("json") ? await answer.json() : null;
   if (answer.ok) return content;

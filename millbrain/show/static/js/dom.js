@@ -13,7 +13,7 @@ function apply(node, attributes) {
 
 function build(node, attributes, children) {
   apply(node, attributes ?? {});
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -37,7 +37,7 @@ export function byId(id) {
 
 /** Replace what a node holds. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 

@@ -32,8 +32,8 @@ export function every(seconds, task) {
       } catch (error) {
         if (error.name === "AbortError" && stopped) return;
         wait = Math.min(wait * 2, SLOWEST_S);
-        report(error.status === undefined || error.status >= 500);
-        if (error.status === undefined && !(error instanceof TypeError)) console.warn(error);
+        report(error.status === 0 || error.status >= 500);
+        if (error.status === undefined) console.error(error); // a bug, not an answer
       } finally {
         running = null;
       }

@@ -1,7 +1,7 @@
 // What every page has: clock, search, menus, keys, the notice that the server is silent.
 
 import { get, patch, post } from "./api.js";
-import { byId, fill, find, h } from "./dom.js";
+import { byId, fill, h } from "./dom.js";
 import { full, time, zoneName } from "./format.js";
 import { start as startKeys } from "./keys.js";
 import { stateName } from "./names.js";
@@ -125,7 +125,7 @@ function startLost() {
   const notice = byId("lost");
   notice?.addEventListener("lost", (event) => {
     if (!event.detail) return;
-    const at = time(instant(event.detail));
+    const at = time(event.detail);
     fill(notice, _("No answer from the server since {at}. What you see is not current.", { at }));
   });
 }

@@ -6,9 +6,9 @@ import { number, share } from "../format.js";
 import { _ } from "../words.js";
 
 function bar(parts, whole) {
-  return h("div", {}, parts.map(([name, value]) => {
-    const piece = h("i", { class: `balance-${name} ${value ? "some" : ""}` });
-    piece.style.width = `${(100 * value) / Math.max(1, whole)}%`;
+  return h("div", {}, parts.filter(([, value]) => value > 0).map(([name, value]) => {
+    const piece = h("i", { class: `balance-${name}` });
+    piece.style.width = `${(100 * value) / whole}%`;
     return piece;
   }));
 }

@@ -55,6 +55,12 @@ function gap(x, width, cell) {
     width > 7 ? s("text", { x: x + width / 2, y: middle, transform: `rotate(-90 ${x + width / 2} ${middle})` }, word) : null);
 }
 
+/** The number of a cell that left the herd; beside the bar, with its value, where the bar is cut. */
+function mark(x, bar, edge, { no, cell, up, cut }) {
+  if (!cut) return s("text", { class: "mark", x: x + bar / 2, y: up ? edge - 4 : edge + 12, "text-anchor": "middle" }, String(no));
+  return s("text", { class: "mark", x: x + bar + 3, y: up ? edge + 9 : edge - 2 }, `${up ? "▲" : "▼"} ${no}: ${number(cell)} mV`);
+}
+
 export class CellBars extends HTMLElement {
   #packs = [];
   #size = new ResizeObserver(() => this.#draw());
@@ -135,10 +141,7 @@ export class CellBars extends HTMLElement {
         pack: pack.no, no, mv: number(cell), off: `${off > 0 ? "+" : ""}${number(off, off % 1 ? 1 : 0)}`,
       });
       const up = off >= 0;
-      const label = out && labels < LABELS_MAX
-        ? s("text", { class: "mark", x: x + bar / 2, y: up ? edge - 4 : edge + 12, "text-anchor": "middle" },
-            Math.abs(off) > scale ? `${up ? "▲" : "▼"} ${no}: ${number(cell)} mV` : String(no))
-        : null;
+      const label = out && labels < LABELS_MAX ? mark(x, bar, edge, { no, cell, up, cut: Math.abs(off) > scale }) : null;
       if (label) labels += 1;
       return s("g", { class: out ? "cell out" : "cell", "data-text": text },
         s("rect", { class: "catch", x, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }),

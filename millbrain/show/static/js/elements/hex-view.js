@@ -77,7 +77,7 @@ export class HexView extends HTMLElement {
         byte.toString(16).padStart(2, "0"));
       this.#cells.push(cell);
       cells.push(cell);
-      text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·";
+      text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".";
     }
     const missing = width - cells.length;
     const padding = Array.from({ length: missing }, () => h("span", { class: "byte" }));

@@ -70,7 +70,7 @@ async function links(signal) {
       h("td", { class: "number" }, number(row.frames)), h("td", { class: "number" }, bytes(row.bytes)),
       h("td", { class: "soft" }, row.last_received_ms ? time(row.last_received_ms) : _("none yet"))));
     fill(byId("links"), rows.length ? rows : h("tr", {}, h("td", { class: "empty", colspan: 6 }, _("No link is open."))));
-    fill(byId("links-note"), _("{n} links, as of {at}", { n: number(answer.total), at: time(answer.as_of) }));
+    fill(byId("links-note"), _("links {n}, as of {at}", { n: number(answer.total), at: time(answer.as_of) }));
   } catch (error) {
     if (error.status !== 503) throw error;
     fill(byId("links"), h("tr", {}, h("td", { class: "empty", colspan: 6 }, error.message)));

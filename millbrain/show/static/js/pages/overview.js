@@ -85,6 +85,7 @@ function alarms(answer) {
 }
 
 function rates(answer) {
+  byId("rates").closest("section").hidden = answer.rate_hz === null; // counted by link, not by vehicle
   const points = answer.rate.map(([at, value]) => [instant(at), value]);
   byId("rates").set(points);
   if (points.length > 1) {
@@ -93,12 +94,17 @@ function rates(answer) {
   }
 }
 
+function ofVehicle(row) {
+  return !row.event.startsWith("platform");
+}
+
 function events(answer) {
   const rows = answer.events.slice(0, EVENTS_MAX).map((row) =>
-    h("tr", { "data-href": row.vin ? `/vehicles/${encodeURIComponent(row.vin)}` : null },
+    h("tr", {},
       h("td", { class: "soft" }, time(row.received_at)),
-      h("td", {}, row.level ? h("span", { class: `level level-${row.level}` }, row.text ?? eventName(row.event)) : eventName(row.event)),
-      h("td", { class: "vin" }, row.vin ? h("a", { href: `/vehicles/${encodeURIComponent(row.vin)}` }, row.vin) : ""),
+      h("td", {}, eventName(row.event)),
+      h("td", { class: "vin" }, ofVehicle(row)
+        ? h("a", { href: `/vehicles/${encodeURIComponent(row.vin)}` }, row.vin) : row.vin),
       h("td", {}, row.plate ?? ""),
       h("td", { class: "soft" }, row.link ?? ""),
       h("td", {}, simulatedBadge(row))));
@@ -107,13 +113,15 @@ function events(answer) {
 
 function ledger(answer) {
   const i = answer.intake;
+  byId("ledger").closest("section").hidden = !i;
+  if (!i) return;
   const sign = i.balanced
     ? h("span", { class: "good", title: _("balanced") }, "✓")
     : h("span", { class: "bad", title: _("does not balance") }, "✗");
   fill(byId("ledger"), _("received {n}", { n: number(i.received) }), " = ",
     _("stored {n}", { n: number(i.stored) }), " + ", _("duplicate {n}", { n: number(i.duplicate) }), " + ",
     _("rejected {n}", { n: number(i.rejected) }), " ", sign, " · ",
-    _("frames over {n} links", { n: number(answer.links) }));
+    _("frames; links {n}", { n: number(answer.links) }));
 }
 
 function simulated(answer) {

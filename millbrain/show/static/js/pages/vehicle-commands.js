@@ -66,17 +66,17 @@ function show(answer) {
 
 export function startCommands(path) {
   const form = byId("command");
-  const { kind, item, value } = form.elements;
+  const { kind, parameter, value } = form.elements;
   const note = byId("command-note");
   const load = async (signal) => show(await get(`${path}/commands`, { size: SHOWN }, signal));
 
   const arrange = () => {
     const settable = PARAMETERS.filter(([id]) => kind.value === "query" || !FIXED.includes(id));
-    fill(item, options(kind.value === "control" ? CONTROLS : settable));
+    fill(parameter, options(kind.value === "control" ? CONTROLS : settable));
     describe();
   };
   const describe = () => {
-    const warns = kind.value === "control" && Number(item.value) === WARN;
+    const warns = kind.value === "control" && Number(parameter.value) === WARN;
     value.hidden = !(kind.value === "set" || warns);
     value.required = kind.value === "set";
     value.placeholder = warns ? _("text of the warning") : _("value");
@@ -84,14 +84,14 @@ export function startCommands(path) {
   fill(kind, options(KINDS));
   arrange();
   kind.addEventListener("change", arrange);
-  item.addEventListener("change", describe);
+  parameter.addEventListener("change", describe);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector(".main");
     button.disabled = true;
     fill(note, _("waiting for the answer …")).className = "soft";
     try {
-      const done = await post(`${path}/commands`, order(kind.value, Number(item.value), value.value.trim()));
+      const done = await post(`${path}/commands`, order(kind.value, Number(parameter.value), value.value.trim()));
       fill(note, answerText(done) || done.state).className = "good";
     } catch (error) {
       fill(note, error.message).className = "bad";

@@ -12,7 +12,7 @@ import "../elements/trend-chart.js";
 const POINTS = 1000;
 const FRAMES_MAX = 50;
 const SIGNALS_MAX = 8;
-const DEFAULT_SPAN_S = 86_400;
+const DEFAULT_SPAN_S = 21_600;
 const DEFAULT_SIGNALS = ["soc_pct", "speed_kmh", "current_a"];
 const SHOWN_HEX = 120;
 const MINUTE_MS = 60_000;

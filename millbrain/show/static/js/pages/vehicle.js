@@ -125,7 +125,7 @@ function showEvents(answer) {
   const rows = answer.rows.map((row) => h("tr", {}, h("td", { class: "soft" }, time(row.received_at)),
     h("td", {}, eventName(row.event)), h("td", { class: "soft" }, row.link), h("td", {}, answerWord(row))));
   fill(byId("events"), rows.length ? rows : h("tr", {}, h("td", { class: "empty" }, _("No event yet."))));
-  fill(byId("events-note"), _("{n} events, as of {at}", { n: number(answer.total), at: time(answer.as_of) }));
+  fill(byId("events-note"), _("events {n}, as of {at}", { n: number(answer.total), at: time(answer.as_of) }));
 }
 
 function missing(error) {
@@ -144,7 +144,7 @@ every(PERIOD_S, async (signal) => {
     values(answer);
     cells(answer);
     temps(answer);
-    spanView ??= startSpan(path, data("signals"), answer.report?.device_at ?? answer.as_of);
+    spanView ??= startSpan(path, data("signals").filter((signal) => signal.curve), answer.report?.device_at ?? answer.as_of);
     spanView.newest(answer.report?.device_at);
   } catch (error) {
     if (error.status) missing(error);
