@@ -13,6 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +57,7 @@ def back_up(
     ledger_url: str,
     folder: str | Path,
     progress: Progress = lambda _, __: None,
+    hold: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> str:
     """Make a dated backup folder under `folder` and return its path.
 
@@ -85,7 +87,7 @@ def back_up(
     # It holds password hashes and keys, so nobody else may look into it.
     partial.mkdir(parents=True, mode=0o700)
     try:
-        _back_up_warehouse(warehouse, partial / _WAREHOUSE, progress)
+        _back_up_warehouse(warehouse, partial / _WAREHOUSE, progress, hold)
         progress(0.7, "ledger")
         ledger = backup_ledger.dump(ledger_url, partial)
         progress(0.8, "checksums")
@@ -186,7 +188,12 @@ def restore(
     return manifest
 
 
-def _back_up_warehouse(warehouse: Warehouse, target: Path, progress: Progress) -> None:
+def _back_up_warehouse(
+    warehouse: Warehouse,
+    target: Path,
+    progress: Progress,
+    hold: Callable[[], AbstractContextManager[Any]],
+) -> None:
     answer = warehouse.query(
         "SELECT toUInt64(sum(bytes_on_disk)) AS size FROM system.parts "
         "WHERE active AND database = {database:String}",
@@ -210,6 +217,7 @@ def _back_up_warehouse(warehouse: Warehouse, target: Path, progress: Progress) -
         f"BACKUP DATABASE {quoted(warehouse.database)} TO File({text_literal(f'{target}/')})",
         tell,
         ", deduplicate_files = 0",
+        hold,
     )
     if not target.is_dir():
         raise StoreError(
@@ -218,23 +226,49 @@ def _back_up_warehouse(warehouse: Warehouse, target: Path, progress: Progress) -
         )
 
 
-def _run(warehouse: Warehouse, statement: str, tell: Callable[[], None], more: str = "") -> None:
-    """Run a BACKUP or RESTORE to its end, calling `tell` now and then."""
+def _run(
+    warehouse: Warehouse,
+    statement: str,
+    tell: Callable[[], None],
+    more: str = "",
+    hold: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> None:
+    """Run a BACKUP or RESTORE to its end, calling `tell` now and then.
+
+    The engine first lists the parts of all tables and then copies them for as long as it takes;
+    `hold` lasts over the listing only.
+    """
     name = str(uuid.uuid4())
-    warehouse.execute(f"{statement} SETTINGS id = {text_literal(name)}{more} ASYNC")
-    while True:
-        rows = warehouse.query(
-            "SELECT toString(status) AS status, error FROM system.backups WHERE id = {id:String}",
-            {"id": name},
-        ).to_pylist()
-        status = rows[0]["status"] if rows else "FAILED"
-        if status in ("BACKUP_CREATED", "RESTORED"):
-            return
-        if not rows or "FAILED" in status or "CANCELLED" in status:
-            reason = rows[0]["error"].partition(", Stack trace")[0] if rows else "it was forgotten"
-            raise StoreError(f"{statement}: {status}, {reason}")
+    with hold():
+        warehouse.execute(f"{statement} SETTINGS id = {text_literal(name)}{more} ASYNC")
+        while not _state(warehouse, statement, name).listed:
+            time.sleep(_POLL_S / 10)
+    while not _state(warehouse, statement, name).done:
         tell()
         time.sleep(_POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a BACKUP or RESTORE has come."""
+
+    listed: bool
+    done: bool
+
+
+def _state(warehouse: Warehouse, statement: str, name: str) -> _State:
+    """Ask how far it has come; StoreError where it failed."""
+    rows = warehouse.query(
+        "SELECT toString(status) AS status, error, num_files FROM system.backups "
+        "WHERE id = {id:String}",
+        {"id": name},
+    ).to_pylist()
+    status = rows[0]["status"] if rows else "FAILED"
+    if not rows or "FAILED" in status or "CANCELLED" in status:
+        reason = rows[0]["error"].partition(", Stack trace")[0] if rows else "it was forgotten"
+        raise StoreError(f"{statement}: {status}, {reason}")
+    done = status in ("BACKUP_CREATED", "RESTORED")
+    return _State(done or rows[0]["num_files"] > 0 or status == "RESTORING", done)
 
 
 def _engine_version(warehouse: Warehouse) -> str:

@@ -281,19 +281,28 @@ def play(
         float, typer.Option(help="Seconds between a simulated vehicle's reports.")
     ] = 10.0,
     seconds: Annotated[float, typer.Option(help="How long to simulate; 0 = until stopped.")] = 0.0,
+    rate: Annotated[float, typer.Option(help="Simulated frames a second at most; 0 = any.")] = 0.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Simulated fault as KIND=SHARE, e.g. cell_drift=0.01; may be repeated."),
+    ] = None,
+    retime: Annotated[
+        bool, typer.Option("--retime", help="Shift recorded device times so that they end now.")
+    ] = False,
 ) -> None:
     """Send recorded frames, or a simulated city, to the platform.
 
     Examples: `millbrain play day.hex.gz` · `millbrain play --vehicles 20000 --speed flat`
     """
-    from millbrain.run.player import Aim, play_city_to, play_files_to
+    from millbrain.run.player import Aim, City, play_city_to, play_files_to, read_faults
 
     settings = load(data, config)
     aim = Aim(settings, host, port, user, password)
     if files:
-        play_files_to(aim, files, speed, err)
+        play_files_to(aim, files, speed, err, retime=retime)
     elif vehicles:
-        play_city_to(aim, vehicles, period, seconds, speed, err)
+        faults = read_faults(fault or ())
+        play_city_to(aim, City(vehicles, period, seconds, speed, rate, faults), err)
     else:
         raise typer.BadParameter("give recorded FILES, or --vehicles for a simulated city")
 

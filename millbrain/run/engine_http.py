@@ -57,7 +57,11 @@ def engine_app(engine: "Engine", key: str, *, anonymous: bool) -> Starlette:
     async def back_up(request: Request) -> Any:
         body = await request.json()
         return await asyncio.to_thread(
-            backup.back_up, engine.warehouse, engine.settings.ledger_url, body["folder"]
+            backup.back_up,
+            engine.warehouse,
+            engine.settings.ledger_url,
+            body["folder"],
+            hold=engine.intake.hold,
         )
 
     def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

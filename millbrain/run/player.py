@@ -2,16 +2,18 @@
 
 import json
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from millbrain.connect.gbt32960.simulator.faults import BYTE_FAULTS, VALUE_FAULTS
 from millbrain.core.errors import NotFoundError, SettingsError
 from millbrain.record.ledger import Ledger
+from millbrain.record.ledger.models import Thing
 from millbrain.run import play, run_files
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
@@ -104,7 +106,9 @@ def _progress(err: Console) -> Progress:
     )
 
 
-def play_files_to(aim: Aim, files: Sequence[Path], speed: str, err: Console) -> None:
+def play_files_to(
+    aim: Aim, files: Sequence[Path], speed: str, err: Console, *, retime: bool = False
+) -> None:
     """Replay recorded frames and print what was sent and answered."""
     for file in files:
         if not file.is_file():
@@ -120,31 +124,103 @@ def play_files_to(aim: Aim, files: Sequence[Path], speed: str, err: Console) -> 
             progress.update(task, completed=sent, total=total)
 
         summary = play.play_file(
-            files, host, port, speed=_speed(speed), user=user, password=password, progress=step
+            files,
+            host,
+            port,
+            speed=_speed(speed),
+            user=user,
+            password=password,
+            retime=retime,
+            progress=step,
         )
     err.print(summary.sentence(), highlight=False)
 
 
-def play_city_to(
-    aim: Aim, vehicles: int, period_s: float, seconds: float, speed: str, err: Console
-) -> None:
+@dataclass(frozen=True, slots=True)
+class City:
+    """What is simulated: how many vehicles, how fast, for how long, with which faults.
+
+    seconds: 0 = until told to stop. rate: frames a second at most, 0 = no bound. faults: kind ->
+    share of vehicles or frames, 0 to 1.
+    """
+
+    vehicles: int
+    period_s: float
+    seconds: float
+    speed: str
+    rate: float = 0.0
+    faults: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_faults(words: Sequence[str]) -> dict[str, float]:
+    """Read ``kind=share`` words.
+
+    Raises
+    ------
+    SettingsError
+        A word is malformed, or the kind is unknown.
+    """
+    known = (*VALUE_FAULTS, *BYTE_FAULTS)
+    found: dict[str, float] = {}
+    for word in words:
+        kind, _, share = word.partition("=")
+        try:
+            found[kind] = float(share or "0.01")
+        except ValueError:
+            found[kind] = -1.0
+        if kind not in known or not 0 <= found[kind] <= 1:
+            raise SettingsError(
+                f"--fault is {word!r}; write KIND=SHARE with a share of 0 to 1 and one of "
+                f"{', '.join(known)}"
+            )
+    return found
+
+
+def _register(aim: Aim, vehicles: int) -> None:
+    """Enter the simulated vehicles into the register of a local installation."""
+    ledger = Ledger(aim.settings.ledger_url)
+    try:
+        for part in play.city_register(aim.settings.demo.pack, vehicles):
+            columns = ("vin", "plate", "model", "operator", "simulated")
+            rows = zip(*(part.array(c).tolist() for c in columns), strict=True)
+            ledger.things.put(
+                [
+                    Thing(
+                        id=vin.decode(),
+                        plate=plate.decode(),
+                        model=model.decode(),
+                        operator=operator.decode(),
+                        simulated=bool(simulated),
+                    )
+                    for vin, plate, model, operator, simulated in rows
+                ]
+            )
+    finally:
+        ledger.close()
+
+
+def play_city_to(aim: Aim, city: City, err: Console) -> None:
     """Simulate a city until told to stop, or for so many seconds."""
     host, port = aim.place()
     user, password = aim.account()
+    if aim.host is None:
+        _register(aim, city.vehicles)
     with _progress(err) as progress:
-        task = progress.add_task("city", total=None, note=f"{vehicles} simulated vehicles")
+        task = progress.add_task("city", total=None, note=f"{city.vehicles} simulated vehicles")
 
         def step(sent: int, total: int) -> None:
             progress.update(task, completed=sent)
 
         summary = play.play_city(
             aim.settings.demo.pack,
-            vehicles,
+            city.vehicles,
             host,
             port,
-            period_s=period_s,
-            seconds=seconds,
-            speed=_speed(speed),
+            period_s=city.period_s,
+            seconds=city.seconds,
+            speed=_speed(city.speed),
+            rate=city.rate,
+            faults=city.faults,
             user=user,
             password=password,
             progress=step,

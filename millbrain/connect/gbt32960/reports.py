@@ -23,11 +23,16 @@ from millbrain.core.facts import LINK_EVENT, RAW_FRAME, VEHICLE_REPORT
 if TYPE_CHECKING:
     from millbrain.connect.gbt32960.driver import Gbt32960
 
+RUNS_KEPT_APART_MAX: Final = 200  # garbage runs of one read that become dead letters of their own
 GARBAGE_BYTES_MAX: Final = 1 << 20  # so much garbage without one good frame: the framing is lost
 
 Rows = NDArray[np.intp]
 Bounds = tuple[NDArray[np.int32], NDArray[np.int32]]
 
+_GARBAGE: Final = {
+    "truncated": "the beginning of a frame whose rest never came",
+    "garbage": "no part of a frame",
+}
 _REFUSALS: Final = {
     columnar.BAD_TIME: ("bad_time", "the six time bytes name no instant"),
     columnar.UNKNOWN_BLOCK: ("unknown_block", "the first block's type is not in the standard"),
@@ -121,19 +126,20 @@ class Round:
     def _take_garbage(
         self, buffer: NDArray[np.uint8], link: Link, received_ms: int, runs: NDArray[np.int32]
     ) -> None:
-        """Keep bytes of no frame as one dead letter a round; cut a link that sends only such."""
-        if not len(runs):
-            return
-        raw = b"".join(buffer[s:e].tobytes() for s, e in runs)
-        first = buffer[runs[0][0] : runs[0][1]].tobytes()
-        cut = len(first) >= HEADER_BYTES and find_start(first, 0, len(first)) == 0
-        kept = raw[: limits.DEAD_LETTER_BYTES_MAX]
-        what = "the beginning of a frame whose rest never came" if cut else "bytes of no frame"
-        detail = f"{link.remote}: {len(raw)} {what} in {len(runs)} runs, {len(kept)} kept"
-        reason = "truncated" if cut else "garbage"
-        self._refuse(link, reason, detail, kept, received_ms)
-        self._received[link.state.name] += 1
-        link.state.garbage_bytes += len(raw)
+        """Keep bytes of no frame as dead letters, and cut a link that sends little else.
+
+        Each run is one, unless a read holds so many that somebody floods us with them.
+        """
+        pieces = [buffer[s:e].tobytes() for s, e in runs]
+        if len(pieces) > RUNS_KEPT_APART_MAX:
+            pieces = [b"".join(p for p in pieces if _is_cut(p) is cut) for cut in (True, False)]
+        for raw in filter(None, pieces):
+            reason = "truncated" if _is_cut(raw) else "garbage"
+            kept = raw[: limits.DEAD_LETTER_BYTES_MAX]
+            detail = f"{link.remote}: {len(raw)} bytes, {_GARBAGE[reason]}, {len(kept)} kept"
+            self._refuse(link, reason, detail, kept, received_ms)
+            self._received[link.state.name] += 1
+            link.state.garbage_bytes += len(raw)
         if link.state.garbage_bytes > GARBAGE_BYTES_MAX:
             self._driver.call(link.abort)
 
@@ -290,6 +296,11 @@ class Round:
         tells = self._answers or self.ended
         on_commit = self._driver.sender(self._answers, self.ended) if tells else None
         return Delivery(received, tables, self._dead, on_commit)
+
+
+def _is_cut(raw: bytes) -> bool:
+    """Whether bytes of no frame begin like one."""
+    return len(raw) >= HEADER_BYTES and find_start(raw, 0, len(raw)) == 0
 
 
 def _raw_rows(buffer: NDArray[np.uint8], rows: Columns, kept: Rows, bounds: Bounds) -> Columns:

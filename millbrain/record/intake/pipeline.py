@@ -7,6 +7,7 @@
 Every step works on a whole batch; nothing here loops over rows in Python.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -144,6 +145,14 @@ class Intake:
             self._snapshots.stop()
         finally:
             patience_ends.cancel()
+
+    def hold(self, wait_s: float = 30.0) -> contextlib.AbstractContextManager[bool]:
+        """Hold commits back for a moment, so that a backup sees whole ones only.
+
+        Deliveries wait meanwhile and their senders slow down; nothing is refused. The context's
+        value says whether all commits under way ended within `wait_s`.
+        """
+        return self._writers.hold(wait_s)
 
     def status(self) -> dict[str, Any]:
         """Describe rates, queue, latencies, totals and troubles; see the keys."""

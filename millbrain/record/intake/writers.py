@@ -1,9 +1,10 @@
 """The threads that put batches on disk, in any order, and tell the drivers in order."""
 
+import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,7 @@ class Writers:
         self._done: dict[int, Batch] = {}
         self._settled = 0
         self._gave_up = False
+        self._held = False
         self.failed = ""
         self._threads = [
             threading.Thread(target=self._run, name=f"intake-writer-{n}") for n in range(WRITERS)
@@ -72,11 +74,30 @@ class Writers:
 
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._gave_up or self._may_take(batch.number))
+            self._changed.wait_for(
+                lambda: self._gave_up or (self._may_take(batch.number) and not self._held)
+            )
             if self._gave_up:
                 raise GaveUpError(f"commit {batch.number}")
             self._under_way[batch.number] = batch
         self._queue.put(batch)
+
+    @contextlib.contextmanager
+    def hold(self, wait_s: float) -> Iterator[bool]:
+        """Let no batch be half on disk meanwhile: the tables then agree with one another.
+
+        Yields whether that was reached within `wait_s`; a full disk may keep a batch for ever.
+        """
+        with self._changed:
+            self._held = True
+        try:
+            with self._changed:
+                is_quiet = self._changed.wait_for(lambda: not self._under_way, wait_s)
+            yield is_quiet
+        finally:
+            with self._changed:
+                self._held = False
+                self._changed.notify_all()
 
     @property
     def settled(self) -> int:
