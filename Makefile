@@ -32,7 +32,7 @@ up: setup ## start the platform with its demonstration city
 	@exec $(BIN)/millbrain up
 
 demo: setup ## the same on an empty throw-away data folder and free ports
-	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	MILLBRAIN_GBT32960__PORT=0 MILLBRAIN_CLICKHOUSE__PORT=0 MILLBRAIN_WEB__PORT=0 \
 	$(BIN)/millbrain up --data "$$folder"
 
