@@ -10,6 +10,7 @@ import "/static/js/elements/hex-view.js";
 const TYPING_MS = 150;
 const LINK_CHARACTERS_MAX = 60_000; // longer addresses are cut by some servers and chats
 const FOLD_OVER = 12; // a list of more values than that starts folded
+const LONG_VALUE = 40; // characters; longer values may wrap
 const SHOWN_BYTES = 6;
 const TONES = 6;
 
@@ -77,7 +78,7 @@ function line(row, rows) {
     h("td", { class: "at" }, row.offset.toString(16).padStart(4, "0")),
     h("td", { class: "bytes" }, shortHex(row)),
     name,
-    h("td", { class: "value" }, row.parent && !row.value ? folded : valueOf(row)),
+    h("td", { class: String(row.value ?? "").length > LONG_VALUE ? "value long" : "value" }, row.parent && !row.value ? folded : valueOf(row)),
     h("td", { class: "clause" }, row.clause ?? ""));
 }
 

@@ -10,6 +10,7 @@ const ZOOM_WAIT_MS = 250;
 const FINER_BELOW = 0.6; // share of the loaded span that must be seen before finer data pays
 const AXIS_WIDTH = 58;
 const TONES = ["--drive", "--level-2", "--charge", "--simulated", "--level-3", "--level-1", "--soft"];
+const FEW_POINTS = 60; // so few are drawn as dots too, or a lone report would not be seen
 const LINES = ["points", "low", "high"]; // the mean, and the extremes around it
 let library = null;
 
@@ -137,7 +138,7 @@ export class TrendChart extends HTMLElement {
         },
       ],
       series: series.flatMap((each, index) => LINES.map((line) => ({
-        name: nameOf(each), type: "line", showSymbol: false, connectNulls: false, silent: line !== "points",
+        name: nameOf(each), type: "line", showSymbol: line === "points" && each.points.length < FEW_POINTS, symbolSize: 4, connectNulls: false, silent: line !== "points",
         color: colours[index % colours.length], yAxisIndex: units.indexOf(each.unit), data: each[line],
         lineStyle: line === "points" ? { width: 1.4 } : { width: 0.7, opacity: 0.45 },
       }))),

@@ -65,12 +65,16 @@ function states(answer) {
 }
 
 function charges(answer) {
+  if (!answer.charge_start_soc.some((bin) => bin.count)) {
+    fill(byId("soc"), h("p", { class: "empty" }, _("No charge began in the last 24 hours.")));
+    return;
+  }
   const bars = answer.charge_start_soc.map((bin) => ({
     label: String(bin.from_pct),
     count: bin.count,
     title: _("{from}–{to} %: {n} charges", { from: bin.from_pct, to: bin.to_pct, n: number(bin.count) }),
   }));
-  byId("soc").set(bars, _("vehicles"), _("SOC when the newest charge began, %"));
+  byId("soc").set(bars, _("vehicles"), _("SOC when a charge of the last 24 h began, %"));
 }
 
 function alarms(answer) {
@@ -87,7 +91,8 @@ function alarms(answer) {
 function rates(answer) {
   byId("rates").closest("section").hidden = answer.rate_hz === null; // counted by link, not by vehicle
   const points = answer.rate.map(([at, value]) => [instant(at), value]);
-  byId("rates").set(points);
+  if (points.length > 1) byId("rates").set(points);
+  else fill(byId("rates"), h("p", { class: "empty" }, _("The curve begins after 20 seconds of reports.")));
   if (points.length > 1) {
     const seconds = (points.at(-1)[0] - points[0][0]) / 1000;
     fill(byId("rate-note"), _("last {span}, as of {at}", { span: span(seconds), at: time(answer.as_of) }));
