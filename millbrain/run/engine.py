@@ -34,7 +34,7 @@ from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S: Final = 3600  # pause between two looks for rows past their keeping time
-THINGS_REFRESH_S: Final = 30  # pause between two looks for changed plates, models, operators
+THINGS_REFRESH_S: Final = 5  # pause between two looks for changed plates, models, operators
 
 
 @dataclass(slots=True)
