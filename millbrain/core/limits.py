@@ -30,6 +30,14 @@ RAW_FRAMES_HZ_MAX: Final = 5_000  # raw frames kept a second; beyond, the skippe
 SPLIT_PACK_WAIT_S_MAX: Final = 5  # how long half of a split 2016 pack waits for its other half
 SPLIT_PACKS_MAX: Final = 50_000  # halves waiting at once; the oldest is stored as it is
 
+# Identifiers ------------------------------------------------------------------------------------
+IDENTIFIER_BYTES_MAX: Final = 2_048  # an identifier as UTF-8; the reference library's own bound
+HANDLE_MESSAGE_BYTES_MAX: Final = 262_144  # a Handle message (RFC 3652 2.2.1, reference library)
+HANDLE_VALUES_MAX: Final = 2_048  # values of one message; the reference library refuses more
+HANDLE_ITEMS_MAX: Final = 65_536  # any other list: the most 4-byte items that a message can hold
+HANDLE_PIECES_BYTES_MAX: Final = 16 << 20  # datagrams that wait for the rest of their message ...
+HANDLE_PIECES_S_MAX: Final = 5  # ... and for how long; a peer that lost one asks again
+
 # Queries ----------------------------------------------------------------------------------------
 QUERY_S_MAX: Final = 30  # a query that runs longer is cut off
 QUERY_MEMORY_BYTES_MAX: Final = 1 << 30  # memory of one query

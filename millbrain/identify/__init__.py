@@ -1,0 +1,1 @@
+"""Stage 2: rooms that speak the protocols of identifiers. Nothing but rooms stands in here."""
