@@ -1,7 +1,8 @@
 """What a room must look like from outside: the cards, and the interfaces that `run` plugs together.
 
 A connect room's `__init__` holds `ROOM = Driver(...)`; `run` finds the folder, reads the card and
-starts the driver with a `Sink`. Nothing else of a room is known outside it.
+starts the driver with a `Sink`. An analyse room's holds `ROOM = App(...)`, which says what it reads
+and writes. Nothing else of a room is known outside it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from millbrain.core.columns import Delivery
+from millbrain.core.errors import SettingsError
 from millbrain.core.tables import Table
 
 
@@ -66,6 +68,60 @@ class Driver:
     port: int
     level: Level
     start: str
+    tables: tuple[Table, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number that an operator may set: its unit is the suffix of its name (core.units).
+
+    default: value where nobody has set one. low, high: the allowed range, both included. whole:
+    only whole numbers.
+    """
+
+    name: str
+    meaning: str
+    meaning_zh: str
+    default: float
+    low: float
+    high: float
+    whole: bool = False
+
+    def checked(self, value: float) -> float:
+        """Return `value`.
+
+        Raises
+        ------
+        SettingsError
+            Where it is out of range, or a fraction where whole numbers are asked for.
+        """
+        if not self.low <= value <= self.high or (self.whole and value != int(value)):
+            kind = "a whole number" if self.whole else "a number"
+            raise SettingsError(
+                f"parameter {self.name} is {value:g}; {kind} from {self.low:g} to {self.high:g} "
+                "is allowed"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Card of an analyse room.
+
+    key: the folder's name. reads, writes: names of the tables it reads and writes; it touches no
+    other. parameters: what an operator may set. incremental: a batch cut in two gives what the
+    whole gives. tables: those that it alone writes.
+    """
+
+    key: str
+    title: str
+    title_zh: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    level: Level
+    parameters: tuple[Parameter, ...] = ()
+    incremental: bool = False
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.rooms import Driver, RoomPage
+from millbrain.core.rooms import App, Driver, RoomPage
 
-ROOM_STAGES: Final = ("connect",)
+ROOM_STAGES: Final[dict[str, type[Driver] | type[App]]] = {"connect": Driver, "analyse": App}
 
 
-def discover(stage: str) -> tuple[Driver, ...]:
+def discover(stage: str) -> tuple[Driver | App, ...]:
     """Return the cards (`ROOM`) of every room folder of `stage`, in order of their keys.
 
     A folder without a card is not a room yet and is left out. Importing a card is cheap: the room's
@@ -26,7 +26,7 @@ def discover(stage: str) -> tuple[Driver, ...]:
         raise SettingsError(f"stage {stage!r} holds no rooms; these do: {', '.join(ROOM_STAGES)}")
     package = importlib.import_module(f"millbrain.{stage}")
     folders = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
-    cards = {name: _card(f"{package.__name__}.{name}") for name in folders}
+    cards = {name: _card(f"{package.__name__}.{name}", ROOM_STAGES[stage]) for name in folders}
     wrong = [n for n, c in cards.items() if c and c.key != n]
     if wrong:
         raise SettingsError(f"room folder {wrong[0]!r}: its card says key {cards[wrong[0]]!r}")
@@ -35,7 +35,12 @@ def discover(stage: str) -> tuple[Driver, ...]:
 
 def drivers() -> tuple[Driver, ...]:
     """Return the cards of all connect rooms."""
-    return discover("connect")
+    return tuple(card for card in discover("connect") if isinstance(card, Driver))
+
+
+def apps() -> tuple[App, ...]:
+    """Return the cards of all analyse rooms."""
+    return tuple(card for card in discover("analyse") if isinstance(card, App))
 
 
 def room_pages() -> tuple[RoomPage, ...]:
@@ -50,8 +55,11 @@ def _folder(key: str) -> Path:
     return Path(package.__path__[0])
 
 
-def _card(module: str) -> Driver | None:
-    card = getattr(importlib.import_module(module), "ROOM", None)
-    if card is not None and not isinstance(card, Driver):
-        raise SettingsError(f"{module}: ROOM is a {type(card).__name__}, a Driver was expected")
+def _card(module: str, wanted: type[Driver] | type[App]) -> Driver | App | None:
+    card: Driver | App | None = getattr(importlib.import_module(module), "ROOM", None)
+    if card is not None and not isinstance(card, wanted):
+        found = type(card).__name__
+        raise SettingsError(
+            f"{module}: ROOM is a {found}, a card of {wanted.__name__} was expected"
+        )
     return card
