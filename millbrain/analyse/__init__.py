@@ -1,0 +1,1 @@
+"""Stage 4: what the facts say. Holds nothing but rooms; each answers one question."""

@@ -1,0 +1,17 @@
+"""Battery health: which cell leaves the herd, since when, and why."""
+
+from typing import Final
+
+from millbrain.analyse.battery.model import PARAMETERS
+from millbrain.core.rooms import App, Level
+
+ROOM: Final = App(
+    key="battery",
+    title="Battery health",
+    title_zh="动力电池健康",
+    reads=("vehicle_report",),
+    writes=("finding",),
+    level=Level.SKETCH,
+    parameters=PARAMETERS,
+    incremental=True,
+)

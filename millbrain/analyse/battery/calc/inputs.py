@@ -1,0 +1,180 @@
+"""Vehicle reports as pack reports: one row per pack and report, cells in one flat array.
+
+A vehicle with several packs has a herd of cells in each; a cell is compared with its own pack only,
+since packs may stand at different states of charge.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millbrain.analyse.battery.calc.kernels import NO_CURRENT, TEMP_NONE, extremes
+from millbrain.core.columns import Columns, Ragged
+from millbrain.core.times import BEIJING_OFFSET_S
+
+SOC_NONE: Final = 255
+CURRENT_NONE: Final = NO_CURRENT
+INSULATION_NONE: Final = 65_535
+LEVEL_NONE: Final = 255
+CURRENT_PER_A: Final = 10  # the wire's own step of 0.1 A, kept so that sums stay whole numbers
+
+
+@dataclass(frozen=True, slots=True)
+class PackReports:
+    """Pack reports as columns, shape (reports,) unless said otherwise.
+
+    row: the report's row in the batch. vin: ``S``. pack_no: from 1. device_at: [s since 1970 UTC].
+    day: days since 1970, Beijing time. current_da: [0.1 A], discharge positive, `CURRENT_NONE` =
+    not reported. soc_pct: 0..100, `SOC_NONE`. voltage_v: of the pack, NaN. temp_max_degc,
+    temp_min_degc: over the vehicle's plausible probes, `TEMP_NONE`. insulation_kohm:
+    `INSULATION_NONE`. flags: general alarm bits. level: alarm level, `LEVEL_NONE`. begins, counts:
+    the report's cells are ``cells_mv[begins:begins + counts]``, uint16 [mV], 65534 abnormal and
+    65535 invalid.
+    """
+
+    row: NDArray[np.int64]
+    vin: NDArray[Any]
+    pack_no: NDArray[np.uint8]
+    device_at: NDArray[np.int64]
+    day: NDArray[np.int64]
+    current_da: NDArray[np.int32]
+    soc_pct: NDArray[np.uint8]
+    voltage_v: NDArray[np.float32]
+    temp_max_degc: NDArray[np.int16]
+    temp_min_degc: NDArray[np.int16]
+    insulation_kohm: NDArray[np.uint16]
+    flags: NDArray[np.uint32]
+    level: NDArray[np.uint8]
+    begins: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    cells_mv: NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        """Count the pack reports."""
+        return len(self.row)
+
+
+def pack_reports(columns: Columns) -> PackReports:
+    """Return the pack reports of a batch of `vehicle_report`.
+
+    Only `vin` and `device_at` must be there; a column that is absent counts as not reported. A row
+    without cells (a frame of position or alarms alone) gives one report without cells, so that
+    its alarm bits are not lost.
+    """
+    rows = columns.rows
+    cells = _list(columns, "cells_mv", np.uint16)
+    sizes, numbers = _packs(columns, np.diff(cells.offsets))
+    row, first = _spread(np.diff(sizes.offsets))
+    counts = sizes.values.astype(np.int64)
+    begins = cells.offsets[:-1].astype(np.int64)[row]
+    before = np.cumsum(counts) - counts
+    begins = begins + before - before[first]
+    at = columns.array("device_at").astype(np.int64)
+    high, low = _temps(columns)
+    return PackReports(
+        row=row,
+        vin=_text(columns.values["vin"])[row],
+        pack_no=numbers,
+        device_at=at[row],
+        day=((at + BEIJING_OFFSET_S) // 86_400)[row],
+        current_da=_current(columns, row, numbers.size),
+        soc_pct=_filled(columns, "soc_pct", np.uint8, SOC_NONE)[row],
+        voltage_v=_filled(columns, "voltage_v", np.float32, np.nan)[row],
+        temp_max_degc=high[row],
+        temp_min_degc=low[row],
+        insulation_kohm=_filled(columns, "insulation_kohm", np.uint16, INSULATION_NONE)[row],
+        flags=_filled(columns, "alarm_flags", np.uint32, 0)[row],
+        level=_filled(columns, "alarm_level", np.uint8, LEVEL_NONE)[row],
+        begins=begins,
+        counts=counts,
+        cells_mv=np.ascontiguousarray(cells.values, np.uint16),
+    ) if rows else _none()  # fmt: skip
+
+
+def _none() -> PackReports:
+    kinds = ("i8", "S17", "u1", "i8", "i8", "i4", "u1", "f4", "i2", "i2", "u2", "u4", "u1", "i8",
+             "i8", "u2")  # fmt: skip
+    return PackReports(*(np.zeros(0, kind) for kind in kinds))
+
+
+def _packs(columns: Columns, sizes: NDArray[Any]) -> tuple[Ragged, NDArray[np.uint8]]:
+    """Return the cells of each pack and its number; one pack where the row does not say."""
+    told = _list(columns, "pack_cell_count", np.uint16)
+    if not told.values.size:
+        return Ragged(np.arange(len(sizes) + 1, dtype=np.int32), sizes), np.ones(len(sizes), "u1")
+    sums = np.add.reduceat(np.append(told.values, 0).astype(np.int64), told.offsets[:-1])
+    sums[np.diff(told.offsets) == 0] = -1
+    if (sums == sizes).all():
+        numbers = _list(columns, "pack_no", np.uint8)
+        same = np.array_equal(numbers.offsets, told.offsets)
+        _, first = _spread(np.diff(told.offsets))
+        counted = np.arange(len(told.values)) - first + 1
+        return told, (numbers.values if same else counted).astype(np.uint8)
+    return _mended(told, sums == sizes, sizes)
+
+
+def _mended(
+    told: Ragged, is_told: NDArray[np.bool_], sizes: NDArray[Any]
+) -> tuple[Ragged, NDArray[np.uint8]]:
+    """Where the packs of a row do not add up to its cells, the row counts as one pack."""
+    lists = [
+        part if good else np.array([size], np.uint16)
+        for part, good, size in zip(told.lists(), is_told, sizes, strict=True)
+    ]
+    lengths = np.array([len(part) for part in lists], np.int64)
+    offsets = np.zeros(len(lists) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    _, first = _spread(lengths)
+    numbers = (np.arange(offsets[-1]) - first + 1).astype(np.uint8)
+    return Ragged(offsets, np.concatenate(lists)), numbers
+
+
+def _spread(lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each item of a ragged column its row and the index of the row's first item."""
+    row = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+    begins = np.cumsum(lengths) - lengths
+    return row, begins[row]
+
+
+def _current(columns: Columns, row: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+    """Return the pack's own current where it is told, else the vehicle's [0.1 A]."""
+    whole = _filled(columns, "current_a", np.float64, np.nan)[row]
+    own = _list(columns, "pack_current_a", np.float32).values
+    current = np.where(np.isfinite(own), own, whole) if own.size == size else whole
+    known = np.isfinite(current)
+    steps: NDArray[np.int32] = np.rint(np.where(known, current, 0) * CURRENT_PER_A).astype("i4")
+    steps[~known] = CURRENT_NONE
+    return steps
+
+
+def _temps(columns: Columns) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Return the highest and lowest probe of each row: the extremes, else of the list of probes."""
+    high = _filled(columns, "temp_max_degc", np.int16, TEMP_NONE)
+    low = _filled(columns, "temp_min_degc", np.int16, TEMP_NONE)
+    probes = _list(columns, "temps_degc", np.int16)
+    extremes(probes.offsets, probes.values, high, low)
+    return high, low
+
+
+def _filled(columns: Columns, name: str, kind: Any, none: Any) -> NDArray[Any]:
+    if name not in columns.values:
+        return np.full(columns.rows, none, kind)
+    values = columns.array(name).astype(kind)
+    mask = columns.missing.get(name)
+    if mask is not None:
+        values[mask] = none
+    return values
+
+
+def _list(columns: Columns, name: str, kind: Any) -> Ragged:
+    if name not in columns.values:
+        return Ragged(np.zeros(columns.rows + 1, np.int32), np.zeros(0, kind))
+    return columns.ragged(name)
+
+
+def _text(values: Any) -> NDArray[Any]:
+    if isinstance(values, Ragged):
+        return np.array([part.tobytes() for part in values.lists()], "S")
+    return np.asarray(values).astype("S")

@@ -1,0 +1,314 @@
+"""Machine code of the streaming layer: one pass over a report's cells, twice at most.
+
+Voltages of a herd lie close together, so the pass counts them into a histogram as wide as their
+spread: the median is a walk along it, the median absolute deviation a walk outwards from the
+median, and nothing is sorted. Deviations are whole numbers (half millivolts), hence sums of them
+do not depend on the order in which reports arrive.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+PLAUSIBLE_MV_MIN: Final = 500  # a lithium cell below is a broken measurement, or no cell any more
+PLAUSIBLE_MV_MAX: Final = 5_000  # above any lithium chemistry
+CELLS_MIN: Final = 8  # below that a median says little of a herd
+CLIP_D2: Final = 500  # half mV: one report moves a daily mean by no more than 250 mV
+SPIKE_D2: Final = 600  # half mV from the herd
+SENSE_D2: Final = 80  # half mV: both halves of a sense-wire pair stand out by 40 mV or more
+WEIGHT_MAX: Final = 48  # with the clip: a day of 1 s reports stays within 32 bits
+SPAN_MAX: Final = 1_024
+TEMP_NONE: Final = np.iinfo(np.int16).min
+TEMP_MARK: Final = 214  # 214 abnormal, 215 invalid (probe byte FE, FF less 40)
+NO_CURRENT: Final = np.iinfo(np.int32).min
+
+# Columns of a slot's head (int64). The sums are weighted by how calm the report is.
+(BEGIN, COUNT, REPORTS, FIRST, LAST, W, WM, WS, WMS, WSS, W_REST, WI, WII, W_BLIND, REST_REPORTS,
+ SPREAD_MAX, M2_MIN, M2_MAX, FLAGS, LEVEL, TEMP_MAX, LEAKY, HEAD) = (
+    0, 1, 2, 3, 4, 5, 8, 11, 14, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+)  # fmt: skip
+BINS: Final = 3  # SOC below 30 %, to 70 %, above: the flat middle and the two steep ends
+BIN_SOC: Final = (30, 70)
+
+_part = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+
+
+@_part
+def _bounds(cells: Any, begin: Any, count: Any) -> Any:
+    """Return lowest and highest plausible voltage and how many cells are not plausible."""
+    low, high, lost = np.int32(65_535), np.int32(0), np.int32(0)
+    for k in range(count):
+        v = np.int32(cells[begin + np.uint64(k)])
+        good = (v >= PLAUSIBLE_MV_MIN) & (v <= PLAUSIBLE_MV_MAX)
+        low = min(low, v if good else np.int32(65_535))
+        high = max(high, v if good else np.int32(0))
+        lost += np.int32(0) if good else np.int32(1)
+    return low, high, lost
+
+
+@_part
+def _by_histogram(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any,
+                  bins: Any) -> Any:  # fmt: skip
+    """Return twice the median and four times the MAD, by counting."""
+    span = high - low
+    for j in range(span + 1):
+        bins[j] = 0
+    for k in range(count):
+        v = np.int32(cells[begin + np.uint64(k)])
+        if (v >= low) & (v <= high):
+            bins[v - low] += 1
+    rank, upper = (good - 1) // 2, good // 2
+    seen, j = bins[0], 0
+    while seen <= rank:
+        j += 1
+        seen += bins[j]
+    first = j
+    while seen <= upper:
+        j += 1
+        seen += bins[j]
+    m2 = first + j
+    return m2 + 2 * low, _outwards(bins, span, m2, rank, upper)
+
+
+@_part
+def _outwards(bins: Any, span: Any, m2: Any, rank: Any, upper: Any) -> Any:
+    """Return the sum of the two middle absolute deviations [half mV] around `m2`."""
+    radius = m2 & 1
+    seen = bins[m2 // 2] if radius == 0 else 0
+    first = -1 if radius or seen <= rank else 0
+    if radius == 0 and seen > upper:
+        return 0
+    radius = radius if radius else 2
+    while True:
+        below, above = (m2 - radius) // 2, (m2 + radius) // 2
+        seen += (bins[below] if below >= 0 else 0) + (bins[above] if above <= span else 0)
+        if first < 0 and seen > rank:
+            first = radius
+        if seen > upper:
+            return first + radius
+        radius += 2
+
+
+@_part
+def _by_sorting(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any,
+                room: Any) -> Any:  # fmt: skip
+    """Do the same for a herd that is spread wider than the histogram; this one is rare."""
+    n = 0
+    for k in range(count):
+        v = np.int32(cells[begin + np.uint64(k)])
+        if (v >= low) & (v <= high):
+            room[n] = v
+            n += 1
+    known = room[:n]
+    known.sort()
+    m2 = known[(good - 1) // 2] + known[good // 2]
+    for k in range(n):
+        known[k] = abs(2 * known[k] - m2)
+    known.sort()
+    return m2, known[(good - 1) // 2] + known[good // 2]
+
+
+@_part
+def _place_of(cells: Any, begin: Any, count: Any, value: Any) -> Any:
+    """Return the number, from 1, of the first cell with that voltage."""
+    for k in range(count):
+        if cells[begin + np.uint64(k)] == value:
+            return k + 1
+    return 0
+
+
+@_part
+def _sense_wire(cells: Any, begin: Any, count: Any, m2: Any) -> Any:
+    """Return k, from 1, where cells k and k + 1 stand out by as much to opposite sides, else 0.
+
+    A cell's voltage is measured between two wires; a wire that has lost contact shifts the point
+    between two cells, which adds to one what it takes from the other.
+    """
+    for k in range(count - 1):
+        a = 2 * np.int32(cells[begin + np.uint64(k)]) - m2
+        b = 2 * np.int32(cells[begin + np.uint64(k + 1)]) - m2
+        if a * b < 0 and min(abs(a), abs(b)) >= SENSE_D2 and 4 * abs(a + b) <= abs(a - b):
+            return k + 1
+    return 0
+
+
+@_part
+def _spikes(cells: Any, begin: Any, count: Any, low: Any, high: Any, m2: Any) -> Any:
+    """Return how many plausible cells stand far from the herd."""
+    found = 0
+    for k in range(count):
+        v = np.int32(cells[begin + np.uint64(k)])
+        found += (v >= low) & (v <= high) & (abs(2 * v - m2) > SPIKE_D2)
+    return found
+
+
+@_part
+def _clipped(v: Any, m2: Any) -> Any:
+    return min(max(2 * np.int32(v) - m2, np.int32(-CLIP_D2)), np.int32(CLIP_D2))
+
+
+@_part
+def _add_cells(cells: Any, begin: Any, count: Any, m2: Any, weight: Any, current: Any,
+               by_soc: Any, load: Any, least: Any, most: Any) -> Any:  # fmt: skip
+    """Add a whole report to the sums of its cells; the loops are plain so that they vectorise."""
+    pull = np.int64(weight) * np.int64(current)
+    for k in range(count):
+        d2 = _clipped(cells[begin + np.uint64(k)], m2)
+        by_soc[k] += weight * d2
+        load[k] += pull * np.int64(d2)
+    for k in range(count):
+        v = cells[begin + np.uint64(k)]
+        least[k] = min(least[k], v)
+        most[k] = max(most[k], v)
+
+
+@_part
+def _add_rest(cells: Any, begin: Any, count: Any, m2: Any, weight: Any, rest: Any) -> Any:
+    for k in range(count):
+        rest[k] += weight * _clipped(cells[begin + np.uint64(k)], m2)
+
+
+@_part
+def _add_one(v: Any, m2: Any, weight: Any, current: Any, k: Any, is_rest: Any, by_soc: Any,
+             rest: Any, load: Any) -> Any:  # fmt: skip
+    """Add one cell of a report in which others are left out."""
+    d2 = _clipped(v, m2)
+    by_soc[k] += weight * d2
+    load[k] += np.int64(weight) * np.int64(current) * np.int64(d2)
+    if is_rest:
+        rest[k] += weight * d2
+
+
+@_part
+def bump(counts: Any, k: Any) -> Any:
+    """Count one more, up to the largest number; a count that is full stays full."""
+    if counts[k] < 65_535:
+        counts[k] += 1
+
+
+@_part
+def _add_head(head: Any, b: Any, m2: Any, weight: Any, soc: Any, current: Any, is_blind: Any,
+              is_rest: Any) -> Any:  # fmt: skip
+    head[W + b] += weight
+    head[WM + b] += weight * m2
+    head[WS + b] += weight * soc
+    head[WMS + b] += weight * m2 * soc
+    head[WSS + b] += weight * soc * soc
+    head[WI] += weight * current
+    head[WII] += weight * current * current
+    head[W_BLIND] += weight if is_blind else 0
+    head[W_REST] += weight if is_rest else 0
+    head[REST_REPORTS] += 1 if is_rest else 0
+    head[M2_MIN] = min(head[M2_MIN], m2)
+    head[M2_MAX] = max(head[M2_MAX], m2)
+
+
+@_part
+def _bin_of(soc: Any) -> Any:
+    return 0 if soc < BIN_SOC[0] else (1 if soc < BIN_SOC[1] else 2)
+
+
+@_part
+def _calm(mad4: Any) -> Any:
+    """Return the weight of a report: inverse to the variance of its herd, 1 to `WEIGHT_MAX`.
+
+    Cells are not sampled at one instant; while the current changes, the herd scatters by more than
+    any cell deviates. 16 mV and more weigh 1, 2.3 mV and less weigh most.
+    """
+    return min(max(4_096 // max(mad4 * mad4, 1), 1), WEIGHT_MAX)
+
+
+@_part
+def _measure(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any, i: Any,
+             out: Any, room: Any, wide: Any) -> Any:  # fmt: skip
+    """Fill column i of `out`; return twice the median and four times the MAD."""
+    if high - low < SPAN_MAX:
+        m2, mad4 = _by_histogram(cells, begin, count, low, high, good, room)
+    else:
+        m2, mad4 = _by_sorting(cells, begin, count, low, high, good, wide)
+    out[0, i], out[1, i], out[2, i], out[3, i] = m2, mad4, low, high
+    out[4, i] = _place_of(cells, begin, count, low)
+    out[5, i] = _place_of(cells, begin, count, high)
+    if high - low >= SENSE_D2:
+        out[7, i] = _sense_wire(cells, begin, count, m2)
+    if 2 * high - m2 > SPIKE_D2 or m2 - 2 * low > SPIKE_D2:
+        out[8, i] = _spikes(cells, begin, count, low, high, m2)
+    return np.int32(m2), mad4
+
+
+@_part
+def _add_partly(cells: Any, begin: Any, count: Any, at: Any, m2: Any, weight: Any, flow: Any,
+                is_rest: Any, sense: Any, by_soc: Any, rest: Any, load: Any, tallies: Any,
+                bounds: Any) -> Any:  # fmt: skip
+    """Add a report some cells of which are not plausible or belong to a loose sense wire."""
+    for k in range(count):
+        v = cells[begin + np.uint64(k)]
+        if v < PLAUSIBLE_MV_MIN or v > PLAUSIBLE_MV_MAX:
+            bump(tallies[0], at + k)
+        elif sense and (k + 1 == sense or k == sense):
+            bump(tallies[1], at + k)
+        else:
+            _add_one(v, m2, weight, flow, at + k, is_rest, by_soc, rest, load)
+            bounds[0, at + k] = min(bounds[0, at + k], v)
+            bounds[1, at + k] = max(bounds[1, at + k], v)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, slots: Any,
+          rest_da: Any, heads: Any, sums: Any, load: Any, tallies: Any, bounds: Any,
+          out: Any) -> None:  # fmt: skip
+    """Measure every report and add it to the sums of its slot (-1 = only measure).
+
+    current: [0.1 A], the least int32 = not reported. sums: int32 (BINS + 1, cells), the last row at
+    rest. load: int64 (cells,). tallies: uint16 (3, cells): lost, sense wire, lowest. bounds: uint16
+    (2, cells): least and most voltage. out: int32 (9, reports), zero: twice the median, four times
+    the MAD, lowest, highest, number of the lowest, of the highest, lost, sense wire, spikes.
+    """
+    room = np.zeros(SPAN_MAX, np.int32)
+    wide = np.zeros(1 << 16, np.int32)
+    for i in range(len(begins)):
+        begin, count, slot = np.uint64(begins[i]), counts[i], slots[i]
+        low, high, lost = _bounds(cells, begin, count)
+        out[6, i] = lost
+        if count - lost < CELLS_MIN:
+            if slot >= 0:
+                for k in range(count):
+                    bump(tallies[0], heads[slot, BEGIN] + k)
+            continue
+        m2, mad4 = _measure(cells, begin, count, low, high, count - lost, i, out, room, wide)
+        if slot < 0:
+            continue
+        at = heads[slot, BEGIN]
+        end = at + count
+        bump(tallies[2], at + out[4, i] - 1)
+        weight = np.int32(_calm(mad4))
+        is_blind = current[i] == NO_CURRENT
+        flow = np.int64(0) if is_blind else np.int64(current[i])
+        is_rest = not is_blind and abs(flow) <= rest_da
+        charge = np.int64(soc[i]) if soc[i] <= 100 else np.int64(50)
+        b = _bin_of(charge)
+        head = heads[slot]
+        head[SPREAD_MAX] = max(head[SPREAD_MAX], high - low)
+        _add_head(head, b, np.int64(m2), np.int64(weight), charge, flow, is_blind, is_rest)
+        if lost or out[7, i]:
+            _add_partly(cells, begin, count, at, m2, weight, flow, is_rest, out[7, i], sums[b],
+                        sums[BINS], load, tallies, bounds)  # fmt: skip
+            continue
+        _add_cells(cells, begin, count, m2, weight, flow, sums[b, at:end], load[at:end],
+                   bounds[0, at:end], bounds[1, at:end])  # fmt: skip
+        if is_rest:
+            _add_rest(cells, begin, count, m2, weight, sums[BINS, at:end])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def extremes(offsets: Any, probes: Any, high: Any, low: Any) -> None:
+    """Fill in the highest and lowest plausible probe [degC] of rows that have no extremes."""
+    for i in range(len(high)):
+        if high[i] != TEMP_NONE and low[i] != TEMP_NONE:
+            continue
+        for j in range(offsets[i], offsets[i + 1]):
+            v = probes[j]
+            if v < TEMP_MARK:
+                high[i] = max(high[i], v)
+                low[i] = v if low[i] == TEMP_NONE else min(low[i], v)

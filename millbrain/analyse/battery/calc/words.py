@@ -1,0 +1,62 @@
+"""The sentence that a mechanic reads, in English and Chinese, one pattern per kind."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from millbrain.analyse.battery import model
+
+PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
+    model.SELF_DISCHARGE: (
+        "Cell {cell} of pack {pack} has stood {mv:.0f} mV below the others since {since}, at rest "
+        "as under load{charge}: it loses charge or lacks capacity. Measure its open-circuit "
+        "voltage and leakage; balance or replace the module.",
+        "{pack}号电池包第{cell}号单体自{since}起静置与带载均低于其余单体{mv:.0f} mV{charge_zh}，"
+        "疑似自放电偏大或容量不足。请测量开路电压与漏电流，均衡或更换模组。",
+    ),
+    model.CAPACITY: (
+        "Cell {cell} of pack {pack} is level with the others when full and {mv:.0f} mV below them "
+        "when nearly empty, since {since}: its capacity is low. Do a capacity test; replace the "
+        "module if it confirms.",
+        "{pack}号电池包第{cell}号单体自{since}起满电时正常、低电量时低{mv:.0f} mV，容量偏低。"
+        "请做容量测试，确认后更换模组。",
+    ),
+    model.RESISTANCE: (
+        "Cell {cell} of pack {pack} has {mohm:.2f} mOhm more resistance than the others since "
+        "{since}; at rest it is level with them. Measure its internal resistance.",
+        "{pack}号电池包第{cell}号单体自{since}起内阻比其余单体高{mohm:.2f} mΩ，静置时正常。"
+        "请测量内阻。",
+    ),
+    model.CONNECTION: (
+        "The voltage of cell {cell} of pack {pack} follows the current by {mohm:.2f} mOhm too much "
+        "since {since}, and not by the same every day: a loose connection. Check the torque of the "
+        "bus bar and look for traces of heat.",
+        "{pack}号电池包第{cell}号单体自{since}起电压随电流异常变化（附加{mohm:.2f} mΩ且不稳定），"
+        "疑似连接松动。请检查汇流排扭矩及过热痕迹。",
+    ),
+    model.SENSOR: (
+        "The measured voltage of cell {cell} of pack {pack} cannot be right since {since} "
+        "({why}): check the sense wire and the sampling board before the cell.",
+        "{pack}号电池包第{cell}号单体自{since}起采样值不可信（{why_zh}），请先检查采样线与采样板。",
+    ),
+    model.DEVIATION: (
+        "Cell {cell} of pack {pack} has stood {mv:.0f} mV {side} the others since {since}; the "
+        "cause is open. Watch it.",
+        "{pack}号电池包第{cell}号单体自{since}起{side_zh}其余单体{mv:.0f} mV，原因待查，请关注。",
+    ),
+    model.INSULATION: (
+        "Insulation has been below {limit:.0f} Ohm per volt since {since}, on {days} days. Measure "
+        "it from both poles before anybody touches the pack.",
+        "自{since}起有{days}天绝缘电阻低于{limit:.0f} Ω/V。接触电池包前请分别测量正负极绝缘。",
+    ),
+    model.THERMAL: (
+        "Thermal event: {why}. Get people away from the vehicle, keep it outdoors and call the "
+        "fire brigade.",
+        "热事件：{why_zh}。请立即疏散人员，车辆远离建筑物，并报火警。",
+    ),
+}
+
+
+def sentence(kind: str, **figures: object) -> tuple[str, str]:
+    """Return the sentence of a kind in English and Chinese."""
+    english, chinese = PATTERNS[kind]
+    return english.format(**figures), chinese.format(**figures)
