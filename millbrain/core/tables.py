@@ -69,7 +69,12 @@ class Column:
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of the column, a list type where `many`."""
         scalar = ARROW_TYPES[self.kind]
-        return pa.list_(scalar) if self.many else scalar
+        return pa.list_(pa.field("item", scalar, nullable=False)) if self.many else scalar
+
+    @property
+    def arrow_field(self) -> "pa.Field[Any]":
+        """The Arrow field: a reader need not look for NULL where there can be none."""
+        return pa.field(self.name, self.arrow_type, nullable=self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Table:
 
     def arrow_schema(self) -> pa.Schema:
         """Return the Arrow schema of all columns in declared order."""
-        return pa.schema([(c.name, c.arrow_type) for c in self.columns])
+        return pa.schema([c.arrow_field for c in self.columns])
 
 
 def arrow_batch(table: Table, columns: Columns) -> pa.RecordBatch:
@@ -110,9 +115,7 @@ def arrow_batch(table: Table, columns: Columns) -> pa.RecordBatch:
     """
     present = [c for c in table.columns if c.name in columns.values]
     arrays = [_arrow_array(c, columns) for c in present]
-    return pa.RecordBatch.from_arrays(
-        arrays, schema=pa.schema([(c.name, c.arrow_type) for c in present])
-    )
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([c.arrow_field for c in present]))
 
 
 def _arrow_array(column: Column, columns: Columns) -> "pa.Array[Any]":
@@ -122,8 +125,7 @@ def _arrow_array(column: Column, columns: Columns) -> "pa.Array[Any]":
         if column.many:
             inner: pa.Array[Any] = pa.array(values.values).cast(scalar, safe=False)
             offsets: pa.Int32Array = pa.array(values.offsets, pa.int32())
-            lists: pa.Array[Any] = pa.ListArray.from_arrays(offsets, inner)
-            return lists
+            return pa.ListArray.from_arrays(offsets, inner, type=column.arrow_type)
         return _binary(values)
     mask = columns.missing.get(column.name)
     if pa.types.is_binary(scalar):

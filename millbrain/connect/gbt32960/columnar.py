@@ -24,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from millbrain.connect.gbt32960.framing import AT_ID
 from millbrain.connect.gbt32960.layout import (
     BAD_TIME,
     KINDS,
@@ -183,6 +184,25 @@ def split_frames(
             return Split(count, garbage, at, why == kernels.FULL)
         running = np.zeros(stop - start + 1, np.uint8)
         np.bitwise_xor.accumulate(buffer[start:stop], out=running[1:])
+
+
+def id_order(buffer: NDArray[np.uint8], starts: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return the frames in order of their unique id, those of one id as they stand.
+
+    The warehouse keeps reports in this order: rows that come sorted spare it the sorting of every
+    column (1 us a report, against 0.2 here).
+
+    Parameters
+    ----------
+    buffer, starts
+        As for `decode_columns`.
+    """
+    if not len(starts):
+        return np.zeros(0, np.intp)
+    words = np.ndarray((len(buffer) - 7,), ">u8", buffer.data, strides=(1,))
+    at = starts + AT_ID
+    keys = (buffer[at + 16], words[at + 8].astype(np.uint64), words[at].astype(np.uint64))
+    return np.lexsort(keys)
 
 
 def decode_columns(

@@ -150,6 +150,7 @@ class Round:
         starts, ends = np.concatenate(self._starts), np.concatenate(self._ends)
         good, owner = np.concatenate(self._good), np.concatenate(self._owner)
         whole = np.flatnonzero(good)
+        whole = whole[columnar.id_order(buffer, starts[whole])]
         decoded = columnar.decode_columns(buffer, starts[whole], ends[whole])
         status = np.full(len(starts), columnar.OTHER, np.uint8)
         status[whole] = decoded.status
