@@ -65,9 +65,11 @@ def pack_reports(columns: Columns) -> PackReports:
     """
     rows = columns.rows
     cells = _list(columns, "cells_mv", np.uint16)
-    sizes, numbers = _packs(columns, np.diff(cells.offsets))
-    row, first = _spread(np.diff(sizes.offsets))
-    counts = sizes.values.astype(np.int64)
+    sizes = np.diff(cells.offsets).astype(np.int64)
+    packs = _packs(columns, sizes)
+    row, first = packs.row, packs.first
+    counts = packs.each(packs.told, sizes[row])
+    counted = (np.arange(len(row)) - first + 1).astype(np.uint8)
     begins = cells.offsets[:-1].astype(np.int64)[row]
     before = np.cumsum(counts) - counts
     begins = begins + before - before[first]
@@ -76,10 +78,10 @@ def pack_reports(columns: Columns) -> PackReports:
     return PackReports(
         row=row,
         vin=_text(columns.values["vin"])[row],
-        pack_no=numbers,
+        pack_no=packs.each(_list(columns, "pack_no", np.uint8), counted),
         device_at=at[row],
         day=((at + BEIJING_OFFSET_S) // 86_400)[row],
-        current_da=_current(columns, row, numbers.size),
+        current_da=_current(columns, packs),
         soc_pct=_filled(columns, "soc_pct", np.uint8, SOC_NONE)[row],
         voltage_v=_filled(columns, "voltage_v", np.float32, np.nan)[row],
         temp_max_degc=high[row],
@@ -99,36 +101,35 @@ def _none() -> PackReports:
     return PackReports(*(np.zeros(0, kind) for kind in kinds))
 
 
-def _packs(columns: Columns, sizes: NDArray[Any]) -> tuple[Ragged, NDArray[np.uint8]]:
-    """Return the cells of each pack and its number; one pack where the row does not say."""
+@dataclass(frozen=True, slots=True)
+class _Packs:
+    """How the rows divide into packs. is_told: shape (rows,), the row says so itself."""
+
+    told: Ragged
+    is_told: NDArray[np.bool_]
+    row: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    def each(self, list_: Ragged, otherwise: NDArray[Any]) -> NDArray[Any]:
+        """Return a value per pack: from the row's list, else `otherwise` (one per pack)."""
+        if not np.array_equal(list_.offsets, self.told.offsets):
+            return otherwise
+        values = otherwise.copy()
+        values[self.is_told[self.row]] = list_.values[
+            np.repeat(self.is_told, np.diff(self.told.offsets))
+        ]
+        return values
+
+
+def _packs(columns: Columns, sizes: NDArray[Any]) -> _Packs:
+    """Divide the rows; one whose packs do not add up to its cells, or are not told, is one pack."""
     told = _list(columns, "pack_cell_count", np.uint16)
-    if not told.values.size:
-        return Ragged(np.arange(len(sizes) + 1, dtype=np.int32), sizes), np.ones(len(sizes), "u1")
-    sums = np.add.reduceat(np.append(told.values, 0).astype(np.int64), told.offsets[:-1])
-    sums[np.diff(told.offsets) == 0] = -1
-    if (sums == sizes).all():
-        numbers = _list(columns, "pack_no", np.uint8)
-        same = np.array_equal(numbers.offsets, told.offsets)
-        _, first = _spread(np.diff(told.offsets))
-        counted = np.arange(len(told.values)) - first + 1
-        return told, (numbers.values if same else counted).astype(np.uint8)
-    return _mended(told, sums == sizes, sizes)
-
-
-def _mended(
-    told: Ragged, is_told: NDArray[np.bool_], sizes: NDArray[Any]
-) -> tuple[Ragged, NDArray[np.uint8]]:
-    """Where the packs of a row do not add up to its cells, the row counts as one pack."""
-    lists = [
-        part if good else np.array([size], np.uint16)
-        for part, good, size in zip(told.lists(), is_told, sizes, strict=True)
-    ]
-    lengths = np.array([len(part) for part in lists], np.int64)
-    offsets = np.zeros(len(lists) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    _, first = _spread(lengths)
-    numbers = (np.arange(offsets[-1]) - first + 1).astype(np.uint8)
-    return Ragged(offsets, np.concatenate(lists)), numbers
+    lengths = np.diff(told.offsets)
+    ends = np.concatenate([[0], np.cumsum(told.values, dtype=np.int64)])
+    sums = ends[told.offsets[1:]] - ends[told.offsets[:-1]]
+    is_told = (lengths > 0) & (sums == sizes)
+    row, first = _spread(np.where(is_told, lengths, 1))
+    return _Packs(told, is_told, row, first)
 
 
 def _spread(lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -138,11 +139,11 @@ def _spread(lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return row, begins[row]
 
 
-def _current(columns: Columns, row: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+def _current(columns: Columns, packs: _Packs) -> NDArray[np.int32]:
     """Return the pack's own current where it is told, else the vehicle's [0.1 A]."""
-    whole = _filled(columns, "current_a", np.float64, np.nan)[row]
-    own = _list(columns, "pack_current_a", np.float32).values
-    current = np.where(np.isfinite(own), own, whole) if own.size == size else whole
+    whole = _filled(columns, "current_a", np.float64, np.nan)[packs.row]
+    own = packs.each(_list(columns, "pack_current_a", np.float32), np.full(len(whole), np.nan))
+    current = np.where(np.isfinite(own), own, whole)
     known = np.isfinite(current)
     steps: NDArray[np.int32] = np.rint(np.where(known, current, 0) * CURRENT_PER_A).astype("i4")
     steps[~known] = CURRENT_NONE

@@ -1,0 +1,161 @@
+"""Faults put into made packs: the right cell and kind, a call only where there is evidence."""
+
+import numpy as np
+import pytest
+
+from millbrain.analyse.battery.calc.days import PackDays
+from millbrain.analyse.battery.calc.judge import judge
+from millbrain.analyse.battery.model import KINDS, PARAMETERS, Rules
+from millbrain.core.errors import SettingsError
+from millbrain.core.findings import Finding, Severity
+from tests.analyse.battery.made import Pack, days
+
+RULES = Rules()
+
+
+def told(found: list[Finding]) -> list[tuple[int, str, bool]]:
+    return [(f.cell_no, f.kind, f.call_out) for f in found]
+
+
+def first_days(whole: PackDays, count: int) -> PackDays:
+    return whole.taken(np.arange(count))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_healthy_pack_is_left_alone(seed: int) -> None:
+    assert judge(Pack(days=10, seed=seed).days(), RULES) == []
+
+
+def test_self_discharge() -> None:
+    pack = Pack(days=14)
+    found = judge(pack.lack(39, 2.0 + 0.3 * pack.day).days(), RULES)
+    assert told(found) == [(40, "self-discharge", True)]
+    assert {"herd", "charge", "drift"} <= found[0].families
+    assert found[0].severity is Severity.SERVICE
+
+
+def test_low_capacity_is_level_when_full() -> None:
+    found = judge(Pack(days=8).lack(20, 0.0, depth=0.06).days(), RULES)
+    assert told(found) == [(21, "capacity", True)]
+
+
+def test_steady_excess_is_resistance() -> None:
+    pack = Pack(days=8)
+    pack.cells_mv[:, 11] -= 0.9 * pack.current_a
+    assert told(judge(pack.days(), RULES)) == [(12, "resistance", True)]
+
+
+def test_unsteady_excess_is_a_connection() -> None:
+    pack = Pack(days=8)
+    daily = np.array([0.5, 2.0, 0.7, 1.5, 3.0, 0.6, 1.2, 2.4])
+    pack.cells_mv[:, 11] -= daily[pack.day] * pack.current_a
+    assert told(judge(pack.days(), RULES)) == [(12, "connection", True)]
+
+
+def test_the_same_error_at_every_soc_is_a_measurement() -> None:
+    pack = Pack(days=8)
+    pack.cells_mv[:, 3] -= 40
+    assert [(n, kind) for n, kind, _ in told(judge(pack.days(), RULES))] == [(4, "sensor")]
+
+
+def test_a_loose_sense_wire_is_no_cell() -> None:
+    pack = Pack(days=5)
+    pack.cells_mv[:, 30] += 90
+    pack.cells_mv[:, 31] -= 90
+    found = judge(pack.days(), RULES)
+    assert [(n, kind) for n, kind, _ in told(found)] == [(31, "sensor"), (32, "sensor")]
+    assert not any(f.call_out for f in found)
+
+
+def test_lost_values_are_a_measurement() -> None:
+    pack = Pack(days=5)
+    pack.cells_mv[::3, 8] = 65_534
+    assert [(n, kind) for n, kind, _ in told(judge(pack.days(), RULES))] == [(9, "sensor")]
+
+
+def test_glitches_are_nothing() -> None:
+    pack = Pack(days=10)
+    random = np.random.default_rng(5)
+    rows = random.integers(0, len(pack.cells_mv), 60)
+    pack.cells_mv[rows, random.integers(0, 96, 60)] = random.choice([0, 66_500 - 1_000, 4_900], 60)
+    assert judge(pack.days(), RULES) == []
+
+
+def test_a_second_population_is_nothing() -> None:
+    pack = Pack(days=10)
+    pack.cells_mv[:, 84:] += 50
+    assert judge(pack.days(), RULES) == []
+
+
+def test_two_days_are_not_enough_and_three_are() -> None:
+    pack = Pack(days=5)
+    whole = pack.lack(39, 4.0).days()
+    assert judge(first_days(whole, 2), RULES) == []
+    assert told(judge(first_days(whole, 3), RULES)) == [(40, "self-discharge", True)]
+
+
+def test_a_deviation_without_a_second_family_is_only_watched() -> None:
+    pack = Pack(days=6)
+    pack.soc[:] = np.rint(40 + pack.soc / 20)  # a few percent of SOC: the curve cannot be seen
+    pack.cells_mv[:, 39] -= 40
+    found = judge(pack.days(), RULES)
+    assert told(found) == [(40, "deviation", False)]
+    assert found[0].severity is Severity.WATCH
+
+
+def test_a_repaired_cell_clears() -> None:
+    pack = Pack(days=12)
+    charge = np.where(pack.day < 6, 4.0, 0.0)
+    whole = pack.lack(39, charge).days()
+    assert told(judge(first_days(whole, 8), RULES)), "two clear days do not close it"
+    assert judge(first_days(whole, 9), RULES) == []
+
+
+def test_insulation() -> None:
+    pack = Pack(days=4)
+    low = np.full(len(pack.day), 20, np.uint16)
+    more = {"insulation_kohm": low, "voltage_v": np.full(len(low), 350, np.float32)}
+    assert told(judge(pack.days(**more), RULES)) == [(0, "insulation", False)]
+    more["alarm_flags"] = np.full(len(low), 1 << 11, np.uint32)
+    assert told(judge(pack.days(**more), RULES)) == [(0, "insulation", True)]
+
+
+def test_nothing_known_gives_nothing() -> None:
+    pack = Pack(days=4)
+    pack.cells_mv[:] = 65_535
+    found = judge(pack.days(), RULES)
+    assert {f.kind for f in found} <= {"sensor"}
+    assert not any(f.call_out for f in found)
+
+
+def test_same_input_same_output() -> None:
+    one, other = (judge(Pack(days=6).lack(3, 4.0).days(), RULES) for _ in range(2))
+    assert one == other
+
+
+def test_sentences_name_the_cell_in_both_languages() -> None:
+    pack = Pack(days=6).lack(39, 4.0)
+    (found,) = judge(pack.days(), RULES)
+    for text in (found.sentence, found.sentence_zh):
+        assert "40" in text
+        assert "2023-11-15" in text
+        assert "{" not in text
+    assert found.first_seen == pack.at[0]
+    assert found.last_seen == pack.at[-1]
+
+
+def test_every_parameter_belongs_to_a_rule() -> None:
+    assert [p.name for p in PARAMETERS] == list(Rules.__slots__)
+    assert all(p.default == getattr(RULES, p.name) for p in PARAMETERS)
+    assert all(KINDS.values())
+
+
+def test_rules_out_of_range_are_refused() -> None:
+    with pytest.raises(SettingsError, match="days_min is 1"):
+        Rules(days_min=1)
+
+
+def test_few_reports_are_no_day() -> None:
+    columns = Pack(days=6).lack(39, 4.0).columns()
+    few = columns.take(np.arange(0, columns.rows, 20))
+    assert judge(days(few), RULES) == []
