@@ -26,12 +26,15 @@ COMMITS_IN_FLIGHT_MAX: Final = 3  # batches handed to the two writers and not ye
 COMMITS_APART_MAX: Final = 32  # how far a batch may overtake an older one that is being retried
 THINGS_MAX: Final = 4_000_000  # vehicles with live state in one engine (about 130 B each)
 DEAD_LETTER_BYTES_MAX: Final = 65_556  # raw bytes kept of one dead letter: a whole frame
-RAW_FRAMES_HZ_MAX: Final = 5_000  # raw frames kept a second; beyond, the skipped ones are counted
+RAW_FRAMES_HZ_MAX: Final = 2_000  # raw frames kept a second; beyond, the skipped ones are counted
 SPLIT_PACK_WAIT_S_MAX: Final = 5  # how long half of a split 2016 pack waits for its other half
 SPLIT_PACKS_MAX: Final = 50_000  # halves waiting at once; the oldest is stored as it is
 
 # Identifiers ------------------------------------------------------------------------------------
 IDENTIFIER_BYTES_MAX: Final = 2_048  # an identifier as UTF-8; the reference library's own bound
+IDENTIFIER_BATCH_MAX: Final = 200_000  # records of one durable batch; a bigger load goes in parts
+IDENTIFIER_BATCH_BYTES_MAX: Final = 64 << 20  # and their bytes: one write buffer of the store
+IDENTIFIER_PAGE_MAX: Final = 10_000  # records of one page of a scan
 HANDLE_MESSAGE_BYTES_MAX: Final = 262_144  # a Handle message (RFC 3652 2.2.1, reference library)
 HANDLE_VALUES_MAX: Final = 2_048  # values of one message; the reference library refuses more
 HANDLE_ITEMS_MAX: Final = 65_536  # any other list: the most 4-byte items that a message can hold
