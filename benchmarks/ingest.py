@@ -107,6 +107,10 @@ def _figures(
         f"SELECT quantileExact(0.5)(w), quantileExact(0.99)(w), max(w)"
         f" FROM (SELECT {waits} AS w FROM intake)"
     )
+    ((merges, merged, inserted),) = running.query(
+        "SELECT sumIf(value, event = 'Merge'), sumIf(value, event = 'MergedRows'),"
+        " sumIf(value, event = 'InsertedRows') FROM system.events"
+    )
     ((parts, disk_bytes),) = running.query(
         "SELECT count(), sum(bytes_on_disk) FROM system.parts"
         " WHERE active AND table = 'vehicle_report'"
@@ -116,6 +120,8 @@ def _figures(
         Figure("ingest.reports", frames, "count"),
         Figure("ingest.disk", float(disk_bytes) / frames, "bytes/report"),
         Figure("ingest.parts", float(parts), "count"),
+        Figure("ingest.merges", float(merges), "count"),
+        Figure("ingest.rewrites", float(merged) / max(1.0, float(inserted)), "rows/row"),
         Figure("player.cpu", _us(played["cpu_s"], played), "us/report", PLAYER_US_GOAL),
         Figure("engine.cpu_until_logout", _us(cpu_at_logout_s, played), "us/report"),
         Figure("engine.cpu", _us(cpu_s, played), "us/report", ENGINE_US_GOAL),

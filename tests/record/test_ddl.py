@@ -38,7 +38,7 @@ def test_the_plain_form_written_out():
         "PARTITION BY intDiv(batch, 1000)\n"
         "ORDER BY (vin, batch)\n"
         "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, "
-        "min_bytes_for_wide_part = 268435456, merge_selector_base = 32\n"
+        "min_bytes_for_wide_part = 33554432, merge_selector_base = 32\n"
         "COMMENT 'A table · 表'"
     ]
 
