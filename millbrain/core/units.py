@@ -25,6 +25,7 @@ _ROWS: Final = (
     ("ah", "Ah", "charge", "电量"),
     ("kwh", "kWh", "energy", "能量"),
     ("kohm", "kΩ", "resistance", "电阻"),
+    ("mohm", "mΩ", "resistance", "电阻"),
     ("degc", "°C", "temperature", "温度"),
     ("kpa", "kPa", "pressure", "压力"),
     ("mpa", "MPa", "pressure", "压力"),
