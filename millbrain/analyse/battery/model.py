@@ -70,7 +70,7 @@ PARAMETERS: Final = (
     _rule("reports_min", 5, 10_000, "Reports before a day counts as observed", "有效日最少上报数"),
     _rule("days_min", 2, 30, "Observed days in a row before anything is found", "连续天数"),
     _rule("window_days", 7, 365, "How far back evidence counts [d]", "证据时间窗"),
-    _rule("score_min", 3, 50, "Deviation in robust standard deviations", "稳健标准分阈值"),
+    _rule("score_min", 3, 50, "Deviation in standard deviations by MAD", "稳健标准分阈值"),
     _rule("deviation_min_mv", 2, 500, "Deviation of a cell that counts [mV]", "单体偏差阈值"),
     _rule("deviation_clear_mv", 1, 500, "Deviation below which a finding clears [mV]",
           "单体偏差解除值"),

@@ -7,7 +7,7 @@ from millbrain.analyse.battery.calc.days import days_of, scores
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.runs import follow
 from millbrain.analyse.battery.calc.sums import Sums
-from millbrain.analyse.battery.calc.trends import drift_mv_per_day
+from millbrain.analyse.battery.calc.trends import drift_mv_per_day, medians
 from tests.analyse.battery.made import Pack, days, reports
 
 
@@ -87,6 +87,16 @@ def test_scores_by_hand() -> None:
     assert scores(row)[0, 6] == pytest.approx(30 / 1.4826)
     assert scores(np.zeros((1, 5))).tolist() == [[0.0] * 5]
     assert np.isnan(scores(np.full((1, 4), np.nan))).all()
+
+
+def test_medians_as_numpy_takes_them() -> None:
+    random = np.random.default_rng(4)
+    for width in (1, 2, 7, 40):
+        values = random.normal(0, 1, (20, width))
+        values[random.random(values.shape) < 0.2] = np.nan
+        values[:, 0] = 1.0
+        assert np.array_equal(medians(values), np.nanmedian(values, axis=1))
+    assert np.isnan(medians(np.full((2, 3), np.nan))).all()
 
 
 def test_drift_by_hand() -> None:

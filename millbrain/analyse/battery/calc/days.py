@@ -5,7 +5,6 @@ do not move, Iglewicz and Hoaglin 1993), at least 1 mV, so that a herd of equal 
 make a millivolt look large.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery.calc import kernels as k
 from millbrain.analyse.battery.calc.sums import Slot
+from millbrain.analyse.battery.calc.trends import Floats, medians
 
-Floats = NDArray[np.float64]
 NORMAL: Final = 1.4826  # MAD of a normal distribution to its standard deviation
 _BIN_REPORT_SHARE_MIN: Final = 5  # reports' worth of weight in a range of SOC before it counts
 _CURRENT_SPREAD_A_MIN: Final = 8.0  # standard deviation of the current: less tells no resistance
@@ -69,12 +68,9 @@ class PackDays:
 
 
 def scores(deviation_mv: Floats, floor_mv: float = 1.0) -> Floats:
-    """Return deviations in robust standard deviations of each row, shape kept, NaN kept."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows without a number stay NaN
-        middle = np.nanmedian(deviation_mv, axis=-1, keepdims=True)
-        off = deviation_mv - middle
-        scale = NORMAL * np.nanmedian(np.abs(off), axis=-1, keepdims=True)
+    """Return deviations in standard deviations by MAD of each row, shape kept, NaN kept."""
+    off = deviation_mv - medians(deviation_mv)[..., None]
+    scale = NORMAL * medians(np.abs(off))[..., None]
     return np.asarray(off / np.maximum(scale, floor_mv))
 
 

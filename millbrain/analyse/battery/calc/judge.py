@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.analyse.battery import model
-from millbrain.analyse.battery.calc.days import NORMAL, Floats, PackDays, scores
+from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import Shape, shape_of
-from millbrain.analyse.battery.calc.trends import drift_mv_per_day
+from millbrain.analyse.battery.calc.trends import Floats, drift_mv_per_day
 from millbrain.analyse.battery.calc.words import sentence
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Evidence, Finding, Severity
@@ -28,7 +28,7 @@ CELL_ALARMS: Final = (1 << 5) | (1 << 6) | (1 << 10)  # cell over-, under-voltag
 INSULATION_ALARM: Final = 1 << 11
 LEVEL_WITH_OTHERS: Final = 0.4  # a deviation below that share of the other end's counts as none
 DRIFT_DAYS_MIN: Final = 10
-UNSTEADY_RATIO_MIN: Final = 0.3  # robust spread over median: an internal resistance keeps still
+UNSTEADY_RATIO_MIN: Final = 0.3  # spread by MAD over median: an internal resistance keeps still
 LEAKY_REPORTS_MIN: Final = 3
 _FLOOR_MOHM: Final = 0.05
 _NO_WORDS: Final[Mapping[str, object]] = MappingProxyType({})

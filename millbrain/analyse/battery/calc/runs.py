@@ -34,7 +34,9 @@ def follow(
     up, calm, hits = (np.zeros(cells, np.int64) for _ in range(3))
     start, opened, last = (np.full(cells, -1, np.int64) for _ in range(3))
     is_open = np.zeros(cells, np.bool_)
-    for day in range(len(hit)):
+    # Most packs have no cell with so many hits at all: they need no walk.
+    days = len(hit) if (np.count_nonzero(hit, axis=0) >= days_min).any() else 0
+    for day in range(days):
         start = np.where(hit[day] & (up == 0), day, start)
         up = np.where(hit[day], up + 1, 0)
         calm = np.where(clear[day], calm + 1, 0)
