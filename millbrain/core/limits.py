@@ -38,6 +38,7 @@ IDENTIFIER_PAGE_MAX: Final = 10_000  # records of one page of a scan
 HANDLE_MESSAGE_BYTES_MAX: Final = 262_144  # a Handle message (RFC 3652 2.2.1, reference library)
 HANDLE_VALUES_MAX: Final = 2_048  # values of one message; the reference library refuses more
 HANDLE_ITEMS_MAX: Final = 65_536  # any other list: the most 4-byte items that a message can hold
+HANDLE_KEY_ROUNDS_MAX: Final = 100_000  # PBKDF2 rounds that a client may ask of us: about 50 ms
 HANDLE_PIECES_BYTES_MAX: Final = 16 << 20  # datagrams that wait for the rest of their message ...
 HANDLE_PIECES_S_MAX: Final = 5  # ... and for how long; a peer that lost one asks again
 

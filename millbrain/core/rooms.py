@@ -1,8 +1,8 @@
 """What a room must look like from outside: the cards, and the interfaces that `run` plugs together.
 
 A connect room's `__init__` holds `ROOM = Driver(...)`; `run` finds the folder, reads the card and
-starts the driver with a `Sink`. An analyse room's holds `ROOM = App(...)`, which says what it reads
-and writes. Nothing else of a room is known outside it.
+starts the driver with a `Sink`. An identify room's holds `ROOM = Face(...)`, an analyse room's
+`ROOM = App(...)`, which says what it reads and writes. Nothing else of a room is known outside it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -122,6 +122,26 @@ class App:
     level: Level
     parameters: tuple[Parameter, ...] = ()
     incremental: bool = False
+    tables: tuple[Table, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Card of an identify room: one protocol in which the resolver answers.
+
+    key: the folder's name. standards: name and edition of what it speaks. port: default on
+    loopback, 0 where it has none of its own. start: dotted ``module:function`` that starts it,
+    empty while the room has no sockets.
+    """
+
+    key: str
+    title: str
+    title_zh: str
+    standards: tuple[str, ...]
+    port: int
+    level: Level
+    start: str = ""
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.rooms import App, Driver, RoomPage
+from millbrain.core.rooms import App, Driver, Face, RoomPage
 
-ROOM_STAGES: Final[dict[str, type[Driver] | type[App]]] = {"connect": Driver, "analyse": App}
+Card = Driver | Face | App
+ROOM_STAGES: Final[dict[str, type[Card]]] = {"connect": Driver, "identify": Face, "analyse": App}
 
 
-def discover(stage: str) -> tuple[Driver | App, ...]:
+def discover(stage: str) -> tuple[Card, ...]:
     """Return the cards (`ROOM`) of every room folder of `stage`, in order of their keys.
 
     A folder without a card is not a room yet and is left out. Importing a card is cheap: the room's
@@ -38,6 +39,11 @@ def drivers() -> tuple[Driver, ...]:
     return tuple(card for card in discover("connect") if isinstance(card, Driver))
 
 
+def faces() -> tuple[Face, ...]:
+    """Return the cards of all identify rooms."""
+    return tuple(card for card in discover("identify") if isinstance(card, Face))
+
+
 def apps() -> tuple[App, ...]:
     """Return the cards of all analyse rooms."""
     return tuple(card for card in discover("analyse") if isinstance(card, App))
@@ -55,8 +61,8 @@ def _folder(key: str) -> Path:
     return Path(package.__path__[0])
 
 
-def _card(module: str, wanted: type[Driver] | type[App]) -> Driver | App | None:
-    card: Driver | App | None = getattr(importlib.import_module(module), "ROOM", None)
+def _card(module: str, wanted: type[Card]) -> Card | None:
+    card: Card | None = getattr(importlib.import_module(module), "ROOM", None)
     if card is not None and not isinstance(card, wanted):
         found = type(card).__name__
         raise SettingsError(

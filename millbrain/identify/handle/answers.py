@@ -1,0 +1,120 @@
+"""The short way of the most frequent request: resolve, all public values, no signature.
+
+Nearly every packet asks the same thing, so it is read with two look-ups of numbers at fixed places
+and answered by putting stored bytes behind a fresh head; nothing is decoded or encoded. Whatever is
+not plain returns None from `read_query` and takes the way of the object codec, which gives the same
+bytes (a test holds the two together).
+
+What is kept of a handle
+------------------------
+::
+
+    0  1  form: 1
+    1  4  length n of the public part
+    5  n  count and values that everybody may read, as they stand in an answer
+    5+n   count and values that only administrators may read
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from millbrain.core.errors import FrameError
+from millbrain.identify.handle import fields as f
+from millbrain.identify.handle.codec import decode_values, encode_values
+from millbrain.identify.handle.records import Value
+
+FORM: Final = 1
+_PUBLIC_AT: Final = 5
+_EMPTY: Final = bytes(4)
+# No indexes and no types; an empty identity token or none; a credential of no bytes or none.
+_PLAIN_TAILS: Final = frozenset((bytes(8), bytes(12), bytes(16)))
+_HEAD: Final = struct.Struct(">4B4I3IH2B2I")
+_BODY_AT: Final = f.ENVELOPE_BYTES + f.HEADER_BYTES
+_HANDLE_AT: Final = _BODY_AT + 4
+# Of the request's flags the answer repeats all but those that ask for something else first.
+_SLOW_FLAGS: Final = f.CERTIFY | f.ENCRYPT | f.RETURN_DIGEST | f.TRUSTED_QUERY
+_NO_MARKS: Final = f.SUGGESTED_MAJOR_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A plain resolve request: the handle as sent, and what its answer repeats."""
+
+    handle: bytes
+    version: bytes
+    request: int
+    flags: int
+    recursion: int
+
+
+def store_form(values: tuple[Value, ...]) -> bytes:
+    """Return what is kept of a handle with these values, ready to send."""
+    public = tuple(v for v in values if v.permissions & f.PUBLIC_READ)
+    hidden = tuple(v for v in values if not v.permissions & f.PUBLIC_READ)
+    ready = encode_values(public)
+    head = bytes((FORM,)) + len(ready).to_bytes(4, "big")
+    return head + ready + encode_values(hidden)
+
+
+def stored_values(stored: bytes) -> tuple[Value, ...]:
+    """Return the values that are kept, the public ones first, each part in its order.
+
+    Raises
+    ------
+    FrameError
+        The bytes are of another form or damaged.
+    """
+    end = _PUBLIC_AT + int.from_bytes(stored[1:_PUBLIC_AT], "big")
+    if stored[:1] != bytes((FORM,)) or end > len(stored):
+        raise FrameError("structure", f"stored form {stored[:_PUBLIC_AT].hex()} is not known", 0)
+    return decode_values(stored[_PUBLIC_AT:end]) + decode_values(stored[end:])
+
+
+def read_query(packet: bytes) -> Query | None:
+    """Read a whole message with its envelope; None where it is anything but a plain query."""
+    if len(packet) < _HANDLE_AT or packet[2] & ~_NO_MARKS:
+        return None
+    (_, _, _, _, session, request, _, size, operation, code, flags, _, recursion, _, _,
+     body) = _HEAD.unpack_from(packet)  # fmt: skip
+    if operation != f.RESOLVE or code or session or flags & _SLOW_FLAGS:
+        return None
+    if not flags & f.PUBLIC_ONLY or size != len(packet) - f.ENVELOPE_BYTES:
+        return None
+    end = _HANDLE_AT + int.from_bytes(packet[_BODY_AT:_HANDLE_AT], "big")
+    tail, filters = packet[end:], _BODY_AT + body - end
+    if tail not in _PLAIN_TAILS or filters not in (8, 12) or len(tail) - filters not in (0, 4):
+        return None
+    return Query(packet[_HANDLE_AT:end], packet[:4], request, flags, recursion)
+
+
+def hit(query: Query, stored: bytes, serial: int, expires_s: int) -> bytes:
+    """Return the answer with the public values of `stored`, envelope included.
+
+    Parameters
+    ----------
+    serial
+        Serial number of our site.
+    expires_s
+        Unix seconds until which the answer may be taken for fresh.
+    """
+    end = _PUBLIC_AT + int.from_bytes(stored[1:_PUBLIC_AT], "big")
+    handle, ready = query.handle, stored[_PUBLIC_AT:end]
+    if ready == _EMPTY:
+        return refusal(query, f.VALUES_NOT_FOUND, serial, expires_s)
+    body = len(handle).to_bytes(4, "big") + handle + ready
+    return _head(query, f.OK, len(body), serial, expires_s) + body + _EMPTY
+
+
+def refusal(query: Query, code: int, serial: int, expires_s: int) -> bytes:
+    """Return an answer without values and without words, envelope included."""
+    return _head(query, code, len(_EMPTY), serial, expires_s) + _EMPTY + _EMPTY
+
+
+def _head(query: Query, code: int, size: int, serial: int, expires_s: int) -> bytes:
+    major, minor, suggested_major, suggested_minor = query.version
+    return _HEAD.pack(
+        major, minor, suggested_major, suggested_minor, 0, query.request, 0,
+        f.HEADER_BYTES + size + len(_EMPTY), f.RESOLVE, code, query.flags, serial,
+        query.recursion, 0, expires_s, size,
+    )  # fmt: skip
