@@ -52,6 +52,7 @@ class Gbt32960:
         self.slow_readers = 0
         self.refused_links = 0
         self._raw_at = 0.0
+        self._raw_tokens = 0.0
         self._links: set[Link] = set()
         self._vehicles: dict[str, Link] = {}
         self._loop = asyncio.get_running_loop()
@@ -140,13 +141,21 @@ class Gbt32960:
                 self.paused.discard(link)
                 link.resume()
 
-    def raw_quota(self) -> int:
-        """Return how many raw frames may be handed on now; the record stage thins them further."""
+    def raw_quota(self, rows: int) -> int:
+        """Return how many raw frames of `rows` are handed on; the record stage thins them further.
+
+        All of them while they are few. Under load, a second's worth once a second: an insert costs
+        as much for a hundred rows as for two thousand.
+        """
         now = time.monotonic()
-        quota = int((now - self._raw_at) * limits.RAW_FRAMES_HZ_MAX)
-        if quota:
-            self._raw_at = now
-        return min(quota, limits.RAW_FRAMES_HZ_MAX)
+        full = limits.RAW_FRAMES_HZ_MAX
+        self._raw_tokens = min(full, self._raw_tokens + (now - self._raw_at) * full)
+        self._raw_at = now
+        if rows > self._raw_tokens < full:
+            return 0
+        taken = min(rows, full)
+        self._raw_tokens -= taken
+        return taken
 
     def sender(
         self, answers: Sequence[tuple[Link, bytes]], ended: Sequence[Link]

@@ -204,7 +204,7 @@ class Round:
         whole_rows = np.flatnonzero(keep)
         if len(whole_rows):
             self._reports.append(rows if keep.all() else rows.take(whole_rows))
-            kept = whole_rows[: self._driver.raw_quota()]
+            kept = whole_rows[: self._driver.raw_quota(len(whole_rows))]
             if len(kept):
                 bounds = starts[frame[kept]], ends[frame[kept]]
                 self._raw.append(_raw_rows(buffer, rows, kept, bounds))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUND_BYTES_MAX: Final = 8 << 20  # about 18,000 frames, nearly one full commit
+ROUND_BYTES_MAX: Final = 9_200_000  # 19,800 frames of 464 bytes, just under a full commit
 ROUND_WAIT_S: Final = 0.02  # how long a round gathers before it starts, unless it is full
 REST_WAIT_S_MAX: Final = 10.0  # an incomplete frame waits so long, then is given up
 TICK_S: Final = 1.0
