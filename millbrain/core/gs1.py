@@ -36,75 +36,73 @@ class Identifier:
     checked: int = 0
 
 
-def _table() -> dict[str, Identifier]:
-    """Return the application identifiers by number."""
-
-    def digits(count: int) -> str:
-        return rf"\d{{{count}}}"
-
-    def text(most: int) -> str:
-        return f"{_X82}{{1,{most}}}"
-
-    found = {
-        "00": Identifier(digits(18), "SSCC", "系列货运包装箱代码", 18),
-        "01": Identifier(digits(14), "GTIN", "全球贸易项目代码", 14),
-        "02": Identifier(digits(14), "GTIN of contents", "内装贸易项目代码", 14),
-        "10": Identifier(text(20), "batch or lot", "批号"),
-        "11": Identifier(digits(6), "production date", "生产日期"),
-        "12": Identifier(digits(6), "due date", "付款截止日期"),
-        "13": Identifier(digits(6), "packaging date", "包装日期"),
-        "15": Identifier(digits(6), "best before", "保质期"),
-        "16": Identifier(digits(6), "sell by", "销售截止日期"),
-        "17": Identifier(digits(6), "expiry date", "有效期"),
-        "20": Identifier(digits(2), "internal variant", "内部产品变体"),
-        "21": Identifier(text(20), "serial number", "系列号"),
-        "22": Identifier(text(20), "consumer product variant", "消费产品变体"),
-        "235": Identifier(text(28), "third-party serial number", "第三方系列号"),
-        "240": Identifier(text(30), "additional product id", "附加产品标识"),
-        "241": Identifier(text(30), "customer part number", "客户方代码"),
-        "243": Identifier(text(20), "packaging component", "包装组件代码"),
-        "250": Identifier(text(30), "secondary serial number", "二级系列号"),
-        "251": Identifier(text(30), "reference to source", "源实体参考代码"),
-        "253": Identifier(rf"\d{{13}}{_X82}{{0,17}}", "GDTI", "全球文件类型代码", 13),
-        "254": Identifier(text(20), "GLN extension", "位置码扩展"),
-        "255": Identifier(r"\d{13,25}", "GCN", "全球优惠券代码", 13),
-        "30": Identifier(r"\d{1,8}", "variable count", "变量贸易项目数量"),
-        "37": Identifier(r"\d{1,8}", "count of contents", "内装数量"),
-        "400": Identifier(text(30), "order number", "订单号"),
-        "401": Identifier(text(30), "GINC", "全球货物托运代码"),
-        "402": Identifier(digits(17), "GSIN", "全球装运代码", 17),
-        "403": Identifier(text(30), "route", "路径代码"),
-        "420": Identifier(text(20), "postal code", "邮政编码"),
-        "421": Identifier(rf"\d{{3}}{_X82}{{1,9}}", "postal code with country", "含国家的邮政编码"),
-        "422": Identifier(digits(3), "country of origin", "原产国"),
-        "7003": Identifier(digits(10), "expiry time", "有效期至时分"),
-        "7040": Identifier(r"\d" + _X82 + "{3}", "UIC with extension", "扩展唯一标识码"),
-        "8002": Identifier(text(20), "mobile phone", "蜂窝移动电话代码"),
-        "8003": Identifier(rf"0\d{{13}}{_X82}{{0,16}}", "GRAI", "全球可回收资产代码", 14),
-        "8004": Identifier(text(30), "GIAI", "全球单个资产代码"),
-        "8006": Identifier(digits(18), "ITIP", "贸易项目组件代码", 14),
-        "8007": Identifier(text(34), "IBAN", "国际银行账号"),
-        "8008": Identifier(r"\d{8}(?:\d\d){0,2}", "production time", "生产时间"),
-        "8010": Identifier(_Y39 + "{1,30}", "CPID", "组件部件代码"),
-        "8011": Identifier(r"(?:0|[1-9]\d{0,11})", "CPID serial", "组件部件系列号"),
-        "8013": Identifier(text(25), "GMN", "全球型号代码"),
-        "8017": Identifier(digits(18), "GSRN, provider", "全球服务关系代码(提供方)", 18),
-        "8018": Identifier(digits(18), "GSRN, recipient", "全球服务关系代码(接受方)", 18),
-        "8019": Identifier(r"\d{1,10}", "service relation instance", "服务关系实例代码"),
-        "8020": Identifier(text(25), "payment slip", "付款单代码"),
-        "8200": Identifier(text(70), "extended packaging URL", "包装扩展网址"),
-        "90": Identifier(text(30), "agreed between partners", "贸易伙伴约定信息"),
-    }
-    for number in range(410, 418):
-        found[str(number)] = Identifier(digits(13), "GLN", "全球位置码", 13)
-    for number in range(91, 100):
-        found[str(number)] = Identifier(text(90), "company internal", "公司内部信息")
-    for number in range(3100, 3700):
-        found[str(number)] = Identifier(digits(6), "measure", "计量值")
-    return found
+def _digits(count: int) -> str:
+    return rf"\d{{{count}}}"
 
 
-IDENTIFIERS: Final[Mapping[str, Identifier]] = _table()
+def _text(most: int) -> str:
+    return f"{_X82}{{1,{most}}}"
+
+
+_SINGLE: Final = {
+    "00": Identifier(_digits(18), "SSCC", "系列货运包装箱代码", 18),
+    "01": Identifier(_digits(14), "GTIN", "全球贸易项目代码", 14),
+    "02": Identifier(_digits(14), "GTIN of contents", "内装贸易项目代码", 14),
+    "10": Identifier(_text(20), "batch or lot", "批号"),
+    "11": Identifier(_digits(6), "production date", "生产日期"),
+    "12": Identifier(_digits(6), "due date", "付款截止日期"),
+    "13": Identifier(_digits(6), "packaging date", "包装日期"),
+    "15": Identifier(_digits(6), "best before", "保质期"),
+    "16": Identifier(_digits(6), "sell by", "销售截止日期"),
+    "17": Identifier(_digits(6), "expiry date", "有效期"),
+    "20": Identifier(_digits(2), "internal variant", "内部产品变体"),
+    "21": Identifier(_text(20), "serial number", "系列号"),
+    "22": Identifier(_text(20), "consumer product variant", "消费产品变体"),
+    "235": Identifier(_text(28), "third-party serial number", "第三方系列号"),
+    "240": Identifier(_text(30), "additional product id", "附加产品标识"),
+    "241": Identifier(_text(30), "customer part number", "客户方代码"),
+    "243": Identifier(_text(20), "packaging component", "包装组件代码"),
+    "250": Identifier(_text(30), "secondary serial number", "二级系列号"),
+    "251": Identifier(_text(30), "reference to source", "源实体参考代码"),
+    "253": Identifier(rf"\d{{13}}{_X82}{{0,17}}", "GDTI", "全球文件类型代码", 13),
+    "254": Identifier(_text(20), "GLN extension", "位置码扩展"),
+    "255": Identifier(r"\d{13,25}", "GCN", "全球优惠券代码", 13),
+    "30": Identifier(r"\d{1,8}", "variable count", "变量贸易项目数量"),
+    "37": Identifier(r"\d{1,8}", "count of contents", "内装数量"),
+    "400": Identifier(_text(30), "order number", "订单号"),
+    "401": Identifier(_text(30), "GINC", "全球货物托运代码"),
+    "402": Identifier(_digits(17), "GSIN", "全球装运代码", 17),
+    "403": Identifier(_text(30), "route", "路径代码"),
+    "420": Identifier(_text(20), "postal code", "邮政编码"),
+    "421": Identifier(rf"\d{{3}}{_X82}{{1,9}}", "postal code with country", "含国家的邮政编码"),
+    "422": Identifier(_digits(3), "country of origin", "原产国"),
+    "7003": Identifier(_digits(10), "expiry time", "有效期至时分"),
+    "7040": Identifier(r"\d" + _X82 + "{3}", "UIC with extension", "扩展唯一标识码"),
+    "8002": Identifier(_text(20), "mobile phone", "蜂窝移动电话代码"),
+    "8003": Identifier(rf"0\d{{13}}{_X82}{{0,16}}", "GRAI", "全球可回收资产代码", 14),
+    "8004": Identifier(_text(30), "GIAI", "全球单个资产代码"),
+    "8006": Identifier(_digits(18), "ITIP", "贸易项目组件代码", 14),
+    "8007": Identifier(_text(34), "IBAN", "国际银行账号"),
+    "8008": Identifier(r"\d{8}(?:\d\d){0,2}", "production time", "生产时间"),
+    "8010": Identifier(_Y39 + "{1,30}", "CPID", "组件部件代码"),
+    "8011": Identifier(r"(?:0|[1-9]\d{0,11})", "CPID serial", "组件部件系列号"),
+    "8013": Identifier(_text(25), "GMN", "全球型号代码"),
+    "8017": Identifier(_digits(18), "GSRN, provider", "全球服务关系代码(提供方)", 18),
+    "8018": Identifier(_digits(18), "GSRN, recipient", "全球服务关系代码(接受方)", 18),
+    "8019": Identifier(r"\d{1,10}", "service relation instance", "服务关系实例代码"),
+    "8020": Identifier(_text(25), "payment slip", "付款单代码"),
+    "8200": Identifier(_text(70), "extended packaging URL", "包装扩展网址"),
+    "90": Identifier(_text(30), "agreed between partners", "贸易伙伴约定信息"),
+}
+_MEASURE: Final = Identifier(_digits(6), "measure", "计量值")
+_LOCATION: Final = Identifier(_digits(13), "GLN", "全球位置码", 13)
+_INTERNAL: Final = Identifier(_text(90), "company internal", "公司内部信息")
+IDENTIFIERS: Final[Mapping[str, Identifier]] = {
+    **_SINGLE,
+    **{str(number): _MEASURE for number in range(3100, 3700)},
+    **{str(number): _LOCATION for number in range(410, 418)},
+    **{str(number): _INTERNAL for number in range(91, 100)},
+}
 # Primary key -> its qualifiers in the order of the standard.
 PRIMARY: Final[Mapping[str, tuple[str, ...]]] = {
     "01": ("22", "10", "21", "235"), "8006": ("22", "10", "21"), "414": ("254", "7040"),
