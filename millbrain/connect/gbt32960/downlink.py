@@ -13,16 +13,14 @@ with the optional keys ``edition`` (2016, 2025) and ``link`` (the platform that 
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from millbrain.connect.gbt32960 import codec, params
 from millbrain.connect.gbt32960.fields import EDITION_2016, FLAG_COMMAND, FLAGS
+from millbrain.connect.gbt32960.hub import Hub
 from millbrain.core import limits
 from millbrain.core.errors import FrameError, LimitError, NotFoundError, RefusedError
 from millbrain.core.times import six_from_epoch
-
-if TYPE_CHECKING:
-    from millbrain.connect.gbt32960.driver import Gbt32960
 
 _COMMANDS: Final = {"query": 0x80, "set": 0x81, "control": 0x82}
 
@@ -32,8 +30,8 @@ Waiting = asyncio.Future[Mapping[str, Any]]
 class Downlink:
     """Sends commands and matches answers. Event loop only."""
 
-    def __init__(self, driver: "Gbt32960") -> None:
-        self._driver = driver
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
         self._waiting: dict[tuple[str, int], Waiting] = {}
 
     async def send(self, vin: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -48,7 +46,7 @@ class Downlink:
         LimitError
             No answer within `limits.ANSWER_WAIT_S_MAX`.
         """
-        link = self._driver.link_to(vin, str(order.get("link", "")))
+        link = self._hub.link_to(vin, str(order.get("link", "")))
         if link is None:
             raise NotFoundError(f"no open link reaches {vin}; it must be connected to be commanded")
         command, frame = _frame(vin, order)

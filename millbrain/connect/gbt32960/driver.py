@@ -12,8 +12,7 @@ from typing import Any, Final, Protocol
 
 from millbrain.connect.gbt32960 import codec, columnar, crypto
 from millbrain.connect.gbt32960.downlink import Downlink
-from millbrain.connect.gbt32960.halves import Halves
-from millbrain.connect.gbt32960.links import Link, Standing
+from millbrain.connect.gbt32960.links import Chunk, Link, Standing
 from millbrain.connect.gbt32960.sessions import Sessions
 from millbrain.connect.gbt32960.worker import Worker
 from millbrain.core import limits
@@ -43,14 +42,12 @@ class Gbt32960:
         self.options = options
         self.sink = sink
         self.peers = peers
-        self.sessions = Sessions(self)
-        self.halves = Halves()
-        self.worker = Worker(self)
-        self.downlink = Downlink(self)
         self.session_keys: dict[str, dict[str, bytes]] = {}
-        self.paused: set[Link] = set()
         self.slow_readers = 0
         self.refused_links = 0
+        self._worker = Worker(self, Sessions(self))
+        self._downlink = Downlink(self)
+        self._paused: set[Link] = set()
         self._raw_at = 0.0
         self._raw_tokens = 0.0
         self._links: set[Link] = set()
@@ -63,7 +60,7 @@ class Gbt32960:
     async def start(self) -> None:
         """Open the port."""
         await asyncio.to_thread(columnar.warm_up)
-        self.worker.start()
+        self._worker.start()
         self._server = await self._loop.create_server(
             lambda: Link(self), self.options.host, self.options.port, backlog=BACKLOG
         )
@@ -83,7 +80,7 @@ class Gbt32960:
 
     async def command(self, thing: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send a query, set or control command to a vehicle and wait for its answer."""
-        return await self.downlink.send(thing, order)
+        return await self._downlink.send(thing, order)
 
     async def stop(self) -> None:
         """Close the port, hand on what was read, and close the links."""
@@ -93,7 +90,7 @@ class Gbt32960:
             self._sweeper.cancel()
         for link in list(self._links):
             link.pause()
-        await asyncio.to_thread(self.worker.stop)
+        await asyncio.to_thread(self._worker.stop)
         for link in list(self._links):
             link.close()
         self._logins.shutdown(wait=False, cancel_futures=True)
@@ -111,9 +108,33 @@ class Gbt32960:
     def leave(self, link: Link) -> None:
         """Forget a link that has ended."""
         self._links.discard(link)
-        self.paused.discard(link)
+        self._paused.discard(link)
         if self._vehicles.get(link.state.vehicle) is link:
             del self._vehicles[link.state.vehicle]
+
+    def offer(self, chunk: Chunk) -> None:
+        """Queue what a link has read."""
+        self._worker.offer(chunk)
+
+    def offer_end(self, link: Link) -> None:
+        """Say that nothing more will come from a link."""
+        self._worker.offer_end(link)
+
+    def is_full(self) -> bool:
+        """Whether links should stop reading."""
+        return self._worker.is_full()
+
+    def spare_buffer(self) -> bytearray:
+        """Return a large receive buffer."""
+        return self._worker.spare_buffer()
+
+    def note_paused(self, link: Link) -> None:
+        """Remember a link that waits to read on."""
+        self._paused.add(link)
+
+    def note_slow_reader(self) -> None:
+        """Count a link that was cut since it did not read."""
+        self.slow_readers += 1
 
     async def _sweep(self) -> None:
         """Close links that have been silent for too long."""
@@ -132,13 +153,13 @@ class Gbt32960:
 
     def resume_paused(self) -> None:
         """Let the links that were paused read on."""
-        if self.paused:
+        if self._paused:
             self.call(self._resume)
 
     def _resume(self) -> None:
-        for link in list(self.paused):
+        for link in list(self._paused):
             if link.bytes_waiting <= limits.LINK_BUFFER_BYTES_MAX // 2:
-                self.paused.discard(link)
+                self._paused.discard(link)
                 link.resume()
 
     def raw_quota(self, rows: int) -> int:
@@ -181,7 +202,7 @@ class Gbt32960:
             return self.options.vehicle_links == "open"
         return link.state.standing is not Standing.REFUSED
 
-    def begin_login(self, link: Link, frame: bytes, received_ms: int) -> bool:
+    def begin_login(self, link: Link, frame: bytes) -> bool:
         """Look at a platform login; True where the link's bytes must wait for the password check.
 
         Without checked logins the link takes the user's name at once. A wrong password ends the
@@ -209,7 +230,7 @@ class Gbt32960:
             log.exception("the login of platform %s could not be checked", user)
             link.state.login = False
         link.state.standing = Standing.NEW
-        self.worker.offer_again(link)
+        self._worker.offer_again(link)
 
     def vehicle_here(self, vin: str, link: Link) -> None:
         """Note the link of a vehicle; an older link of the same vehicle is closed."""
@@ -227,7 +248,7 @@ class Gbt32960:
 
     def answered(self, vin: str, command: int, found: Mapping[str, Any]) -> None:
         """Pass a vehicle's answer on to whoever waits for it."""
-        self.call(lambda: self.downlink.answered(vin, command, found))
+        self.call(lambda: self._downlink.answered(vin, command, found))
 
     def link_to(self, vin: str, hint: str) -> Link | None:
         """Return the link that reaches a vehicle: its own, or that of the platform `hint`."""

@@ -9,12 +9,9 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from millbrain.core import limits
-
-if TYPE_CHECKING:
-    from millbrain.connect.gbt32960.driver import Gbt32960
 
 SMALL_BUFFER_BYTES: Final = 4 << 10  # enough for a vehicle's frames
 LARGE_BUFFER_BYTES: Final = 1 << 20  # what a platform link is given once it fills the small one
@@ -62,11 +59,47 @@ class LinkState:
     last_received_ms: int = 0
 
 
+class Station(Protocol):
+    """What a link needs of the driver it belongs to. Event loop only."""
+
+    def admit(self, link: "Link") -> bool:
+        """Count a new link; False where there are too many."""
+        ...
+
+    def leave(self, link: "Link") -> None:
+        """Forget a link that has ended."""
+        ...
+
+    def offer(self, chunk: Chunk) -> None:
+        """Queue what a link has read."""
+        ...
+
+    def offer_end(self, link: "Link") -> None:
+        """Say that nothing more will come from a link."""
+        ...
+
+    def is_full(self) -> bool:
+        """Whether links should stop reading."""
+        ...
+
+    def spare_buffer(self) -> bytearray:
+        """Return a large receive buffer."""
+        ...
+
+    def note_paused(self, link: "Link") -> None:
+        """Remember a link that waits to read on."""
+        ...
+
+    def note_slow_reader(self) -> None:
+        """Count a link that was cut since it did not read."""
+        ...
+
+
 class Link(asyncio.BufferedProtocol):
     """One connection of a vehicle or an enterprise platform."""
 
-    def __init__(self, driver: "Gbt32960") -> None:
-        self._driver = driver
+    def __init__(self, station: Station) -> None:
+        self._station = station
         self._buffer = bytearray(SMALL_BUFFER_BYTES)
         self._paused = False
         self.transport: asyncio.Transport | None = None
@@ -84,7 +117,7 @@ class Link(asyncio.BufferedProtocol):
         host, port, *_ = self.transport.get_extra_info("peername")
         self.remote = f"{host}:{port}"
         self.transport.set_write_buffer_limits(high=limits.LINK_WRITE_BYTES_MAX)
-        if not self._driver.admit(self):
+        if not self._station.admit(self):
             self.transport.abort()
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -99,38 +132,38 @@ class Link(asyncio.BufferedProtocol):
         full = self._buffer
         data = memoryview(full)[:nbytes]
         if nbytes > COPY_BYTES_MAX:
-            self._buffer = self._driver.worker.spare_buffer()
+            self._buffer = self._station.spare_buffer()
         else:
             data = memoryview(bytes(data))
             if nbytes == len(full):
-                self._buffer = self._driver.worker.spare_buffer()
-        self._driver.worker.offer(Chunk(self, data, int(time.time() * 1000)))
-        if self.bytes_waiting > limits.LINK_BUFFER_BYTES_MAX or self._driver.worker.is_full():
+                self._buffer = self._station.spare_buffer()
+        self._station.offer(Chunk(self, data, int(time.time() * 1000)))
+        if self.bytes_waiting > limits.LINK_BUFFER_BYTES_MAX or self._station.is_full():
             self.pause()
 
     def eof_received(self) -> bool:
         """Keep the sending half open: answers after the last commit still reach the peer."""
         self.has_ended = True
-        self._driver.worker.offer_end(self)
+        self._station.offer_end(self)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the link; what it had sent is still decoded."""
         self.has_ended = True
         self.transport = None
-        self._driver.leave(self)
-        self._driver.worker.offer_end(self)
+        self._station.leave(self)
+        self._station.offer_end(self)
 
     def pause_writing(self) -> None:
         """Cut a peer that does not read its answers: it would hold memory for ever."""
-        self._driver.slow_readers += 1
+        self._station.note_slow_reader()
         self.abort()
 
     def pause(self) -> None:
         """Stop reading; TCP then slows the sender."""
         if self.transport and not self._paused:
             self._paused = True
-            self._driver.paused.add(self)
+            self._station.note_paused(self)
             self.transport.pause_reading()
 
     def resume(self) -> None:

@@ -7,21 +7,20 @@ row, a dead letter; the numbers of all three are counted against the frames foun
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960 import columnar
 from millbrain.connect.gbt32960.framing import AT_COMMAND, HEADER_BYTES, find_start
+from millbrain.connect.gbt32960.halves import Halves
+from millbrain.connect.gbt32960.hub import Hub
 from millbrain.connect.gbt32960.links import Link
-from millbrain.connect.gbt32960.sessions import PLATFORM_LOGIN, Outcome
+from millbrain.connect.gbt32960.sessions import PLATFORM_LOGIN, Outcome, Sessions
 from millbrain.core import limits
 from millbrain.core.columns import Columns, DeadLetter, Delivery, Ragged, concat
 from millbrain.core.facts import LINK_EVENT, RAW_FRAME, VEHICLE_REPORT
-
-if TYPE_CHECKING:
-    from millbrain.connect.gbt32960.driver import Gbt32960
 
 RUNS_KEPT_APART_MAX: Final = 200  # garbage runs of one read that become dead letters of their own
 GARBAGE_BYTES_MAX: Final = 1 << 20  # so much garbage without one good frame: the framing is lost
@@ -46,8 +45,10 @@ class Round:
     ended: links that will send no more; they are closed once their last answers have left.
     """
 
-    def __init__(self, driver: "Gbt32960") -> None:
-        self._driver = driver
+    def __init__(self, hub: Hub, sessions: Sessions, halves: Halves) -> None:
+        self._hub = hub
+        self._sessions = sessions
+        self._halves = halves
         self._links: list[Link] = []
         self._received_ms: list[int] = []
         self._starts: list[NDArray[np.int32]] = []
@@ -79,12 +80,12 @@ class Round:
         held = None
         if link.is_new():
             login = self._login_at(buffer, frames, count)
-            if login is not None and self._driver.begin_login(
-                link, buffer[frames.starts[login] : frames.ends[login]].tobytes(), received_ms
+            if login is not None and self._hub.begin_login(
+                link, buffer[frames.starts[login] : frames.ends[login]].tobytes()
             ):
                 held = buffer[frames.starts[login] : found.consumed].tobytes()
                 count = login
-        if count and not self._driver.welcomes(link):
+        if count and not self._hub.welcomes(link):
             self._turn_away(buffer, link, received_ms, frames, count)
         elif count:
             self._starts.append(frames.starts[:count].copy())
@@ -111,7 +112,7 @@ class Round:
         self._received[link.state.name] += count
         for start, end in zip(frames.starts[:count], frames.ends[:count], strict=True):
             frame = buffer[start:end].tobytes()
-            outcome = self._driver.sessions.refuse(
+            outcome = self._sessions.refuse(
                 frame, "not_logged_in", "platform logins with a right password come first here"
             )
             self._take_outcome(outcome, frame, link, received_ms)
@@ -141,7 +142,7 @@ class Round:
             self._received[link.state.name] += 1
             link.state.garbage_bytes += len(raw)
         if link.state.garbage_bytes > GARBAGE_BYTES_MAX:
-            self._driver.call(link.abort)
+            self._hub.call(link.abort)
 
     def decode(self, buffer: NDArray[np.uint8]) -> None:
         """Decode all frames of the round."""
@@ -159,11 +160,11 @@ class Round:
             frame = buffer[starts[i] : ends[i]].tobytes()
             link, received_ms = self._links[owner[i]], self._received_ms[owner[i]]
             if not good[i]:
-                outcome = self._driver.sessions.bad_check(frame, link)
+                outcome = self._sessions.bad_check(frame, link)
             elif status[i] == columnar.OTHER:
-                outcome = self._driver.sessions.handle(frame, link)
+                outcome = self._sessions.handle(frame, link)
             else:
-                outcome = self._driver.sessions.refuse(frame, *_REFUSALS[int(status[i])])
+                outcome = self._sessions.refuse(frame, *_REFUSALS[int(status[i])])
             self._take_outcome(outcome, frame, link, received_ms)
 
     def _take_reports(
@@ -199,12 +200,12 @@ class Round:
             )
         halves = np.flatnonzero((status & columnar.PARTIAL).astype(bool) & keep)
         if len(halves):
-            self._driver.halves.add(rows, decoded, halves)
+            self._halves.add(rows, decoded, halves)
             keep[halves] = False
         whole_rows = np.flatnonzero(keep)
         if len(whole_rows):
             self._reports.append(rows if keep.all() else rows.take(whole_rows))
-            kept = whole_rows[: self._driver.raw_quota(len(whole_rows))]
+            kept = whole_rows[: self._hub.raw_quota(len(whole_rows))]
             if len(kept):
                 bounds = starts[frame[kept]], ends[frame[kept]]
                 self._raw.append(_raw_rows(buffer, rows, kept, bounds))
@@ -223,7 +224,7 @@ class Round:
     ) -> NDArray[np.bool_]:
         """Refuse rows of things of another protocol and rows with a wrong signature."""
         keep = np.ones(rows.rows, np.bool_)
-        for suspects, judge in self._driver.sessions.suspects(rows.array("vin")):
+        for suspects, judge in self._sessions.suspects(rows.array("vin")):
             for row in map(int, suspects):
                 link, received_ms = link_of(row)
                 frame = frame_bytes(row)
@@ -274,9 +275,9 @@ class Round:
         Halves entered `received` with their link's frames when they arrived; they are taken back
         out until their fate is known, so that the ledger balances at every commit.
         """
-        for link, frames in self._driver.halves.fresh().items():
+        for link, frames in self._halves.fresh().items():
             self._received[link] -= frames
-        for rows in self._driver.halves.ready(final=final):
+        for rows in self._halves.ready(final=final):
             self._reports.append(rows)
             names, place = np.unique(rows.array("link"), return_inverse=True)
             counts = np.bincount(place, rows.array("frame_count"))
@@ -295,7 +296,7 @@ class Round:
             tables[LINK_EVENT.name] = _event_columns(self._events)
         received = {name: n for name, n in self._received.items() if n}
         tells = self._answers or self.ended
-        on_commit = self._driver.sender(self._answers, self.ended) if tells else None
+        on_commit = self._hub.sender(self._answers, self.ended) if tells else None
         return Delivery(received, tables, self._dead, on_commit)
 
 

@@ -10,19 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960 import codec, crypto, framing, params
 from millbrain.connect.gbt32960.fields import COMMANDS, EDITION_2025, FLAG_COMMAND
+from millbrain.connect.gbt32960.hub import Hub
 from millbrain.connect.gbt32960.links import Link
 from millbrain.core.errors import FrameError
 from millbrain.core.times import six_from_epoch
-
-if TYPE_CHECKING:
-    from millbrain.connect.gbt32960.driver import Gbt32960
 
 VEHICLE_LOGIN, REALTIME, REISSUE, VEHICLE_LOGOUT, PLATFORM_LOGIN, PLATFORM_LOGOUT = range(1, 7)
 HEARTBEAT, TIME_SYNC, ACTIVATION, ACTIVATION_ANSWER, KEY_EXCHANGE = range(7, 12)
@@ -51,15 +49,15 @@ class Outcome:
 class Sessions:
     """Handles the frames of one driver that are not plain reports. Worker thread only."""
 
-    def __init__(self, driver: "Gbt32960") -> None:
-        self._driver = driver
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
 
     def suspects(self, vins: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], Judge]]:
         """Yield row numbers of reports that need a second look, and what judges each."""
-        foreign = self._driver.peers.foreign()
+        foreign = self._hub.peers.foreign()
         if foreign:
             yield np.flatnonzero(np.isin(vins, _names(foreign))), self._foreign
-        signers = self._driver.peers.signers()
+        signers = self._hub.peers.signers()
         if signers:
             yield np.flatnonzero(np.isin(vins, _names(signers))), self._signed
 
@@ -70,7 +68,7 @@ class Sessions:
 
     def _signed(self, frame: bytes) -> Outcome | None:
         """Verify the signature of a report whose vehicle has a registered key."""
-        keys = self._driver.peers.keys(frame_id(frame))
+        keys = self._hub.peers.keys(frame_id(frame))
         try:
             if any(crypto.verify_signature(frame, keys[k]) for k in _VERIFYING if k in keys):
                 return None
@@ -100,7 +98,7 @@ class Sessions:
         command, flag = frame[framing.AT_COMMAND], frame[framing.AT_FLAG]
         found = codec.decode(frame, opener=_PLAIN)
         if flag != FLAG_COMMAND:
-            self._driver.answered(found["id"], command, found)
+            self._hub.answered(found["id"], command, found)
             return Outcome(event=_event(found, "answer"))
         if command in (REALTIME, REISSUE):
             return self._open(frame, link)
@@ -113,9 +111,9 @@ class Sessions:
 
     def _open(self, frame: bytes, link: Link) -> Outcome:
         """Open an encrypted frame with the keys of its vehicle, or those of the platform."""
-        keys = dict(self._driver.peers.keys(link.state.name))
-        keys.update(self._driver.peers.keys(frame_id(frame)))
-        keys.update(self._driver.session_keys.get(frame_id(frame), {}))
+        keys = dict(self._hub.peers.keys(link.state.name))
+        keys.update(self._hub.peers.keys(frame_id(frame)))
+        keys.update(self._hub.session_keys.get(frame_id(frame), {}))
         if not keys:
             return self.refuse(
                 frame,
@@ -147,9 +145,9 @@ class Sessions:
     def _note(self, command: int, found: dict[str, Any], link: Link) -> None:
         """Remember what a session command says about its link."""
         if command == VEHICLE_LOGIN and not link.is_platform():
-            self._driver.vehicle_here(found["id"], link)
+            self._hub.vehicle_here(found["id"], link)
         elif command == VEHICLE_LOGOUT and not link.is_platform():
-            self._driver.vehicle_gone(found["id"], link)
+            self._hub.vehicle_gone(found["id"], link)
         elif command == PLATFORM_LOGOUT:
             link.state.vehicle = ""
         elif command == KEY_EXCHANGE:
@@ -160,7 +158,7 @@ class Sessions:
         told = params.explain(found["ver"], KEY_EXCHANGE, FLAG_COMMAND, _raw(found))
         kind = crypto.KEY_NAMES.get(told.get("key_type", 0))
         if kind and told.get("key"):
-            keys = self._driver.session_keys.setdefault(found["id"], {})
+            keys = self._hub.session_keys.setdefault(found["id"], {})
             keys[kind] = bytes.fromhex(told["key"])
 
     @staticmethod

@@ -10,18 +10,18 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960 import columnar
+from millbrain.connect.gbt32960.halves import Halves
+from millbrain.connect.gbt32960.hub import Hub
 from millbrain.connect.gbt32960.links import LARGE_BUFFER_BYTES, Chunk, Link
 from millbrain.connect.gbt32960.reports import Round
+from millbrain.connect.gbt32960.sessions import Sessions
 from millbrain.core import limits
-
-if TYPE_CHECKING:
-    from millbrain.connect.gbt32960.driver import Gbt32960
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,10 @@ Region = tuple[Link, int, int, int]  # link, first byte, end, when received [ms]
 class Worker:
     """Owns the decode thread and the queue in front of it."""
 
-    def __init__(self, driver: "Gbt32960") -> None:
-        self._driver = driver
+    def __init__(self, hub: Hub, sessions: Sessions) -> None:
+        self._hub = hub
+        self._sessions = sessions
+        self._halves = Halves()
         self._chunks: deque[Chunk] = deque()
         self._ended: deque[Link] = deque()
         self._resting: dict[Link, float] = {}
@@ -134,10 +136,10 @@ class Worker:
             for link, chunks in taken.items():
                 link.bytes_waiting -= sum(len(c.data) for c in chunks)
             if taken and not self.is_full():
-                self._driver.resume_paused()
+                self._hub.resume_paused()
 
     def _round(self, taken: dict[Link, list[Chunk]], *, final: bool, tick: bool) -> None:
-        work = Round(self._driver)
+        work = Round(self._hub, self._sessions, self._halves)
         if tick or final:
             taken = {link: [] for link in self._overdue(final=final)} | taken
         buffer, regions = self._lay_out(taken)
@@ -150,9 +152,9 @@ class Worker:
         work.assemble(final=final)
         delivery = work.delivery()
         if delivery:
-            self._driver.sink.put(delivery)
+            self._hub.sink.put(delivery)
         elif work.ended:
-            self._driver.sender((), work.ended)()
+            self._hub.sender((), work.ended)()
 
     def _lay_out(self, taken: dict[Link, list[Chunk]]) -> tuple[NDArray[np.uint8], list[Region]]:
         """Lay the bytes of all links behind one another: what was left over, then what came."""
