@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from millbrain.analyse.battery import model
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
-from millbrain.analyse.battery.calc.shape import Shape, shape_of
+from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
 from millbrain.analyse.battery.calc.trends import Floats, drift_mv_per_day
 from millbrain.analyse.battery.calc.words import sentence
 from millbrain.analyse.battery.model import Rules
@@ -26,7 +26,6 @@ from millbrain.core.times import BEIJING_OFFSET_S
 APP: Final = "battery"
 CELL_ALARMS: Final = (1 << 5) | (1 << 6) | (1 << 10)  # cell over-, under-voltage, consistency
 INSULATION_ALARM: Final = 1 << 11
-LEVEL_WITH_OTHERS: Final = 0.4  # a deviation below that share of the other end's counts as none
 DRIFT_DAYS_MIN: Final = 10
 UNSTEADY_RATIO_MIN: Final = 0.3  # spread by MAD over median: an internal resistance keeps still
 LEAKY_REPORTS_MIN: Final = 3
@@ -121,11 +120,13 @@ def _charge(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
     """Find cells that stand out day after day, at rest as under load."""
     found = []
     score = scores(days.deviation_mv)
+    # What is level at rest follows the current and is told by its resistance.
+    rest = np.where(np.isfinite(days.rest_mv), days.rest_mv, days.deviation_mv)
     for side in (-1, 1):
         off, high = side * days.deviation_mv, side * score
-        hit = (off >= rules.deviation_min_mv) & (high >= rules.score_min)
-        stays = off >= rules.deviation_min_mv
-        runs = follow(hit, stays, off < rules.deviation_clear_mv, rules.days_min)
+        stays = (off >= rules.deviation_min_mv) & (side * rest >= rules.deviation_clear_mv)
+        hit = stays & (high >= rules.score_min)
+        runs = follow(hit, stays, side * rest < rules.deviation_clear_mv, rules.days_min)
         for cell in _single(runs, rules):
             if int(cell) not in passed:
                 found.append(_standing_out(_Case(int(cell), runs, days), score, side, rules))
@@ -140,20 +141,29 @@ def _standing_out(case: _Case, score: Floats, side: int, rules: Rules) -> Findin
     case.add("score", "herd", _median(score[case.run, cell]), side * rules.score_min, "")
     for name in ("rest_mv", "loaded_mv"):
         case.add(name, "herd", _median(getattr(days, name)[case.run, cell]), limit, "mV")
-    shape = shape_of(days.end_mv[:, :, cell], days.slope_mv)
-    if shape.is_charge:
-        case.add("follows the curve", "charge", shape.growth, shape.slope_ratio**0.5, "")
+    shape = _shape(case)
     drift = _drift(case, side, rules)
     if np.bitwise_or.reduce(days.flags[case.run]) & CELL_ALARMS:
         case.add("own alarm", "vehicle", 1, 1, "")
-    kind = _kind(case, shape, side, is_drifting=side * drift >= rules.drift_min_mv_per_day,
-                 rules=rules)  # fmt: skip
+    kind = _kind(shape, side, is_drifting=side * drift >= rules.drift_min_mv_per_day)
+    if kind == model.CAPACITY and np.isfinite(shape.low_mv):
+        value = shape.low_mv
     return _finding(case, rules, kind, value, "mV", limit, words=_charge_words(shape, side))
+
+
+def _shape(case: _Case) -> Shape:
+    """Return what the cell's deviation follows; add it as evidence where that can be told."""
+    days = case.days
+    shape = shape_of(days.end_mv[:, :, case.cell], days.slope_mv, days.soc_pct)
+    if shape.follows:
+        case.add(f"follows {shape.follows}", "charge", shape.scatter,
+                 shape.next_scatter, "")  # fmt: skip
+    return shape
 
 
 def _charge_words(shape: Shape, side: int) -> dict[str, object]:
     pct = abs(shape.charge_pct)
-    known = np.isfinite(pct) and shape.is_charge
+    known = shape.follows == CHARGE
     return {
         "charge": f" (about {pct:.1f} % of charge)" if known else "",
         "charge_zh": f"（约{pct:.1f}%电量）" if known else "",
@@ -178,20 +188,14 @@ def _drift(case: _Case, side: int, rules: Rules) -> float:
     return 0.0
 
 
-def _kind(case: _Case, shape: Shape, side: int, *, is_drifting: bool, rules: Rules) -> str:
-    if shape.is_error:
+def _kind(shape: Shape, side: int, *, is_drifting: bool) -> str:
+    if shape.follows == ERROR:
         return model.SENSOR
     if side > 0:
         return model.DEVIATION  # a cell that is too full is no fault of its own
-    if _is_low_end(shape, rules):
+    if shape.follows == DEPTH:
         return model.CAPACITY
-    return model.SELF_DISCHARGE if shape.is_charge or is_drifting else model.DEVIATION
-
-
-def _is_low_end(shape: Shape, rules: Rules) -> bool:
-    """Whether the cell is level with the others when full and below them when nearly empty."""
-    is_low = shape.low_mv <= -rules.deviation_min_mv
-    return bool(is_low and shape.high_mv >= LEVEL_WITH_OTHERS * shape.low_mv)
+    return model.SELF_DISCHARGE if shape.follows == CHARGE or is_drifting else model.DEVIATION
 
 
 def _low_end(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
@@ -204,14 +208,15 @@ def _low_end(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
     found = []
     for cell in (c for c in _single(runs, rules) if int(c) not in passed):
         case = _Case(int(cell), runs, days)
-        shape = shape_of(days.end_mv[:, :, cell], days.slope_mv)
-        case.add("low when empty", "herd", shape.low_mv, -rules.deviation_min_mv, "mV")
-        if _is_low_end(shape, rules):
-            case.add("level when full", "charge", shape.high_mv,
-                     LEVEL_WITH_OTHERS * shape.low_mv, "mV")  # fmt: skip
-            found.append(_finding(case, rules, model.CAPACITY, shape.low_mv, "mV",
-                                  -rules.deviation_min_mv))  # fmt: skip
-            passed.add(int(cell))
+        shape = _shape(case)
+        limit = -rules.deviation_min_mv
+        case.add("low when empty", "herd", shape.low_mv, limit, "mV")
+        if abs(_median(days.rest_mv[case.run, cell])) < rules.deviation_clear_mv:
+            continue
+        kind = _kind(shape, -1, is_drifting=False)
+        found.append(_finding(case, rules, kind, shape.low_mv, "mV", limit,
+                              words=_charge_words(shape, -1)))  # fmt: skip
+        passed.add(int(cell))
     return found
 
 
