@@ -7,11 +7,13 @@ another more than the bytes of one record do.
 
 A crash loses nothing that was acknowledged: every batch is synced to the log before it returns. On
 opening, an unfinished batch at the log's tail is dropped; damage before the tail refuses to open
-(`repair` saves what can be read).
+(`repair` saves what can be read). After a full disk everything can be read; writes are taken again
+once there is room.
 """
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -47,6 +49,7 @@ _WRITE_BUFFER_BYTES: Final = 64 << 20
 _DICTIONARY_BYTES: Final = 16 << 10
 _ZSTD_WINDOW_BITS, _ZSTD_LEVEL, _ZSTD_STRATEGY = -14, 3, 0
 _LOG_FILES: Final = 3
+_SPARE_BYTES: Final = 4 << 20  # manifest, options and filters of a folder that is opened anew
 _PROBLEMS_MAX: Final = 100
 
 
@@ -56,15 +59,22 @@ class RocksIdentifiers:
     def __init__(self, folder: Path, *, cache_bytes: int = CACHE_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._cache_bytes = cache_bytes
         self._write = WriteOptions()
         self._write.sync = True
-        with _engine_errors(folder):
-            self._db = Rdict(str(folder), _options(cache_bytes))
+        self._writing = threading.Lock()
+        self._has_failed = False
+        self._db = self._open()
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None where there is none."""
+        found: bytes | None
         with _engine_errors(self.folder):
-            found: bytes | None = self._db.get(key)
+            try:
+                found = self._db.get(key)
+            except DbClosedError:  # another thread opens it anew
+                with self._writing:
+                    found = self._db.get(key)
             return found
 
     def put_many(self, records: Sequence[Record]) -> None:
@@ -135,9 +145,18 @@ class RocksIdentifiers:
         return sum(f.stat().st_size for f in self.folder.glob("*.sst"))
 
     def close(self) -> None:
-        """Close the folder; another process may open it then. Closing again does nothing."""
-        with contextlib.suppress(DbClosedError):
+        """Close the folder; another process may open it then. Closing again does nothing.
+
+        Every batch that returned is on disk already, so an engine that complains while it closes
+        after a failed write has nothing left to lose.
+        """
+        try:
             self._db.close()
+        except DbClosedError:
+            return
+        except Exception as error:
+            if not self._has_failed:
+                raise StoreError(f"identifier store in {self.folder}: {error}") from error
 
     def _items(self, options: ReadOptions, start: bytes | None = None) -> Iterator[Record]:
         """Yield the records in order; raise where a block cannot be read.
@@ -157,9 +176,37 @@ class RocksIdentifiers:
                 cursor.next()
             cursor.status()
 
-    def _commit(self, batch: WriteBatch) -> None:
+    def _open(self) -> Rdict:
         with _engine_errors(self.folder):
-            self._db.write(batch, self._write)
+            return Rdict(str(self.folder), _options(self._cache_bytes))
+
+    def _commit(self, batch: WriteBatch) -> None:
+        with self._writing:
+            if self._has_failed:
+                self._open_anew()
+            try:
+                with _engine_errors(self.folder):
+                    self._db.write(batch, self._write)
+            except StoreError:
+                self._has_failed = True
+                raise
+
+    def _open_anew(self) -> None:
+        """Leave the state in which the engine refuses writes for good after one has failed.
+
+        Opening writes the log's records into a table, so it waits until there is room for that;
+        until then everything can still be read.
+        """
+        log_bytes = sum(f.stat().st_size for f in self.folder.glob("*.log"))
+        free_bytes, need_bytes = shutil.disk_usage(self.folder).free, log_bytes + _SPARE_BYTES
+        if free_bytes < need_bytes:
+            raise StoreFullError(
+                f"identifier store in {self.folder}: {free_bytes} bytes are free, "
+                f"{need_bytes} are needed before it takes writes again"
+            )
+        self.close()
+        self._db = self._open()
+        self._has_failed = False
 
 
 def repair(folder: Path) -> None:
