@@ -103,6 +103,13 @@ def test_a_deviation_without_a_second_family_is_only_watched() -> None:
     assert found[0].severity is Severity.WATCH
 
 
+def test_a_case_is_told_once() -> None:
+    pack = Pack(days=6)
+    pack.cells_mv += (5 * pack.soc - pack.curve(pack.soc))[:, None] + 3_300  # one slope everywhere
+    pack.cells_mv[:, 39] -= 40
+    assert told(judge(pack.days(), RULES)) == [(40, "deviation", False)]
+
+
 def test_a_repaired_cell_clears() -> None:
     pack = Pack(days=12)
     charge = np.where(pack.day < 6, 4.0, 0.0)

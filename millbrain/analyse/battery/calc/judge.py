@@ -73,13 +73,16 @@ def judge(days: PackDays, rules: Rules) -> list[Finding]:
     if len(days.day) < rules.days_min:
         return []
     found = _sensors(days, rules)
-    wrong = {f.cell_no - 1 for f in found}
-    found += _charge(days, rules, wrong)
-    taken = wrong | {f.cell_no - 1 for f in found if f.kind != model.DEVIATION}
-    found += _low_end(days, rules, taken)
-    found += _resistance(days, rules, taken)
+    found += _charge(days, rules, _cells(found))
+    found += _low_end(days, rules, _cells(found))
+    named = [f for f in found if f.kind != model.DEVIATION]
+    found += _resistance(days, rules, _cells(named))
     found += _insulation(days, rules)
     return sorted(found, key=lambda f: (f.cell_no, f.kind))
+
+
+def _cells(found: list[Finding]) -> set[int]:
+    return {f.cell_no - 1 for f in found}
 
 
 def _single(runs: Runs, rules: Rules) -> NDArray[np.intp]:
@@ -216,7 +219,6 @@ def _low_end(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
         kind = _kind(shape, -1, is_drifting=False)
         found.append(_finding(case, rules, kind, shape.low_mv, "mV", limit,
                               words=_charge_words(shape, -1)))  # fmt: skip
-        passed.add(int(cell))
     return found
 
 
