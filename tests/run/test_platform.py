@@ -1,11 +1,14 @@
 """The whole platform as its user meets it: up, play, look, back up, restore. Real processes."""
 
 import gzip
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
+from millbrain.connect.gbt32960 import codec
 from millbrain.run import run_files
 from tests import engines
 
 pytestmark = pytest.mark.slow
 
+SIX = bytes((25, 11, 3, 14, 5, 59))
 FREE_PORTS = {f"MILLBRAIN_{name}__PORT": "0" for name in ("GBT32960", "CLICKHOUSE", "WEB")}
 
 
@@ -152,3 +158,67 @@ def test_a_backup_made_while_reports_come_in_restores_to_a_ledger_that_balances(
         rows = running.number("SELECT sum(frame_count) FROM vehicle_report")
         rows += running.number("SELECT sum(frame_count) FROM link_event")
         assert stored == rows > 0
+
+
+def test_a_command_goes_from_the_api_to_a_vehicle_and_its_answer_comes_back(
+    platform: Platform,
+) -> None:
+    vin = "LSVTEST0000000001"
+    with socket.create_connection(("127.0.0.1", platform.ports()["gbt32960"]), 20) as link:
+        link.settimeout(30)
+        # Login, table 6 of the 2016 edition: time, serial 1, ICCID, no storage codes.
+        login = SIX + b"\0\1" + b"8" * 20 + b"\0\0"
+        link.sendall(codec.build_frame(2016, 0x01, 0xFE, vin, login))
+        assert link.recv(100)[2:4] == b"\x01\x01"
+        answers: list[Any] = []
+        asked = threading.Thread(target=lambda: answers.append(_post_query(platform, vin)))
+        asked.start()
+        question = link.recv(100)
+        assert question[2:4] == b"\x80\xfe"
+        assert question[30:] == b"\x01\x02" + question[-1:]  # one item, number 2
+        # Item 02, report period: a word in the 2016 edition, 30 s.
+        answer = SIX + bytes.fromhex("01 02 001e")
+        link.sendall(codec.build_frame(2016, 0x80, 0x01, vin, answer))
+        asked.join(30)
+    assert answers[0]["state"] == "answered"
+    assert platform.api(f"/vehicles/{vin}/commands")["rows"][0]["state"] == "answered"
+
+
+def _post_query(platform: Platform, vin: str) -> Any:
+    url = f"http://127.0.0.1:{platform.ports()['web']}/api/v1/vehicles/{vin}/commands"
+    basic = urllib3.make_headers(basic_auth=f"admin:{platform.password}")
+    order = {"command": "query", "ids": [2]}
+    answer = urllib3.request("POST", url, json=order, headers=basic, timeout=60, retries=False)
+    assert answer.status in (200, 201), answer.data
+    return answer.json()
+
+
+def test_pages_are_served_over_tls_by_two_settings(platform: Platform, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    web = json.loads((platform.data / "run" / "web.json").read_text("utf-8"))
+    os.kill(web["pid"], signal.SIGSTOP)  # its run file stays that of the pages without TLS
+    try:
+        secured = engines.Process(
+            "web",
+            platform.data,
+            ("--port", "0"),
+            {
+                "MILLBRAIN_WEB__TLS_CERTIFICATE": str(certificate),
+                "MILLBRAIN_WEB__TLS_KEY": str(key),
+            },
+        ).start()
+        try:
+            answer = urllib3.PoolManager(ca_certs=str(certificate), assert_hostname=False).request(
+                "GET", f"https://127.0.0.1:{secured.ports['web']}/login", timeout=20
+            )
+            assert answer.status == 200
+            assert "max-age" in answer.headers["strict-transport-security"]
+        finally:
+            secured.stop()
+    finally:
+        os.kill(web["pid"], signal.SIGKILL)  # the supervisor starts it again, without TLS

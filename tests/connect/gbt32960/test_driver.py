@@ -384,3 +384,32 @@ def test_an_encrypted_report_is_opened_with_its_key(house: House, ledger: Ledger
         until(lambda: house.box.rows("vehicle_report") == 1)
     assert house.box.deliveries[-1].tables["vehicle_report"].array("engine_speed_rpm")[0] == 1241
     assert house.box.is_balanced()
+
+
+def test_a_signature_is_verified_where_a_key_is_registered(house: House, ledger: Ledger) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    from millbrain.connect.gbt32960 import crypto
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    ledger.peers.set_key(VIN, "ecc", public)
+    plain = codec.build_frame(2025, 0x02, 0xFE, VIN, SIX + bytes.fromhex("04 04d9"))
+    signed = crypto.sign(plain, 3, secret)
+    changed = bytearray(signed)
+    changed[24 + 8] ^= 0x01  # one bit of the engine speed
+    changed[-1] ^= 0x01  # and the check byte with it
+    with house.connect() as link:
+        link.sendall(signed + bytes(changed) + plain)
+        answer = read(link, 31)
+        assert answer[2:4] == b"\x02\x05"  # 2025: signature error
+        until(lambda: house.box.reasons()["signature"] == 2)
+    assert house.box.rows("vehicle_report") == 1
+    assert house.box.is_balanced()
