@@ -44,7 +44,7 @@ class Platform:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Engine and web process with one administrator and a few seconds of a simulated city."""
     data = tmp_path_factory.mktemp("platform")
@@ -65,9 +65,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             process.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
+    """Debian's Chromium without a window.
+
+    Not kept for the session: while it is open its event loop runs in the main thread, and tests
+    that start a loop of their own would find it there.
+    """
     path = which("chromium")
     if path is None:
         pytest.skip("no chromium is installed: apt-get install chromium fonts-noto-cjk")
