@@ -213,9 +213,9 @@ def test_pages_are_served_over_tls_by_two_settings(platform: Platform, tmp_path:
             },
         ).start()
         try:
-            answer = urllib3.PoolManager(ca_certs=str(certificate), assert_hostname=False).request(
-                "GET", f"https://127.0.0.1:{secured.ports['web']}/login", timeout=20
-            )
+            with urllib3.PoolManager(ca_certs=str(certificate), assert_hostname=False) as pool:
+                url = f"https://127.0.0.1:{secured.ports['web']}/login"
+                answer = pool.request("GET", url, timeout=20)
             assert answer.status == 200
             assert "max-age" in answer.headers["strict-transport-security"]
         finally:
