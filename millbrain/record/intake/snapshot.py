@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 TABLE: Final = facts.VEHICLE_LATEST.name
 NEXT: Final = f"{TABLE}_next"
 PERIOD_S_MIN: Final = 1.0
-PERIOD_COSTS_MIN: Final = 20  # the writer works at most one twentieth of the time
+PERIOD_S_MAX: Final = 20.0  # pages grow no staler than that, whatever the picture costs
+PERIOD_COSTS_MIN: Final = 20  # below that bound, the writer works one twentieth of the time
 ROWS_AT_ONCE_MAX: Final = 200_000
 SIMULATED_PREFIX: Final = b"sim-"
 
@@ -118,7 +119,7 @@ class Snapshots:
             self._warehouse.insert(facts.VEHICLE_LATEST, batch, into=NEXT)
         self._warehouse.execute(f"EXCHANGE TABLES {TABLE} AND {NEXT}")
         self.cost_s = time.perf_counter() - start_s
-        self.period_s = max(PERIOD_S_MIN, PERIOD_COSTS_MIN * self.cost_s)
+        self.period_s = min(PERIOD_S_MAX, max(PERIOD_S_MIN, PERIOD_COSTS_MIN * self.cost_s))
         self._changes, self.written, self.as_of_ms = changes, self.written + 1, as_of_ms
 
     def _columns(
