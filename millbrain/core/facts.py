@@ -6,6 +6,7 @@ the same three and is stored once, while a second frame of the same second that 
 blocks is a fact of its own.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from millbrain.core.tables import Column, Table
@@ -22,6 +23,8 @@ BLOCK_CELLS: Final = 7
 BLOCK_TEMPS: Final = 8
 BLOCK_OTHER: Final = 9  # custom, stacks, super-capacitor, signature: kept raw in other_blocks
 BLOCK_PARTIAL: Final = 10  # half of a pack whose other half never came
+
+Codes = Mapping[int, tuple[str, str]]  # value -> (English, Chinese)
 
 _ABNORMAL: Final = {254: ("abnormal", "异常"), 255: ("invalid", "无效")}
 VEHICLE_STATES: Final = {1: ("on", "启动"), 2: ("off", "熄火"), 3: ("other", "其他")} | _ABNORMAL
@@ -91,8 +94,11 @@ _COMMIT = (
 )
 
 
-def _vehicle(name: str, kind: str, en: str, zh: str, **more: object) -> Column:
-    return Column(name, kind, en, zh, block=BLOCK_VEHICLE, latest=True, **more)  # type: ignore[arg-type]
+def _vehicle(
+    name: str, kind: str, en: str, zh: str, *, missing: bool = False, codes: Codes | None = None
+) -> Column:
+    return Column(name, kind, en, zh, missing=missing, codes=codes or {}, latest=True,
+                  block=BLOCK_VEHICLE)  # fmt: skip
 
 
 def _extreme(name: str, kind: str, en: str, zh: str) -> Column:

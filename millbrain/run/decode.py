@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from millbrain.connect.gbt32960.lines import decode_lines
 from millbrain.core.errors import NotFoundError
@@ -30,6 +31,6 @@ def print_decoded(file: str, *, as_stream: bool, out: TextIO) -> None:
         _print(decode_lines(source_file, as_stream=as_stream), out)
 
 
-def _print(objects: object, out: TextIO) -> None:
-    for found in objects:  # type: ignore[attr-defined]
+def _print(objects: Iterable[Mapping[str, Any]], out: TextIO) -> None:
+    for found in objects:
         out.write(json.dumps(found, ensure_ascii=False) + "\n")
