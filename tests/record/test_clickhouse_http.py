@@ -229,6 +229,7 @@ def test_names_that_only_look_like_outside_functions_are_fine(http):
     assert answer.text == "file(1)\turl\tit\\'s \\'snake (x\n"
 
 
+@pytest.mark.slow
 def test_a_query_that_runs_away_is_cut_near_its_limit(http):
     for sql in (
         "SELECT count() FROM numbers(1e13)",
@@ -345,6 +346,7 @@ def test_a_query_whose_client_left_is_stopped(http, port):
             assert time.monotonic() < until
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_let_go(http, port, monkeypatch):
     monkeypatch.setattr(limits, "QUERY_S_MAX", 1)
     asked = b"GET /?query=SELECT+number+FROM+system.numbers+FORMAT+CSV&max_execution_time=1"
@@ -356,6 +358,7 @@ def test_a_client_that_does_not_read_is_let_go(http, port, monkeypatch):
             assert time.monotonic() - begun < 3
 
 
+@pytest.mark.slow
 def test_the_reader_after_the_last_place_waits_then_is_refused(http, monkeypatch):
     monkeypatch.setattr(limits, "QUERY_WAIT_S_MAX", 0.3)
     slow = "SELECT count() FROM numbers(1e13)"

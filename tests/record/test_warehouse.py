@@ -223,6 +223,7 @@ def test_this_process_is_told_that_it_has_another_folder(warehouse, tmp_path):
         open_embedded(tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_a_process_ends_cleanly_under_load(tmp_path):
     script = f"""
 import threading, time

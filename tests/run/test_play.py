@@ -156,6 +156,7 @@ def test_nobody_there() -> None:
         play.play_file([], "127.0.0.1", 1)
 
 
+@pytest.mark.slow
 def test_comes_back_after_a_lost_link_and_sends_again(centre: Centre) -> None:
     centre.drop_after_bytes = 200_000
     summary = play.play_city("chongqing", 500, "127.0.0.1", centre.port, seconds=1.5, speed="flat",
@@ -166,6 +167,7 @@ def test_comes_back_after_a_lost_link_and_sends_again(centre: Centre) -> None:
     assert [f[2] for f in centre.frames].count(5) == 2
 
 
+@pytest.mark.slow
 def test_city_true_to_its_period(centre: Centre) -> None:
     summary = play.play_city("chongqing", 300, "127.0.0.1", centre.port, period_s=1.0, seconds=2.2,
                              user="sim-city", faults={"duplicate": 0.05})  # fmt: skip
@@ -179,6 +181,7 @@ def test_city_true_to_its_period(centre: Centre) -> None:
     assert summary.answers[1, 1] + summary.answers[4, 1] == summary.tally["commands"]
 
 
+@pytest.mark.slow
 def test_rate_is_a_bound(centre: Centre) -> None:
     summary = play.play_city("chongqing", 200, "127.0.0.1", centre.port, seconds=1.0, speed="flat",
                              rate=2000.0)  # fmt: skip

@@ -79,6 +79,7 @@ def house() -> Iterator[House]:
     one.stop()
 
 
+@pytest.mark.slow
 def test_a_faulty_city_balances_and_every_fault_has_its_reason(house: House) -> None:
     kinds = ("duplicate", "bad_bcc", "truncated", "garbage", "unknown_block", "clock_skew")
     summary = play.play_city(

@@ -77,6 +77,7 @@ def test_no_other_cell_of_that_car_is_ever_found(car_2: PackDays) -> None:
         assert found[0].call_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", [Rules(), Rules(days_min=2)], ids=["three days", "two days"])
 def test_nothing_is_found_on_the_car_with_glitches(shared_data: Path, rules: Rules) -> None:
     # Its record is two days long; every fifth second is enough for means of a day.

@@ -257,6 +257,7 @@ def test_the_beginning_of_a_frame_at_the_end_of_a_link_is_kept_as_truncated(hous
     assert house.box.is_balanced()
 
 
+@pytest.mark.slow
 def test_a_busy_link_is_never_cut_though_each_read_ends_within_a_frame(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +312,7 @@ def test_a_pack_split_over_two_frames_becomes_one_row(house: House, shared_data:
     assert house.box.is_balanced()
 
 
+@pytest.mark.slow
 def test_half_a_pack_is_stored_at_the_end_of_its_wait(
     house: House, shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_store_without_its_manifest_is_repaired(store: RocksIdentifiers) -> No
 # Size and truth ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_records_are_small_on_disk(store: RocksIdentifiers) -> None:
     """Two values, a random serial: the goal is 60 bytes an identifier."""
     filled(store, 100_000)

@@ -61,6 +61,7 @@ def _count(store: Warehouse, table: str) -> int:
     return store.query(f"SELECT count() AS n FROM {table}").to_pylist()[0]["n"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_words_and_slows_put(store: Warehouse, open_intake: Open) -> None:
     failing = Failing(store, "vehicle_report", StoreFullError("no space left"), after=False)
     failing.left = 1 << 30
