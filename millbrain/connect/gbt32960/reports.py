@@ -160,7 +160,7 @@ class Round:
             frame = buffer[starts[i] : ends[i]].tobytes()
             link, received_ms = self._links[owner[i]], self._received_ms[owner[i]]
             if not good[i]:
-                outcome = self._sessions.bad_check(frame, link)
+                outcome = self._sessions.bad_check(frame)
             elif status[i] == columnar.OTHER:
                 outcome = self._sessions.handle(frame, link)
             else:

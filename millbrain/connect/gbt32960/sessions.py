@@ -77,7 +77,7 @@ class Sessions:
             detail = e.detail
         return self.refuse(frame, "signature", detail, flag=SIGNATURE_ERROR)
 
-    def bad_check(self, frame: bytes, link: Link) -> Outcome:
+    def bad_check(self, frame: bytes) -> Outcome:
         """Refuse a frame whose check byte is wrong; a command is answered with an error."""
         computed = framing.checksum(frame)
         return self.refuse(
@@ -107,7 +107,8 @@ class Sessions:
             if opened.plain is None:
                 return opened
             frame = opened.plain
-        return self._command(frame, codec.decode(frame, opener=_PLAIN), link)
+            found = codec.decode(frame)
+        return self._command(frame, found, link)
 
     def _open(self, frame: bytes, link: Link) -> Outcome:
         """Open an encrypted frame with the keys of its vehicle, or those of the platform."""
@@ -148,8 +149,6 @@ class Sessions:
             self._hub.vehicle_here(found["id"], link)
         elif command == VEHICLE_LOGOUT and not link.is_platform():
             self._hub.vehicle_gone(found["id"], link)
-        elif command == PLATFORM_LOGOUT:
-            link.state.vehicle = ""
         elif command == KEY_EXCHANGE:
             self._take_session_key(found)
 
