@@ -7,7 +7,8 @@ MillbrainError
 |   `-- StoreFullError    no space is left; intake waits until there is some
 |-- RefusedError      the caller may not do this (login, role, organisation, read-only)
 |-- LimitError        a declared limit was reached (size, rate, time, count)
-`-- NotFoundError     the thing that was asked for is not known
+|-- NotFoundError     the thing that was asked for is not known
+`-- IllegalStepError  a life cycle does not allow the action in the present state
 
 A message says where, what was found, what was allowed and what happens next. Bad field data does
 not raise across a batch: it becomes a dead letter (`core.columns.DeadLetter`).
@@ -60,3 +61,7 @@ class LimitError(MillbrainError):
 
 class NotFoundError(MillbrainError):
     """The thing that was asked for is not known."""
+
+
+class IllegalStepError(MillbrainError):
+    """A life cycle does not allow the action in the present state; the allowed ones are named."""

@@ -9,6 +9,7 @@ blocks is a fact of its own.
 from collections.abc import Mapping
 from typing import Final
 
+from millbrain.core.findings import FINDING
 from millbrain.core.tables import Column, Table
 
 # Bits of vehicle_report.blocks: which groups of columns the frame carried.
@@ -355,4 +356,6 @@ RAW_FRAME: Final = Table(
     keep_days=3,
 )
 
-SHARED_TABLES: Final = (VEHICLE_REPORT, VEHICLE_LATEST, LINK_EVENT, DEAD_LETTER, INTAKE, RAW_FRAME)
+SHARED_TABLES: Final = (
+    VEHICLE_REPORT, VEHICLE_LATEST, LINK_EVENT, DEAD_LETTER, INTAKE, RAW_FRAME, FINDING,
+)  # fmt: skip

@@ -118,6 +118,32 @@ class Finding:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a finding since a repair: whether the part stands in line again.
+
+    key: of the finding (`Finding.key`). since: device time of the repair [s since 1970 UTC].
+    days_observed: days with enough reports since then. days_clean: the newest of them in a row on
+    which nothing speaks against the part. before, after: the figure of the finding before the
+    repair and over the clean days, in `unit`, NaN = not known. sentence: for a mechanic.
+    """
+
+    key: str
+    since: int
+    days_observed: int
+    days_clean: int
+    before: float
+    after: float
+    unit: str
+    sentence: str
+    sentence_zh: str
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every observed day since the repair is clean, and there is one."""
+        return 0 < self.days_observed == self.days_clean
+
+
 _PLAIN: Final = (
     "thing", "app", "kind", "pack_no", "cell_no", "first_seen", "last_seen", "value", "unit",
     "threshold", "confidence", "sentence", "sentence_zh", "call_out", "is_open",
@@ -148,9 +174,9 @@ FINDING: Final = Table(
         Column("is_open", "u8", "0 = the evidence has stayed away long enough", "未关闭"),
         Column("as_of", "at_ms", "When this version was written", "版本时刻"),
     ),
-    order_by=("thing", "app", "kind", "pack_no", "cell_no", "as_of"),
-    partition_by="toYYYYMM(as_of)",
+    order_by=("thing", "app", "kind", "pack_no", "cell_no"),
     keep_by="as_of",
+    newest_by="as_of",
 )  # fmt: skip
 
 

@@ -11,8 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from millbrain.core.columns import Delivery
+import pyarrow as pa
+
+from millbrain.core.columns import Columns, Delivery
 from millbrain.core.errors import SettingsError
+from millbrain.core.findings import Finding, Verdict
 from millbrain.core.tables import Table
 
 
@@ -111,7 +114,8 @@ class App:
 
     key: the folder's name. reads, writes: names of the tables it reads and writes; it touches no
     other. parameters: what an operator may set. incremental: a batch cut in two gives what the
-    whole gives. tables: those that it alone writes.
+    whole gives. tables: those that it alone writes. start: dotted ``module:function`` that the
+    engine starts it with (a `Ground` in, a `Watching` out), empty where it has no hand yet.
     """
 
     key: str
@@ -124,6 +128,7 @@ class App:
     incremental: bool = False
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,58 @@ class Sink(Protocol):
     def put(self, delivery: Delivery) -> None:
         """Take a delivery, waiting while the intake is full. Called from the driver's thread."""
         ...
+
+
+class Facts(Protocol):
+    """The warehouse as a room sees it; the record stage implements it. Safe from any thread."""
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the rows of a query whose values are ``{name:Type}`` placeholders."""
+        ...
+
+    def insert(self, table: Table, batch: pa.RecordBatch, into: str | None = None) -> None:
+        """Store a batch that falls into one partition: all of it or nothing."""
+        ...
+
+
+class Watching(Protocol):
+    """A started app: it is shown every batch of facts that the intake keeps."""
+
+    def take(self, batch: int, tables: Mapping[str, Columns]) -> None:
+        """Look at a batch that is on its way to the disk. Returns at once and never raises.
+
+        An app that cannot keep up lets batches go by and reads them back from the warehouse by
+        their number.
+        """
+        ...
+
+    def verdict(self, finding_key: str, since: int) -> Verdict | None:
+        """Return what became of a finding since a repair (device time [s]), None = not known."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe how far it is, how much it holds, and its troubles."""
+        ...
+
+    def stop(self) -> None:
+        """Keep what must be kept and end its threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an app stands on.
+
+    settled: newest batch that is on disk with all before it. report: takes findings, again and
+    again if need be, hands them to the alarms, and returns once they are on disk. parameters: what
+    the operator set, by name. newest: newest batch on disk when the engine started.
+    """
+
+    facts: Facts
+    settled: Callable[[], int]
+    report: Callable[[Sequence[Finding]], None]
+    parameters: Mapping[str, float]
+    newest: int = 0
 
 
 class Peers(Protocol):

@@ -83,7 +83,9 @@ class Table:
 
     order_by: the sorting key, which is also the lookup key. partition_by: a ClickHouse expression
     over the columns; one commit must fall into one partition, since a part is what is atomic.
-    keep_days: rows older than that by `keep_by` are dropped; 0 keeps them for ever.
+    keep_days: rows older than that by `keep_by` are dropped; 0 keeps them for ever. newest_by: rows
+    of one sorting key are versions of each other, of which the one with the largest value of this
+    column holds; readers say ``FINAL``. Versions must fall into one partition.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Table:
     partition_by: str = ""
     keep_days: int = 0
     keep_by: str = "received_at"
+    newest_by: str = ""
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError where there is none."""

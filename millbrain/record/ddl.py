@@ -45,7 +45,7 @@ _SETTINGS: Final[Mapping[str, int]] = {
     # is then rewritten once in the first minute instead of twice (measured at 20,000-row commits).
     "merge_selector_base": 32,
 }
-_REPLICA: Final = "ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"
+_REPLICA: Final = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'"
 ON_CLUSTER: Final = " ON CLUSTER '{cluster}'"
 
 
@@ -74,11 +74,20 @@ def create_statements(table: Table, form: Form = "plain", *, name: str = "") -> 
     rebuilt beside the old one and exchanged.
     """
     if form == "plain":
-        return [_merge_tree(table, name or table.name, "", "MergeTree")]
+        return [_merge_tree(table, name or table.name, "", _engine(table))]
     if form == "replicated":
-        return [_merge_tree(table, table.name, ON_CLUSTER, _REPLICA)]
+        return [_merge_tree(table, table.name, ON_CLUSTER, _engine(table, _REPLICA))]
     local = local_name(table)
-    return [_merge_tree(table, local, ON_CLUSTER, _REPLICA), _distributed(table, local)]
+    return [
+        _merge_tree(table, local, ON_CLUSTER, _engine(table, _REPLICA)),
+        _distributed(table, local),
+    ]
+
+
+def _engine(table: Table, replica: str = "") -> str:
+    kind = ("Replicated" if replica else "") + ("Replacing" if table.newest_by else "")
+    given = ", ".join(part for part in (replica, table.newest_by) if part)
+    return f"{kind}MergeTree" + (f"({given})" if given else "")
 
 
 def local_name(table: Table) -> str:
@@ -196,8 +205,10 @@ def _merge_tree(table: Table, name: str, where: str, engine: str) -> str:
 
 
 def _distributed(table: Table, local: str) -> str:
-    # Sharded by commit where there is one, so that a commit stays one part on one shard, atomic.
-    key = "batch" if any(c.name == "batch" for c in table.columns) else table.order_by[0]
+    # Sharded by commit where there is one, so that a commit stays one part on one shard, atomic;
+    # versions of one row must meet on one shard.
+    has_batch = any(c.name == "batch" for c in table.columns) and not table.newest_by
+    key = "batch" if has_batch else table.order_by[0]
     body = ",\n  ".join(_columns(table, codec=False))
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted(table.name)}{ON_CLUSTER} (\n  {body}\n)\n"

@@ -9,7 +9,8 @@ from millbrain.core.errors import SettingsError
 from millbrain.core.rooms import App, Driver, Face, RoomPage
 
 Card = Driver | Face | App
-ROOM_STAGES: Final[dict[str, type[Card]]] = {"connect": Driver, "identify": Face, "analyse": App}
+ROOM_STAGES: Final[dict[str, type[Card]]] = {"connect": Driver, "identify": Face, "analyse": App,
+                                            "decide": App}  # fmt: skip
 
 
 def discover(stage: str) -> tuple[Card, ...]:

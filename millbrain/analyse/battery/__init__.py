@@ -3,6 +3,7 @@
 from typing import Final
 
 from millbrain.analyse.battery.model import PARAMETERS
+from millbrain.analyse.battery.tables import TABLES
 from millbrain.core.rooms import App, Level
 
 ROOM: Final = App(
@@ -10,8 +11,9 @@ ROOM: Final = App(
     title="Battery health",
     title_zh="动力电池健康",
     reads=("vehicle_report",),
-    writes=("finding",),
+    writes=("finding", *(table.name for table in TABLES)),
     level=Level.SKETCH,
     parameters=PARAMETERS,
     incremental=True,
+    tables=TABLES,
 )

@@ -1,0 +1,1 @@
+"""Decide: from what is found to what is done. Nothing but rooms."""
