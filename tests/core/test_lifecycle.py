@@ -1,4 +1,4 @@
-"""The transition table: what fits, what is refused and with which words, what cannot be declared."""
+"""The transition table: what fits, what is refused with which words, what cannot be declared."""
 
 import pytest
 
