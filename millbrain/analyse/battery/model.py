@@ -13,6 +13,7 @@ CONNECTION: Final = "connection"
 SENSOR: Final = "sensor"
 INSULATION: Final = "insulation"
 THERMAL: Final = "thermal"
+STRATEGY: Final = "strategy"
 DEVIATION: Final = "deviation"
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -23,6 +24,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     SENSOR: ("faulty measurement", "采样故障"),
     INSULATION: ("low insulation", "绝缘偏低"),
     THERMAL: ("thermal event", "热事件"),
+    STRATEGY: ("control strategy", "控制策略"),
     DEVIATION: ("out of line, cause open", "一致性偏离，原因待查"),
 }
 

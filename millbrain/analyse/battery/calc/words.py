@@ -48,6 +48,12 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "it from both poles before anybody touches the pack.",
         "自{since}起有{days}天绝缘电阻低于{limit:.0f} Ω/V。接触电池包前请分别测量正负极绝缘。",
     ),
+    model.STRATEGY: (
+        "The control of the vehicle, not a cell: {what}, {count} times on {days} days since "
+        "{since}. Compare with vehicles of the same software; ask the maker for its control data.",
+        "自{since}起{days}天内{what_zh}共{count}次，属控制策略而非单体问题。"
+        "请与同软件版本车辆对比，并向厂家索取控制数据。",
+    ),
     model.THERMAL: (
         "Thermal event: {why}. Get people away from the vehicle, keep it outdoors and call the "
         "fire brigade.",
