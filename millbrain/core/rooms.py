@@ -116,6 +116,7 @@ class App:
     other. parameters: what an operator may set. incremental: a batch cut in two gives what the
     whole gives. tables: those that it alone writes. start: dotted ``module:function`` that the
     engine starts it with (a `Ground` in, a `Watching` out), empty where it has no hand yet.
+    records: ledger tables that keep what people do with it, where it writes no warehouse table.
     """
 
     key: str
@@ -129,6 +130,7 @@ class App:
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
     start: str = ""
+    records: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,14 @@ from millbrain.record.ledger.models import (
     Thing,
 )
 from millbrain.record.ledger.peers import KEY_KINDS
+from millbrain.record.ledger.record_models import (
+    Inspection,
+    LifeEvent,
+    NewInspection,
+    NewLifeEvent,
+    SetLimit,
+    Taken,
+)
 from millbrain.record.ledger.store import Ledger
 
 __all__ = [
@@ -24,8 +32,14 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Command",
+    "Inspection",
     "Ledger",
+    "LifeEvent",
+    "NewInspection",
+    "NewLifeEvent",
     "Peer",
     "Role",
+    "SetLimit",
+    "Taken",
     "Thing",
 ]

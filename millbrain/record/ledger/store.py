@@ -8,6 +8,8 @@ from millbrain.record.ledger.accounts import Accounts
 from millbrain.record.ledger.audit import Audit
 from millbrain.record.ledger.commands import Commands
 from millbrain.record.ledger.database import Database
+from millbrain.record.ledger.inspections import Inspections
+from millbrain.record.ledger.life_events import LifeEvents
 from millbrain.record.ledger.peers import PeerAccounts
 from millbrain.record.ledger.things import Things
 
@@ -31,6 +33,8 @@ class Ledger:
         self.things = Things(self.database)
         self.commands = Commands(self.database)
         self.audit = Audit(self.database)
+        self.inspections = Inspections(self.database)
+        self.life_events = LifeEvents(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""
