@@ -5,7 +5,7 @@ import pytest
 
 from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.judge import judge
-from millbrain.analyse.battery.model import KINDS, PARAMETERS, Rules
+from millbrain.analyse.battery.model import KINDS, PARAMETERS, RULE_SETS, HeatRules, Rules, chosen
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Severity
 from tests.analyse.battery.made import Pack, days
@@ -152,9 +152,17 @@ def test_sentences_name_the_cell_in_both_languages() -> None:
 
 
 def test_every_parameter_belongs_to_a_rule() -> None:
-    assert [p.name for p in PARAMETERS] == list(Rules.__slots__)
-    assert all(p.default == getattr(RULES, p.name) for p in PARAMETERS)
+    owned = [(name, getattr(kind(), name)) for kind in RULE_SETS for name in kind.__slots__]
+    assert [(p.name, p.default) for p in PARAMETERS] == owned
     assert all(KINDS.values())
+
+
+def test_rules_take_what_the_operator_set() -> None:
+    rules = chosen(HeatRules, {"hot_looks_min": 5.0, "hot_full_pct": 90.0, "rest_a": 3.0})
+    assert (rules.hot_looks_min, rules.hot_full_pct) == (5, 90.0)
+    assert rules.hot_spread_degc == HeatRules().hot_spread_degc
+    with pytest.raises(SettingsError, match="hot_full_pct is 101"):
+        chosen(HeatRules, {"hot_full_pct": 101.0})
 
 
 def test_rules_out_of_range_are_refused() -> None:
