@@ -25,8 +25,10 @@ NO_CURRENT: Final = np.iinfo(np.int32).min
 
 # Columns of a slot's head (int64). The sums are weighted by how calm the report is.
 (BEGIN, COUNT, REPORTS, FIRST, LAST, W, WM, WS, WMS, WSS, W_REST, WI, WII, W_BLIND, REST_REPORTS,
- SPREAD_MAX, M2_MIN, M2_MAX, FLAGS, LEVEL, TEMP_MAX, LEAKY, HEAD) = (
-    0, 1, 2, 3, 4, 5, 8, 11, 14, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+ SPREAD_MAX, M2_MIN, M2_MAX, FLAGS, LEVEL, TEMP_MAX, LEAKY, BI, BII, BMI, BIS, WARM_REPORTS,
+ WARM_SPREAD, ISOLATED_REPORTS, ISOLATED, HEAD) = (
+    0, 1, 2, 3, 4, 5, 8, 11, 14, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 35, 38, 41,
+    44, 45, 46, 47, 48,
 )  # fmt: skip
 BINS: Final = 3  # SOC below 30 %, to 70 %, above: the flat middle and the two steep ends
 BIN_SOC: Final = (30, 70)
@@ -195,6 +197,11 @@ def _add_head(head: Any, b: Any, m2: Any, weight: Any, soc: Any, current: Any, i
     head[WS + b] += weight * soc
     head[WMS + b] += weight * m2 * soc
     head[WSS + b] += weight * soc * soc
+    # By range of SOC once more: what the pack's own resistance does must not count as its curve.
+    head[BI + b] += weight * current
+    head[BII + b] += weight * current * current
+    head[BMI + b] += weight * m2 * current
+    head[BIS + b] += weight * current * soc
     head[WI] += weight * current
     head[WII] += weight * current * current
     head[W_BLIND] += weight if is_blind else 0

@@ -5,7 +5,7 @@ that reports may come in any order, late, or in any cut: the sums are the same t
 two states are joined by adding them (`Sums.merge`). What a day meant is read off its sums later
 (`days.days_of`), as often as late reports arrive.
 
-34 bytes a cell and 256 a slot: 100 cells on one day are 3.7 KB.
+34 bytes a cell and 384 a slot: 100 cells on one day are 3.8 KB.
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,13 @@ from millbrain.analyse.battery.calc.inputs import (
 
 _OUT: Final = 9
 _KEY: Final = np.dtype([("vin", "S20"), ("pack_no", "u1"), ("day", "<u2")])
-_ADDED: Final = (k.REPORTS, *range(k.W, k.SPREAD_MAX), k.LEAKY)
+_ADDED: Final = (k.REPORTS, *range(k.W, k.SPREAD_MAX), *range(k.LEAKY, k.HEAD))
 _LARGEST: Final = (k.LAST, k.SPREAD_MAX, k.M2_MAX, k.LEVEL, k.TEMP_MAX)
 _LEAST: Final = (k.FIRST, k.M2_MIN)
 _FAR: Final = np.iinfo(np.int64).max
 LEVELS_MAX: Final = 4  # 254 and 255 are markers
+SPREAD_DEGC_MAX: Final = 40  # more is a broken probe
+ISOLATED_KOHM_MAX: Final = 5_000  # above, it tells nothing of a leak; keeps a mean from drowning
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,12 @@ class Sums:
         np.bitwise_or.at(column[k.FLAGS], slot, reports.flags[kept].astype(np.int64))
         np.maximum.at(column[k.TEMP_MAX], slot, reports.temp_max_degc[kept].astype(np.int64))
         np.add.at(column[k.LEAKY], slot[is_leaky], 1)
+        kohm = np.minimum(insulation, ISOLATED_KOHM_MAX).astype(np.int64)
+        _tally(column, k.ISOLATED_REPORTS, slot, insulation != INSULATION_NONE, kohm)
+        high = reports.temp_max_degc[kept].astype(np.int64)
+        low = reports.temp_min_degc[kept].astype(np.int64)
+        _tally(column, k.WARM_REPORTS, slot, (high != k.TEMP_NONE) & (low != k.TEMP_NONE),
+               np.minimum(high - low, SPREAD_DEGC_MAX))  # fmt: skip
 
     def merge(self, other: "Sums") -> None:
         """Add another state, made with the same settings, to this one.
@@ -222,6 +230,13 @@ class Sums:
             head, self._sums[:, part], self._load[part], self._tallies[:, part],
             self._bounds[:, part],
         )  # fmt: skip
+
+
+def _tally(column: NDArray[np.int64], at: int, slot: NDArray[np.int64],
+           known: NDArray[np.bool_], value: NDArray[np.int64]) -> None:  # fmt: skip
+    """Count what is known in column `at` and add it up in the next one."""
+    np.add.at(column[at], slot[known], 1)
+    np.add.at(column[at + 1], slot[known], value[known])
 
 
 def _join(ours: Slot, theirs: Slot) -> None:
