@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from millbrain.core.rooms import Parameter
 
@@ -172,8 +172,9 @@ _DEFAULTS: Final = {f.name: f.default for kind in RULE_SETS for f in fields(kind
 def chosen(kind: type[T], parameters: Mapping[str, float]) -> T:
     """Return the rules of a kind with what the operator set, `Ground.parameters`; else defaults."""
     whole = {p.name for p in PARAMETERS if p.whole}
-    named = {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters}
-    return kind(**{n: int(v) if n in whole else v for n, v in named.items()})
+    given = [(f.name, parameters[f.name]) for f in fields(kind) if f.name in parameters]
+    named: dict[str, Any] = {name: int(v) if name in whole else v for name, v in given}
+    return kind(**named)
 
 
 def _check(rules: AnyRules) -> None:
