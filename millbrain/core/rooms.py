@@ -6,9 +6,8 @@ starts the driver with a `Sink`. An identify room's holds `ROOM = Face(...)`, an
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow as pa
 from millbrain.core.columns import Columns, Delivery
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
+from millbrain.core.pages import Page
 from millbrain.core.tables import Table
 
 
@@ -29,31 +29,6 @@ class Level(StrEnum):
     SKETCH = "sketch"
     USABLE = "usable"
     PROVEN = "proven"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page that a room brings along: `show` finds it in the card and mounts it.
-
-    template: file name in the room's folder. answers: name -> pure function of text arguments that
-    returns JSON-able data; mounted at /api/v1/rooms/<room>/<name> and given to the template as the
-    way to fill itself.
-    """
-
-    path: str
-    title: str
-    title_zh: str
-    template: str
-    answers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RoomPage:
-    """A page together with the room that brings it and the folder that holds its template."""
-
-    room: str
-    page: Page
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.rooms import App, Driver, Face, RoomPage
+from millbrain.core.pages import RoomPage
+from millbrain.core.rooms import App, Driver, Face
 
 Card = Driver | Face | App
 ROOM_STAGES: Final[dict[str, type[Card]]] = {"connect": Driver, "identify": Face, "analyse": App,
@@ -51,14 +52,17 @@ def apps() -> tuple[App, ...]:
 
 
 def room_pages() -> tuple[RoomPage, ...]:
-    """Return the pages that rooms bring, each with the folder of its template."""
+    """Return the pages that rooms bring, each with the folder of its room, stage by stage."""
     return tuple(
-        RoomPage(card.key, page, _folder(card.key)) for card in drivers() for page in card.pages
+        RoomPage(card.key, page, _folder(stage, card.key))
+        for stage in ROOM_STAGES
+        for card in discover(stage)
+        for page in card.pages
     )
 
 
-def _folder(key: str) -> Path:
-    package = importlib.import_module(f"millbrain.connect.{key}")
+def _folder(stage: str, key: str) -> Path:
+    package = importlib.import_module(f"millbrain.{stage}.{key}")
     return Path(package.__path__[0])
 
 

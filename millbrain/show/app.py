@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from millbrain import __version__
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.rooms import RoomPage
+from millbrain.core.pages import RoomPage
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show import errors

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from millbrain.core.rooms import Page, RoomPage
+from millbrain.core.pages import Page, RoomPage
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.app import WebSettings, create_app

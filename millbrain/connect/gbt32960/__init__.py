@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from millbrain.core.rooms import Driver, Level, Page
+from millbrain.core.pages import Page
+from millbrain.core.rooms import Driver, Level
 
 
 def _inspect(hex: str = "") -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What rooms answer for their pages: pure functions of texts, found in the rooms' cards."""
+"""What rooms answer for their pages: pure functions of texts, found in the rooms' cards.
+
+What rooms ask the warehouse for their pages stands in `room_queries`.
+"""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -8,19 +11,21 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from millbrain.core import limits
-from millbrain.core.rooms import RoomPage
+from millbrain.core.pages import RoomPage
 from millbrain.show.access import ViewerCaller
+from millbrain.show.api.room_queries import add_queries
 from millbrain.show.errors import ApiError
 
 TEXT_CHARACTERS_MAX: Final = limits.QUERY_TEXT_BYTES_MAX
 
 
 def router_of(pages: Sequence[RoomPage]) -> APIRouter:
-    """Return a router with GET and POST /rooms/<room>/<name> for every answer of every room."""
+    """Return a router with /rooms/<room>/<name> for every answer, query and document of rooms."""
     router = APIRouter(prefix="/rooms", tags=["rooms"])
     for page in pages:
         for name, function in page.page.answers.items():
             _add(router, page, name, function)
+    add_queries(router, pages)
     return router
 
 

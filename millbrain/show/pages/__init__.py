@@ -5,7 +5,7 @@ and its ES module asks /api/v1 like any other client would, so the server keeps 
 and a wall screen can stay up for months.
 """
 
-from millbrain.core.rooms import RoomPage
+from millbrain.core.pages import RoomPage
 from millbrain.show.pages.routes import Viewer, mount_pages
 
 __all__ = ["RoomPage", "Viewer", "mount_pages"]

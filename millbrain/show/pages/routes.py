@@ -1,6 +1,6 @@
 """The routes of the pages, declared as data, and how they are rendered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from millbrain import __version__
-from millbrain.core.rooms import RoomPage
+from millbrain.core.pages import Query, RoomPage
 from millbrain.show.pages import words
 from millbrain.show.pages.signals import signals
 from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
@@ -20,7 +20,7 @@ from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
 SHOW_FOLDER: Final = Path(__file__).parent.parent
 THEMES: Final = ("auto", "light", "dark")
 PLANT_ZONE: Final = "Asia/Shanghai"
-ROOM_FILES: Final = {"page.js": "text/javascript", "page.css": "text/css"}
+ROOM_FILES: Final = {".js": "text/javascript", ".css": "text/css"}
 WORDS_KEPT_S: Final = 365 * 24 * 3600
 
 
@@ -50,13 +50,17 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainPage:
-    """A page of our own. key: its name in the navigation, empty where it has no entry."""
+    """A page of our own. key: its name in the navigation, empty where it has no entry.
+
+    queries: what a room's page asks for.
+    """
 
     path: str
     template: str
     title: str
     key: str = ""
     title_zh: str = ""
+    queries: tuple[Query, ...] = ()
 
 
 PAGES: Final = (
@@ -94,12 +98,11 @@ def mount_pages(
     app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
     for page in PAGES:
         _add(app, page.path, renderer.private(page))
-    folders = {room.room: room.folder for room in rooms}
-    app.add_api_route("/rooms/{room}/{name}", _room_file(folders), include_in_schema=False)
-    for room in rooms:
-        own = PlainPage(room.page.path, f"{room.room}/{room.page.template}", room.page.title,
-                        room.page.path.strip("/"), room.page.title_zh)  # fmt: skip
-        _add(app, own.path, renderer.private(own))
+    app.add_api_route("/rooms/{room}/{name}", _room_file(rooms), include_in_schema=False)
+    # A path with a parameter would also match its literal neighbours, so it comes after them.
+    for room in sorted(rooms, key=lambda r: "{" in r.page.path):
+        own = _of_room(room)
+        _add(app, own.path, renderer.public(own) if room.page.wall else renderer.private(own))
     _add(app, "/login", renderer.public(PlainPage("/login", "login.html", "Log in")))
     _add(app, "/wall", renderer.public(PlainPage("/wall", "wall.html", "Overview", "wall")))
 
@@ -108,13 +111,28 @@ def _add(app: FastAPI, path: str, endpoint: Callable[..., Response]) -> None:
     app.add_api_route(path, endpoint, response_class=HTMLResponse, include_in_schema=False)
 
 
-def _room_file(folders: Mapping[str, Path]) -> Callable[..., Response]:
-    """Return the endpoint that serves the script and the style of a room's page, nothing else."""
+def _of_room(room: RoomPage) -> PlainPage:
+    page = room.page
+    key = "wall" if page.wall else (page.within or page.path).strip("/")
+    template = f"{room.room}/{page.template}"
+    return PlainPage(page.path, template, page.title, key, page.title_zh, page.queries)
+
+
+def _room_file(rooms: Sequence[RoomPage]) -> Callable[..., Response]:
+    """Return the endpoint that serves the modules and styles beside rooms' templates, no others."""
+    folders = {(room.room, (room.folder / room.page.template).parent) for room in rooms}
+    files = {
+        (room, path.name): path
+        for room, folder in sorted(folders)
+        for path in sorted(folder.iterdir())
+        if path.suffix in ROOM_FILES
+    }
 
     def endpoint(room: str, name: str) -> Response:
-        if room not in folders or name not in ROOM_FILES:
+        path = files.get((room, name))
+        if path is None:
             return Response(status_code=404)
-        return FileResponse(folders[room] / name, media_type=ROOM_FILES[name])
+        return FileResponse(path, media_type=ROOM_FILES[path.suffix])
 
     return endpoint
 
@@ -175,7 +193,8 @@ class Renderer:
             "languages": words.LANGUAGES,
             "theme": theme if theme in THEMES else "auto",
             "words_url": words.words_url(language),
-            "rooms": [room.page for room in self._rooms],
+            "rooms": [r.page for r in self._rooms if not r.page.within and not r.page.wall],
+            "queries": {q.name: _query_json(q, language) for q in page.queries},
             "parameters": request.path_params,
             "signals": signals(language),
             "vehicle_columns": [column.as_json(language) for column in VEHICLE_COLUMNS],
@@ -204,18 +223,34 @@ def _environment(language: str, rooms: Sequence[RoomPage]) -> Environment:
     return environment
 
 
+def _query_json(query: Query, language: str) -> dict[str, Any]:
+    """Return what a page's module needs to draw a query's rows as a table."""
+    return {
+        "title": query.title_zh if language == "zh" else query.title,
+        "columns": [
+            {
+                "name": c.name,
+                "kind": c.kind,
+                "title": c.meaning_zh if language == "zh" else c.meaning,
+                "unit": c.unit.symbol if c.unit else "",
+            }
+            for c in query.columns
+        ],
+    }
+
+
 class _Loader(FileSystemLoader):
     """Finds our templates by name and a room's as ``<room>/<file>`` in the room's own folder."""
 
     def __init__(self, rooms: Sequence[RoomPage]) -> None:
         super().__init__(SHOW_FOLDER / "templates")
-        self._folders = {f"{room.room}/{room.page.template}": room.folder for room in rooms}
+        self._folders = {room.room: room.folder for room in rooms}
 
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
         """Read a template; a room's name leads into the room's folder."""
-        folder = self._folders.get(template)
-        if folder is None:
+        room, _, file = template.partition("/")
+        if not file or room not in self._folders:
             return super().get_source(environment, template)
-        return FileSystemLoader(folder).get_source(environment, template.partition("/")[2])
+        return FileSystemLoader(self._folders[room]).get_source(environment, file)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from millbrain.core.tables import Column
 from millbrain.core.times import utc_from_epoch
 
 Row = dict[str, Any]
+_FIRST_DAY: Final = date(1970, 1, 1)
 ONLINE_MS: Final = 10 * 60 * 1000  # a vehicle that reported within is connected
 
 
@@ -65,6 +66,8 @@ def _plain(values: list[Any], kind: str) -> list[Any]:
     convert: Callable[[Any], Any] | None = None
     if kind == "at_s" and isinstance(first, int):
         convert = _from_seconds
+    elif kind == "day" and isinstance(first, int):
+        convert = _from_days
     elif isinstance(first, datetime):
         convert = _from_datetime
     elif isinstance(first, bytes):
@@ -78,6 +81,10 @@ def _plain(values: list[Any], kind: str) -> list[Any]:
 
 def _from_seconds(value: int) -> str | None:
     return iso(value * 1000) if value else None  # 0 = the column's default: never
+
+
+def _from_days(value: int) -> str:
+    return (_FIRST_DAY + timedelta(days=value)).isoformat()
 
 
 def _from_datetime(value: datetime) -> str | None:
