@@ -55,6 +55,17 @@ INSERT_BYTES_MAX: Final = 512 << 20  # body of one INSERT over HTTP by the platf
 LOGIN_KEPT_S_MAX: Final = 30  # a password that was right is not hashed again for so long
 LOGINS_KEPT_MAX: Final = 1_000  # ... and of so many accounts
 
+# Recorded tables --------------------------------------------------------------------------------
+TABLE_ROWS_MAX: Final = 2_000_000  # rows held of one file: about 1 GB with 120 columns
+TABLE_COLUMNS_MAX: Final = 2_000  # columns of one file
+
+# Alarms -----------------------------------------------------------------------------------------
+SHELVE_S_MAX: Final = 7 * 86_400  # longest shelf; what is away for longer is out of service
+ALARM_DELAY_S_MAX: Final = 86_400  # longest on-delay and off-delay
+ALARMS_ACTED_MAX: Final = 1_000  # alarms of one bulk action
+REMARK_CHARACTERS_MAX: Final = 1_000  # a comment or a reason
+CLOCK_AHEAD_S_MAX: Final = 300  # a device time further in our future does not order evidence
+
 # Web --------------------------------------------------------------------------------------------
 PAGE_ROWS_MAX: Final = 500  # rows of one page of a table
 EXPORT_ROWS_MAX: Final = 1_000_000  # rows of one export (a worksheet holds 1,048,576)
@@ -63,3 +74,10 @@ UPLOAD_BYTES_MAX: Final = 16 << 20  # body of one request
 LOGIN_TRIES_MAX: Final = 10  # failed logins of one account or address in LOGIN_WINDOW_S
 LOGIN_WINDOW_S: Final = 300  # ... then logins wait until the window has passed
 SESSION_S_MAX: Final = 12 * 3600  # a login lasts one long shift
+
+# Records ----------------------------------------------------------------------------------------
+RECORD_ROWS_MAX: Final = 20_000  # entries of one import of inspections or life events
+CURVE_POINTS_MAX: Final = 20_000  # points of a bench's curve: 5.5 h at one a second
+CURVE_BYTES_MAX: Final = 1 << 20  # ... and its bytes in the ledger, packed
+REPLAY_S_MAX: Final = 3_600  # how far a replay reaches before and after its instant
+REPLAY_REPORTS_MAX: Final = 20_000  # reports of one replay

@@ -277,14 +277,14 @@ _GENERAL_LEVELS: Final = Many(
 _ALARMS_2025: Final[tuple[Part, ...]] = (*_alarms(4), _GENERAL_LEVELS)
 
 # Packs ------------------------------------------------------------------------------------------
-_CELL: Final = Field("cell", "W", "cell voltage", "单体电压", per=1000, high=60_000, unit="v",
+CELL: Final = Field("cell", "W", "cell voltage", "单体电压", per=1000, high=60_000, unit="v",
                      column="cells_mv", column_per=1)  # fmt: skip
-_PROBE: Final = Field("probe", "B", "probe temperature", "探针温度值", shift=-40, high=250,
+PROBE: Final = Field("probe", "B", "probe temperature", "探针温度值", shift=-40, high=250,
                       unit="degc", column="temps_degc")  # fmt: skip
 _PROBES: Final = Many(
     "temps_c", "probes", "温度探针", Field("count", "W", "number of probes", "温度探针个数",
                                        low=1, high=65_531, marks=False),
-    _PROBE, count_column="pack_temp_count",
+    PROBE, count_column="pack_temp_count",
 )  # fmt: skip
 
 
@@ -315,14 +315,14 @@ _CELLS_2016: Final = _packs("packs", "cell voltages by pack", "各子系统单�
           high=65_531, marks=False),
     Many("cells_v", "cell voltages", "单体电压",
          Field("n", "B", "cells in this frame", "本帧单体电池总数", low=1, high=200, marks=False),
-         _CELL, count_key="n", count_column="pack_cell_count"),
+         CELL, count_key="n", count_column="pack_cell_count"),
 ))  # fmt: skip
 _CELLS_2025: Final = _packs("packs", "cell voltages by pack", "各动力蓄电池包最小并联单元电压", (
     *_pack_head(-3000),
     Many("cells_v", "cell voltages", "最小并联单元电压",
          Field("cells_total", "W", "cells of the pack", "最小并联单元总数", low=1, high=65_531,
                marks=False),
-         _CELL, count_key="cells_total", count_column="pack_cell_count"),
+         CELL, count_key="cells_total", count_column="pack_cell_count"),
 ))  # fmt: skip
 _TEMPS: Final = _packs("packs", "temperatures by pack", "各子系统温度", (_pack_no(""), _PROBES))
 _STACKS: Final = (

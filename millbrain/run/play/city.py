@@ -16,6 +16,7 @@ from millbrain.core.columns import Columns
 from millbrain.core.errors import SettingsError
 from millbrain.run.packs import FOLDER
 from millbrain.run.play.sender import (
+    Player,
     Progress,
     Speed,
     Summary,
@@ -116,7 +117,7 @@ async def stream_city(
     start_s: the simulated clock at the beginning [s since 1970]. where: host, port, user, password.
     """
     stop = stop_event()
-    async with playing(*where) as player:
+    async with playing(Player(*where)) as player:
         began_s = shown_s = time.monotonic()
         summary = player.summary
         for at_s, reporter in _turns(reporters, tempo.period_s):

@@ -202,16 +202,22 @@ class PlatformLink(Link):
 class VehicleLink(Link):
     """One terminal: login 01, its own frames, logout 04. `id` is the VIN."""
 
-    async def login(self) -> int:
-        """Log in and return the flag of the answer (01 ok, 03 the VIN is taken)."""
+    async def login(self, at_s: int | None = None) -> int:
+        """Log in and return the flag of the answer (01 ok, 03 the VIN is taken).
+
+        at_s: device time of the login [s since 1970]; None = now.
+        """
         self.serial += 1
-        unit = self.six_now() + self.serial.to_bytes(2, "big") + b"0" * 20
+        unit = self._six(at_s) + self.serial.to_bytes(2, "big") + b"0" * 20
         unit += b"\x01\x00" if self.edition == fields.EDITION_2016 else b"\x00"
         return await self.ask(VEHICLE_LOGIN, unit)
 
-    async def logout(self) -> int:
-        """Log out and return the flag of the answer."""
-        return await self.ask(VEHICLE_LOGOUT, self.six_now() + self.serial.to_bytes(2, "big"))
+    async def logout(self, at_s: int | None = None) -> int:
+        """Log out and return the flag of the answer; `at_s` as in `login`."""
+        return await self.ask(VEHICLE_LOGOUT, self._six(at_s) + self.serial.to_bytes(2, "big"))
+
+    def _six(self, at_s: int | None) -> bytes:
+        return self.six_now() if at_s is None else six_from_epoch(at_s)
 
 
 def _padded(text: str, size: int) -> bytes:

@@ -21,7 +21,7 @@ from millbrain.connect.gbt32960 import fields
 from millbrain.connect.gbt32960.simulator.cohort import SIGNALS, Snapshot
 from millbrain.connect.gbt32960.simulator.fleet import Model
 from millbrain.core import facts
-from millbrain.core.times import six_from_epoch
+from millbrain.core.times import BEIJING_OFFSET_S, six_from_epoch
 from millbrain.core.wire import Block, Field, Group, Part
 
 HEAD_BYTES: Final = 24
@@ -62,10 +62,11 @@ class Span:
 class Layout:
     """Where everything stands in the frames of one model.
 
-    part: 0 for the frame with all blocks, 1 for the second half of a split pack.
+    part: 0 for the frame with all blocks, 1 for the second half of a split pack. kinds: types of
+    the blocks of part 0 in order; None = all that the simulator sends.
     """
 
-    def __init__(self, model: Model, part: int = 0) -> None:
+    def __init__(self, model: Model, part: int = 0, kinds: tuple[int, ...] | None = None) -> None:
         self.model = model
         self.part = part
         self.slots: dict[str, Slot] = {}
@@ -73,7 +74,7 @@ class Layout:
         self.cells_here = _cells_in(model, part)
         body = bytearray()
         counts = self._counts()
-        for kind in _TYPES[model.edition] if part == 0 else (8,):
+        for kind in (_TYPES[model.edition] if kinds is None else kinds) if part == 0 else (8,):
             block = fields.BLOCKS[model.edition, kind]
             prefix = _PREFIX[block.block]
             if prefix == "motors" and not model.motors:
@@ -220,8 +221,13 @@ def six_bytes(device_s: NDArray[np.int64]) -> NDArray[np.uint8]:
     if ahead.max() < _SPAN_S:
         known = b"".join(six_from_epoch(first + k) for k in range(int(ahead.max()) + 1))
         return np.frombuffer(known, np.uint8).reshape(-1, TIME_BYTES)[ahead]
-    known = b"".join(six_from_epoch(int(s)) for s in device_s)
-    return np.frombuffer(known, np.uint8).reshape(-1, TIME_BYTES)
+    local = (device_s + BEIJING_OFFSET_S).astype("M8[s]")
+    year, month, day = (local.astype(f"M8[{unit}]") for unit in "YMD")
+    clock = (local - day).astype(np.int64)
+    return np.stack((
+        (year.astype(np.int64) + 70) % 100, (month - year).astype(np.int64) + 1,
+        (day - month).astype(np.int64) + 1, clock // 3600, clock // 60 % 60, clock % 60,
+    ), axis=1).astype(np.uint8)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
