@@ -81,3 +81,14 @@ CURVE_POINTS_MAX: Final = 20_000  # points of a bench's curve: 5.5 h at one a se
 CURVE_BYTES_MAX: Final = 1 << 20  # ... and its bytes in the ledger, packed
 REPLAY_S_MAX: Final = 3_600  # how far a replay reaches before and after its instant
 REPLAY_REPORTS_MAX: Final = 20_000  # reports of one replay
+
+# Orders and notices -----------------------------------------------------------------------------
+ORDER_TEXT_MAX: Final = 2_000  # characters of a reason, note or comment
+ORDER_REPAIRS_MAX: Final = 200  # parts of one entry of a repair: every cell of a pack
+ATTACHMENT_BYTES_MAX: Final = 5 << 20  # one file: a photograph of a telephone or a bench report
+ATTACHMENTS_MAX: Final = 30  # files of one order
+TARGETS_MAX: Final = 200  # places that notices go to; each is looked at in every step's transaction
+DELIVERY_DAYS_MAX: Final = 30  # a notice that nobody took for so long is given up, and shown so
+DELIVERIES_KEPT_DAYS: Final = 400  # how long the outbox remembers what it told
+NOTICE_WAIT_S_MAX: Final = 10  # a receiver that has not answered by then has failed
+NOTICE_ANSWER_BYTES_MAX: Final = 64 << 10  # of a receiver's answer, the rest is not read
