@@ -37,7 +37,8 @@ def add_queries(router: APIRouter, pages: Sequence[RoomPage]) -> None:
     """
     found: dict[tuple[str, str], Query | Document] = {}
     for page in pages:
-        for part in (*page.page.queries, *page.page.documents):
+        parts: tuple[Query | Document, ...] = (*page.page.queries, *page.page.documents)
+        for part in parts:
             known = found.setdefault((page.room, part.name), part)
             if known is not part:
                 raise SettingsError(f"room {page.room!r} brings two answers named {part.name!r}")
@@ -168,5 +169,5 @@ def _field(argument: Argument) -> tuple[Any, Any]:
     if argument.type == DAY:
         return date, Field(default, description=words)
     kind: Any = float if argument.type == NUMBER else int
-    bounds = {"ge": argument.low, "le": argument.high}
+    bounds: dict[str, Any] = {"ge": argument.low, "le": argument.high}
     return kind, Field(default, description=words, **bounds)
