@@ -259,7 +259,8 @@ def restore(
 @guarded
 def play(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Recorded frames: hex lines, .gz or JSON lines.")
+        list[Path] | None,
+        typer.Argument(help="Recordings: frames as hex or JSON lines, or tables (CSV); also .gz."),
     ] = None,
     data: Data = None,
     config: Config = None,
@@ -289,17 +290,51 @@ def play(
     retime: Annotated[
         bool, typer.Option("--retime", help="Shift recorded device times so that they end now.")
     ] = False,
+    vin: Annotated[
+        list[str] | None,
+        typer.Option(help="VIN of a table's vehicle, in the order of the files; may be repeated."),
+    ] = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="Tables: over one `platform` link, or each as a `vehicle`.")
+    ] = "platform",
+    reissue: Annotated[
+        bool, typer.Option("--reissue", help="Tables: as reissued data (03), not realtime (02).")
+    ] = False,
+    since: Annotated[
+        str, typer.Option("--from", help="Tables: device times from then on, Beijing time.")
+    ] = "",
+    until: Annotated[str, typer.Option(help="Tables: device times before then.")] = "",
+    packs: Annotated[
+        int, typer.Option("--packs", min=1, help="Tables: packs that share the cells evenly.")
+    ] = 1,
+    edition: Annotated[int, typer.Option(help="Tables: 2016 or 2025.")] = 2016,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Tables: what a column means, as NAME=QUANTITY; may be repeated."),
+    ] = None,
 ) -> None:
-    """Send recorded frames, or a simulated city, to the platform.
+    """Send recorded frames, recorded tables, or a simulated city, to the platform.
 
-    Examples: `millbrain play day.hex.gz` · `millbrain play --vehicles 20000 --speed flat`
+    Examples: `millbrain play day.hex.gz` · `millbrain play car.csv.gz --vin LTEST000000000001` ·
+    `millbrain play --vehicles 20000 --speed flat`
     """
-    from millbrain.run.player import Aim, City, play_city_to, play_files_to, read_faults
+    from millbrain.run.player import (
+        Aim,
+        City,
+        manner_of,
+        play_city_to,
+        play_files_to,
+        read_faults,
+    )
 
     settings = load(data, config)
     aim = Aim(settings, host, port, user, password)
     if files:
-        play_files_to(aim, files, speed, err, retime=retime)
+        manner = manner_of(
+            speed, as_, retime=retime, reissue=reissue, vins=vin or (), columns=column or (),
+            packs=packs, edition=edition, since=since, until=until,
+        )  # fmt: skip
+        play_files_to(aim, files, manner, err)
     elif vehicles:
         faults = read_faults(fault or ())
         play_city_to(aim, City(vehicles, period, seconds, speed, rate, faults), err)

@@ -2,19 +2,27 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from millbrain.connect.gbt32960.fields import EDITION_2016, EDITION_2025
 from millbrain.connect.gbt32960.simulator.faults import BYTE_FAULTS, VALUE_FAULTS
+from millbrain.connect.gbt32960.simulator.tables import is_table
 from millbrain.core.errors import NotFoundError, SettingsError
+from millbrain.core.times import BEIJING
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.models import Thing
 from millbrain.run import play, run_files
+from millbrain.run.play import Reading
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
 
@@ -106,34 +114,114 @@ def _progress(err: Console) -> Progress:
     )
 
 
-def play_files_to(
-    aim: Aim, files: Sequence[Path], speed: str, err: Console, *, retime: bool = False
-) -> None:
-    """Replay recorded frames and print what was sent and answered."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How recordings are played: speed as in `_speed`, retimed to end now, as whom, read how."""
+
+    speed: str = "flat"
+    retime: bool = False
+    as_: Literal["platform", "vehicle"] = "platform"
+    reading: Reading = field(default_factory=Reading)
+
+
+def manner_of(
+    speed: str, as_: str, *, retime: bool, reissue: bool, vins: Sequence[str],
+    columns: Sequence[str], packs: int, edition: int, since: str, until: str,
+) -> Manner:  # fmt: skip
+    """Return the manner that command-line words describe.
+
+    Raises
+    ------
+    SettingsError
+        A word is malformed.
+    """
+    if as_ not in ("platform", "vehicle"):
+        raise SettingsError(f"--as is {as_!r}; allowed are platform and vehicle")
+    if edition not in (EDITION_2016, EDITION_2025):
+        raise SettingsError(
+            f"--edition is {edition}; allowed are {EDITION_2016} and {EDITION_2025}"
+        )
+    given = dict(word.partition("=")[::2] for word in columns)
+    span = (_instant("--from", since, -inf), _instant("--until", until, inf))
+    reading = Reading(tuple(vins), given, packs, edition, span, reissue)
+    return Manner(speed, retime, "vehicle" if as_ == "vehicle" else "platform", reading)
+
+
+def _instant(option: str, text: str, otherwise: float) -> float:
+    """Return an instant [s since 1970]; without a zone it is Beijing time, a day its beginning."""
+    if not text:
+        return otherwise
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            f"{option} is {text!r}; write 2019-05-01 or 2019-05-01T08:00:00 (Beijing time)"
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=BEIJING)).timestamp()
+
+
+def play_files_to(aim: Aim, files: Sequence[Path], manner: Manner, err: Console) -> None:
+    """Replay recordings, frames or tables, and print what was sent and answered."""
     for file in files:
         if not file.is_file():
             raise NotFoundError(
-                f"{file} is not a file; give hex lines, .gz or JSON lines with `hex`"
+                f"{file} is not a file; give hex lines, .gz, JSON lines with `hex`, or a table "
+                "(CSV with a header)"
             )
+    are_tables = [is_table(file) for file in files]
+    if any(are_tables) and not all(are_tables):
+        raise SettingsError(
+            "frames and tables cannot be played in one go; play one after the other"
+        )
+    if any(are_tables):
+        _play_tables(aim, files, manner, err)
+    else:
+        _play_frames(aim, files, manner, err)
+
+
+def _play_frames(aim: Aim, files: Sequence[Path], manner: Manner, err: Console) -> None:
     host, port = aim.place()
     user, password = aim.account()
+    with _steps(err, "play") as step:
+        summary = play.play_file(
+            files, host, port, speed=_speed(manner.speed), user=user, password=password,
+            retime=manner.retime, progress=step,
+        )  # fmt: skip
+    err.print(summary.sentence(), highlight=False)
+
+
+def _play_tables(aim: Aim, files: Sequence[Path], manner: Manner, err: Console) -> None:
+    def tell(text: str) -> None:
+        err.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    host, port = aim.place()
+    user, password = aim.account() if manner.as_ == "platform" else ("", "")
+    speed = _speed(manner.speed)
+    with err.status("reading the tables ..."):
+        cars = play.read_cars(files, manner.reading, tell)
+    if manner.retime:
+        play.retime_cars(cars, time.time())
+    for car in cars:
+        tell("; ".join(car.sentences()))
+    with _steps(err, "play") as step:
+        summary = play.play_cars(cars, host, port, as_=manner.as_, speed=speed, user=user,
+                                 password=password, progress=step)  # fmt: skip
+    for car in cars:
+        for loss in car.losses():
+            tell(loss)
+    tell(summary.sentence())
+
+
+@contextmanager
+def _steps(err: Console, name: str) -> Iterator[play.Progress]:
+    """Show a bar; what is yielded takes frames sent and frames in all."""
     with _progress(err) as progress:
-        task = progress.add_task("play", total=None, note="")
+        task = progress.add_task(name, total=None, note="")
 
         def step(sent: int, total: int) -> None:
             progress.update(task, completed=sent, total=total)
 
-        summary = play.play_file(
-            files,
-            host,
-            port,
-            speed=_speed(speed),
-            user=user,
-            password=password,
-            retime=retime,
-            progress=step,
-        )
-    err.print(summary.sentence(), highlight=False)
+        yield step
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,13 @@ def read_cars(
     return cars
 
 
+def retime_cars(cars: Sequence[Car], last_s: float) -> None:
+    """Shift the device times of each car by one amount, so that its last report is at `last_s`."""
+    for car in cars:
+        found = car.frames.found
+        found.device_s = found.device_s + (int(last_s) - int(found.device_s[-1]))
+
+
 def vin_of(path: Path) -> str:
     """Return the VIN that a recording without one is sent under: the same for the same name.
 

@@ -147,9 +147,10 @@ class Recorded:
         missing = np.isnan(here)
         high = field.high if field.high >= 0 else 256**field.width - 1 - _MARK_STEPS * field.marks
         outside = ~missing & ((raw < field.low) | (raw > high))
-        self._count(name, "invalid", missing)
-        self._count(name, "abnormal", outside)
-        self._count(name, "finer", ~missing & ~outside & (abs(raw - exact) > _FINER))
+        if field.column == name:  # a pack's voltage repeats the vehicle's, and counts once
+            self._count(name, "invalid", missing)
+            self._count(name, "abnormal", outside)
+            self._count(name, "finer", ~missing & ~outside & (abs(raw - exact) > _FINER))
         raw = np.where(outside, ABNORMAL[field.wire] if field.marks else 0, raw)
         return np.where(missing, blank, raw).astype(np.uint32)
 

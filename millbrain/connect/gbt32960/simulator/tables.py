@@ -217,6 +217,9 @@ def _recording(whole: _Part, vin: bytes, heading: Heading, lost: int) -> Recordi
     if np.any(np.diff(whole.at[rows]) < 0):
         rows = rows[np.argsort(whole.at[rows], kind="stable")]
         notes.append("the rows were not in the order of time and are sent oldest first")
+    repeated = int(np.count_nonzero(np.diff(whole.at[rows]) == 0))
+    if repeated:
+        notes.append(f"{repeated:,} reports repeat a second, of which a centre keeps one")
     quantities = [q for q in heading.single if q not in (TIME, VIN)]
     values = {q: whole.single[rows, k] for k, q in enumerate(quantities)}
     found = Recording(
