@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from millbrain.core.inspections import LaneRules
 from millbrain.core.tables import Table
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -39,7 +40,7 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The stores, the engine and the settings."""
+    """The stores, the engine and the settings. lane: None where no room judges inspections."""
 
     ledger: Ledger
     warehouse: Warehouse
@@ -47,6 +48,7 @@ class Services:
     settings: WebSettings
     tables: Sequence[Table]
     overview: OverviewBoard
+    lane: LaneRules | None = None
 
 
 def services_of(request: Request) -> Services:
