@@ -42,6 +42,10 @@ HANDLE_KEY_ROUNDS_MAX: Final = 100_000  # PBKDF2 rounds that a client may ask of
 HANDLE_PIECES_BYTES_MAX: Final = 16 << 20  # datagrams that wait for the rest of their message ...
 HANDLE_PIECES_S_MAX: Final = 5  # ... and for how long; a peer that lost one asks again
 
+# Batteries --------------------------------------------------------------------------------------
+BATTERY_CELLS_MAX: Final = 84_000_000  # cells of packs and days in memory: 800,000 packs, 3 GB
+PACK_CELLS_MAX: Final = 2_048  # cells of one pack; a frame that tells more is left out and counted
+
 # Queries ----------------------------------------------------------------------------------------
 QUERY_S_MAX: Final = 30  # a query that runs longer is cut off
 QUERY_MEMORY_BYTES_MAX: Final = 1 << 30  # memory of one query

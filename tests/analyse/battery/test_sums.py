@@ -7,8 +7,10 @@ import pytest
 
 from millbrain.analyse.battery.calc import kernels as k
 from millbrain.analyse.battery.calc.inputs import pack_reports
+from millbrain.analyse.battery.calc.places import KEY, Places
 from millbrain.analyse.battery.calc.sums import Sums
 from millbrain.core.columns import Columns, Ragged
+from millbrain.core.errors import LimitError
 from tests.analyse.battery.made import VIN, Pack, reports, same
 
 
@@ -170,14 +172,17 @@ def test_batch_in_which_everything_is_missing() -> None:
     assert (slot.tallies[0] == 5).all()
 
 
-def test_reports_of_another_size_are_left_out_and_counted() -> None:
-    sums = watched(reports(np.full((3, 10), 3_300)), reports(np.full((2, 12), 3_300)))
-    assert sums.other_size == 2
-    (slot,) = sums.slots()
-    assert slot.head[k.REPORTS] == 3
-    bigger = watched(reports(np.full((4, 12), 3_300)))
-    sums.merge(bigger)
-    assert sums.other_size == 6
+def test_reports_of_another_size_are_told_apart_in_any_order() -> None:
+    ten, twelve = reports(np.full((3, 10), 3_300)), reports(np.full((2, 12), 3_300))
+    sums = watched(ten, twelve)
+    assert [(len(s.load), s.head[k.REPORTS]) for s in sums.slots()] == [(10, 3), (12, 2)]
+    assert same(sums, watched(twelve, ten))
+
+
+def test_a_frame_of_too_many_cells_is_left_out_and_counted() -> None:
+    sums = watched(reports(np.full((2, 2_049), 3_300)), reports(np.full((1, 2_048), 3_300)))
+    assert sums.oversized == 2
+    assert len(sums) == 1
 
 
 def test_states_of_other_settings_are_not_added() -> None:
@@ -204,5 +209,36 @@ def test_a_day_of_seconds_stays_within_its_bits() -> None:
 def test_state_is_small() -> None:
     pack = Pack(days=3, cells=100)
     sums = watched(pack.columns())
-    assert sums.state_bytes == 3 * (100 * 34 + 384)
-    assert sums.state_bytes / 3 * 800_000 < 3 * 2**30
+    assert sums.state_bytes == 3 * (100 * 34 + 384 + 33) + 256  # sums, head, key; table of keys
+    assert 800_000 * (100 * 34 + 384 + 33) + 4 * 4 * (1 << 20) < 3 * 2**30
+
+
+def test_what_is_let_go_is_not_there_and_its_room_is_used_again() -> None:
+    whole = watched(Pack(days=4, cells=100).columns())
+    held = whole.cells_held
+    (block,) = whole.blocks(whole.live()[1:3])
+    whole.evict(whole.live()[1:3])
+    assert len(whole) == 2
+    assert (whole.find(block.keys) == -1).all()
+    whole.add(block)
+    assert whole.cells_held == held
+    assert same(whole, watched(Pack(days=4, cells=100).columns()))
+
+
+def test_no_room_is_said_and_nothing_is_added() -> None:
+    sums = Sums(cells_max=250)
+    with pytest.raises(LimitError, match="250"):
+        sums.watch(pack_reports(Pack(days=3, cells=100).columns()))
+    assert all(s.head[k.REPORTS] == 0 for s in sums.slots())
+
+
+def test_places_are_found_however_many_there_are() -> None:
+    places, random = Places(), np.random.default_rng(5)
+    keys = np.zeros(3_000, KEY)
+    keys["vin"] = [b"V%d" % n for n in random.permutation(3_000)]
+    slots = np.array([places.add(keys[i : i + 1]) for i in range(3_000)])
+    assert (places.find(keys) == slots).all()
+    places.remove(slots[::2])
+    assert (places.find(keys[::2]) == -1).all()
+    assert (places.find(keys[1::2]) == slots[1::2]).all()
+    assert places.add(keys[:1]) in slots[::2]

@@ -1,0 +1,124 @@
+"""Where the state of a pack and day lies: from its key to a small number, as one open hash table.
+
+A key is 32 bytes, read as four words. Slots that were let go are given out again; the table is
+then built anew, since an open table cannot forget a single entry.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Keys = NDArray[Any]
+Slots = NDArray[np.int64]
+
+KEY: Final = np.dtype(
+    [("vin", "S24"), ("day", "<u2"), ("count", "<u2"), ("pack_no", "<u2"), ("spare", "<u2")]
+)
+_WORDS: Final = KEY.itemsize // 8
+_ROOM: Final = 16
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT: Final = np.uint64(29)
+
+_fast = njit(nogil=True, cache=True)
+
+
+@_fast
+def _place(words: Any, row: Any, table: Any, held: Any) -> Any:
+    """Return the place of a key in the table: its own, or the empty one where it would stand."""
+    mixed = np.uint64(0)
+    for k in range(words.shape[1]):
+        mixed = (mixed ^ words[row, k]) * _MIX
+        mixed ^= mixed >> _SHIFT
+    last = np.uint64(len(table) - 1)
+    place = mixed & last
+    while table[place] >= 0:
+        other, same = table[place], True
+        for k in range(words.shape[1]):
+            same &= words[row, k] == held[other, k]
+        if same:
+            break
+        place = (place + np.uint64(1)) & last
+    return place
+
+
+@_fast
+def _find(words: Any, table: Any, held: Any, out: Any) -> None:
+    for row in range(len(words)):
+        out[row] = table[_place(words, row, table, held)]
+
+
+@_fast
+def _enter(slots: Any, table: Any, held: Any) -> None:
+    for i in range(len(slots)):
+        table[_place(held, slots[i], table, held)] = slots[i]
+
+
+class Places:
+    """Slots of keys. Not safe for two threads at once."""
+
+    def __init__(self) -> None:
+        self._held = np.zeros((_ROOM, _WORDS), np.uint64)
+        self._is_live = np.zeros(_ROOM, np.bool_)
+        self._table = np.full(4 * _ROOM, -1, np.int32)
+        self._free: list[int] = []
+        self._used = 0
+
+    def __len__(self) -> int:
+        """Count the keys."""
+        return self._used - len(self._free)
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the arrays in use [B]."""
+        return self._used * (8 * _WORDS + 1) + self._table.nbytes
+
+    @property
+    def keys(self) -> Keys:
+        """Keys by slot, shape (slots ever used,). Not a copy; see `live` for which hold."""
+        return self._held[: self._used].view(KEY).reshape(-1)
+
+    def live(self) -> Slots:
+        """Return the slots in use, ascending."""
+        return np.flatnonzero(self._is_live[: self._used])
+
+    def find(self, keys: Keys) -> Slots:
+        """Return the slot of each key, -1 where it has none."""
+        out = np.empty(len(keys), np.int64)
+        _find(_words(keys), self._table, self._held, out)
+        return out
+
+    def add(self, key: Keys) -> int:
+        """Give a slot to a key (shape (1,)) that has none."""
+        slot = self._free.pop() if self._free else self._grown()
+        self._held[slot] = _words(key)[0]
+        self._is_live[slot] = True
+        _enter(np.array([slot]), self._table, self._held)
+        return slot
+
+    def remove(self, slots: Slots) -> None:
+        """Forget slots; their numbers are given out again."""
+        self._is_live[slots] = False
+        self._free.extend(int(s) for s in slots)
+        if not len(self):
+            self._free.clear()
+            self._used = 0
+        self._rebuild(len(self._table))
+
+    def _grown(self) -> int:
+        slot = self._used
+        self._used += 1
+        if slot == len(self._held):
+            self._held = np.concatenate([self._held, np.zeros_like(self._held)])
+            self._is_live = np.concatenate([self._is_live, np.zeros_like(self._is_live)])
+            self._rebuild(4 * len(self._held))
+        return slot
+
+    def _rebuild(self, size: int) -> None:
+        self._table = np.full(size, -1, np.int32)
+        _enter(self.live(), self._table, self._held)
+
+
+def _words(keys: Keys) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(keys).view(np.uint64).reshape(len(keys), _WORDS)
