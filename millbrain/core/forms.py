@@ -16,6 +16,11 @@ from millbrain.core.units import unit_of
 
 _TRUTH: Final = {"0": False, "no": False, "false": False, "否": False, "不合格": False,
                  "1": True, "yes": True, "true": True, "是": True, "合格": True}  # fmt: skip
+_FACTORS: Final = {
+    ("Mohm", "kohm"): 1e3, ("ohm", "kohm"): 1e-3, ("ohm", "mohm"): 1e3, ("kohm", "mohm"): 1e6,
+    ("v", "mV"): 1e3, ("mV", "v"): 1e-3, ("min", "s"): 60.0, ("h", "s"): 3600.0,
+    ("ms", "s"): 1e-3,
+}  # fmt: skip
 _ID: Final = re.compile(r"[!-~]{1,64}")
 KINDS: Final = ("text", "id", "number", "whole", "truth", "at", "choice")
 
@@ -94,6 +99,34 @@ def heading_key(text: str) -> str:
     'voltage'
     """
     return re.sub(r"\s*[\[(（].*$", "", text.strip()).strip().lower()
+
+
+def heading_factor(field: FormField, heading: str) -> float:
+    """Return by what the numbers under a heading are multiplied to be in the field's unit.
+
+    A heading without a unit is taken to be in the field's own.
+
+    Raises
+    ------
+    ValueError
+        It names a unit that does not turn into the field's: reading on would be a guess.
+
+    """
+    found = re.search(r"[\[(（]([^\])）]*)[\])）]\s*$", heading.strip())
+    given = _plain_unit(found[1]) if found else ""
+    wanted = _plain_unit(field.unit)
+    if not given or given == wanted:
+        return 1.0
+    if (given, wanted) in _FACTORS:
+        return _FACTORS[given, wanted]
+    raise ValueError(f"is in {found[1] if found else ''}; {field.unit or 'no unit'} is expected")
+
+
+def _plain_unit(symbol: str) -> str:
+    """Return a unit as it is compared: the spellings of degree and ohm are many."""
+    text = symbol.strip().replace("℃", "°c").replace("Ω", "ohm").replace("Ω", "ohm")
+    text = text.replace("欧姆", "ohm").replace("秒", "s").replace("分钟", "min")
+    return text if text[:1] in ("m", "M") else text.lower()  # milli and mega differ by case
 
 
 def read_form(

@@ -10,6 +10,7 @@ import uvicorn
 import uvloop
 
 import millbrain
+from millbrain.analyse.inspection.app import rules
 from millbrain.core.errors import SettingsError
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import open_server
@@ -71,6 +72,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
         ),
         engine=EngineClient(url, key),
+        lane=rules(),
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
     config = uvicorn.Config(

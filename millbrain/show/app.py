@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from millbrain import __version__
 from millbrain.core.facts import SHARED_TABLES
+from millbrain.core.inspections import LaneRules
 from millbrain.core.pages import RoomPage
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -14,6 +15,7 @@ from millbrain.show.access import Access, page_viewer
 from millbrain.show.api import (
     accounts,
     audit,
+    inspections,
     intake,
     me,
     overview,
@@ -37,7 +39,8 @@ _DESCRIPTION = (
     " `Authorization: Bearer TOKEN`, or HTTP Basic. Instants are ISO 8601 in UTC; a name ends in"
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
-_ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit)
+_ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit,
+            inspections)  # fmt: skip
 
 
 def create_app(
@@ -46,6 +49,7 @@ def create_app(
     pages: Sequence[RoomPage],
     settings: WebSettings,
     engine: EngineClient,
+    lane: LaneRules | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -57,6 +61,8 @@ def create_app(
         Pages that rooms bring, in the order of the navigation.
     settings
         What the web process needs to know of the installation.
+    lane
+        The room that judges inspections, None = the lane is not available.
     """
     app = FastAPI(
         title="Millbrain",
@@ -68,7 +74,7 @@ def create_app(
     )
     board = OverviewBoard(warehouse, settings.regions)
     app.state.access = Access(ledger, is_secure=settings.secure)
-    app.state.services = Services(ledger, warehouse, engine, settings, SHARED_TABLES, board)
+    app.state.services = Services(ledger, warehouse, engine, settings, SHARED_TABLES, board, lane)
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:
         api.include_router(module.router)

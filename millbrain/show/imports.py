@@ -55,7 +55,7 @@ def things_in(content: bytes) -> tuple[list[Thing], list[RowProblem]]:
         The file has too many rows or bytes, no heading for the identifier, or cannot be read.
 
     """
-    rows = _sheet_rows(content) if content.startswith(b"PK") else _csv_rows(content)
+    rows = table_rows(content)
     heading = [h.strip() for h in next(rows, [])]
     fields = [_HEADINGS.get(h.lower(), "") for h in heading]
     if "id" not in fields:
@@ -103,6 +103,18 @@ def _problem(name: str, value: str) -> str:
             f"was {value!r}; 1 to {ID_CHARACTERS_MAX} ASCII characters without blanks are allowed"
         )
     return ""
+
+
+def table_rows(content: bytes) -> Iterator[list[str]]:
+    """Yield the rows of a CSV or XLSX as texts, the heading first.
+
+    Raises
+    ------
+    LimitError
+        It is neither, or unpacks to too many bytes.
+
+    """
+    yield from _sheet_rows(content) if content.startswith(b"PK") else _csv_rows(content)
 
 
 def _csv_rows(content: bytes) -> Iterator[list[str]]:
