@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _engine import Figure, show
 
 from millbrain.core.limits import IDENTIFIER_BATCH_MAX
+from millbrain.core.records import Value, store_form, stored_values
 from millbrain.identify.handle import fields
-from millbrain.identify.handle.answers import hit, read_query, store_form, stored_values
+from millbrain.identify.handle.answers import hit, read_query
 from millbrain.identify.handle.codec import Message, decode, encode
-from millbrain.identify.handle.records import Value
 from millbrain.record.identifiers import RocksIdentifiers
 
 GOAL_HZ: Final = 60_000  # resolutions a second on one core, with sockets

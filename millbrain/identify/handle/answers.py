@@ -4,28 +4,15 @@ Nearly every packet asks the same thing, so it is read with two look-ups of numb
 and answered by putting stored bytes behind a fresh head; nothing is decoded or encoded. Whatever is
 not plain returns None from `read_query` and takes the way of the object codec, which gives the same
 bytes (a test holds the two together).
-
-What is kept of a handle
-------------------------
-::
-
-    0  1  form: 1
-    1  4  length n of the public part
-    5  n  count and values that everybody may read, as they stand in an answer
-    5+n   count and values that only administrators may read
 """
 
 import struct
 from dataclasses import dataclass
 from typing import Final
 
-from millbrain.core.errors import FrameError
+from millbrain.core.records import PUBLIC_AT
 from millbrain.identify.handle import fields as f
-from millbrain.identify.handle.codec import decode_values, encode_values
-from millbrain.identify.handle.records import Value
 
-FORM: Final = 1
-_PUBLIC_AT: Final = 5
 _EMPTY: Final = bytes(4)
 # No indexes and no types; an empty identity token or none; a credential of no bytes or none.
 _PLAIN_TAILS: Final = frozenset((bytes(8), bytes(12), bytes(16)))
@@ -46,29 +33,6 @@ class Query:
     request: int
     flags: int
     recursion: int
-
-
-def store_form(values: tuple[Value, ...]) -> bytes:
-    """Return what is kept of a handle with these values, ready to send."""
-    public = tuple(v for v in values if v.permissions & f.PUBLIC_READ)
-    hidden = tuple(v for v in values if not v.permissions & f.PUBLIC_READ)
-    ready = encode_values(public)
-    head = bytes((FORM,)) + len(ready).to_bytes(4, "big")
-    return head + ready + encode_values(hidden)
-
-
-def stored_values(stored: bytes) -> tuple[Value, ...]:
-    """Return the values that are kept, the public ones first, each part in its order.
-
-    Raises
-    ------
-    FrameError
-        The bytes are of another form or damaged.
-    """
-    end = _PUBLIC_AT + int.from_bytes(stored[1:_PUBLIC_AT], "big")
-    if stored[:1] != bytes((FORM,)) or end > len(stored):
-        raise FrameError("structure", f"stored form {stored[:_PUBLIC_AT].hex()} is not known", 0)
-    return decode_values(stored[_PUBLIC_AT:end]) + decode_values(stored[end:])
 
 
 def read_query(packet: bytes) -> Query | None:
@@ -98,8 +62,8 @@ def hit(query: Query, stored: bytes, serial: int, expires_s: int) -> bytes:
     expires_s
         Unix seconds until which the answer may be taken for fresh.
     """
-    end = _PUBLIC_AT + int.from_bytes(stored[1:_PUBLIC_AT], "big")
-    handle, ready = query.handle, stored[_PUBLIC_AT:end]
+    end = PUBLIC_AT + int.from_bytes(stored[1:PUBLIC_AT], "big")
+    handle, ready = query.handle, stored[PUBLIC_AT:end]
     if ready == _EMPTY:
         return refusal(query, f.VALUES_NOT_FOUND, serial, expires_s)
     body = len(handle).to_bytes(4, "big") + handle + ready

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from millbrain.core.errors import FrameError
 from millbrain.core.limits import HANDLE_MESSAGE_BYTES_MAX
+from millbrain.core.records import Value
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.framing import Envelope, read_envelope, write_envelope
 from millbrain.identify.handle.messages import parts_of
@@ -22,7 +23,6 @@ from millbrain.identify.handle.records import (
     VALUE,
     VALUES,
     Credential,
-    Value,
 )  # fmt: skip
 from millbrain.identify.handle.walk import Digest, Reader, Record, Writer
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from millbrain.core.records import ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE
+
 Dialect = Literal["rfc", "cn"]
 
 PORT: Final = 2641  # IANA: hdl-srv
@@ -155,10 +157,6 @@ OPERATION_FLAGS: Final = _by_number((
 ))  # fmt: skip
 
 # Values -----------------------------------------------------------------------------------------
-TTL_RELATIVE, TTL_ABSOLUTE = 0, 1
-TTL_S: Final = 86_400  # of a value that says nothing else
-ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE = 8, 4, 2, 1
-PERMISSIONS_USUAL: Final = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
 VALUE_PERMISSIONS: Final = _by_number((
     Code(PUBLIC_WRITE, "public_write", "Everybody may write", "公开可写", "RFC 3651 3.1"),
     Code(PUBLIC_READ, "public_read", "Everybody may read", "公开可读", "RFC 3651 3.1"),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from millbrain.core.limits import HANDLE_ITEMS_MAX, HANDLE_VALUES_MAX
+from millbrain.core.records import Reference, Value
 from millbrain.core.wire import Field
-from millbrain.identify.handle.fields import PERMISSIONS_USUAL, SITE_FORMAT, TTL_RELATIVE, TTL_S
+from millbrain.identify.handle.fields import SITE_FORMAT
 from millbrain.identify.handle.walk import (
     Array,
     Blob,
@@ -22,32 +23,6 @@ from millbrain.identify.handle.walk import (
     Text,
     When,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A value elsewhere: handle and index; index 0 means any value of the handle."""
-
-    handle: str
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value of a handle (RFC 3651 3.1).
-
-    ttl: seconds to live where `ttl_type` is relative, Unix seconds where it is absolute.
-    permissions: bits of `fields.VALUE_PERMISSIONS`. timestamp_s: last change [Unix s].
-    """
-
-    index: int
-    type: str
-    data: bytes
-    ttl: int = TTL_S
-    ttl_type: int = TTL_RELATIVE
-    permissions: int = PERMISSIONS_USUAL
-    timestamp_s: int = 0
-    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

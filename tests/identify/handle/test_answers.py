@@ -7,17 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millbrain.core.errors import FrameError
-from millbrain.identify.handle import fields
+from millbrain.core.records import Value, decode_values, encode_values, store_form, stored_values
+from millbrain.identify.handle import codec, fields
 from millbrain.identify.handle.answers import (
     hit,
     read_query,
     refusal,
-    store_form,
-    stored_values,
 )
 from millbrain.identify.handle.codec import Message, decode, encode
 from millbrain.identify.handle.framing import Envelope
-from millbrain.identify.handle.records import Value
 
 URL = Value(1, "URL", b"https://id.example.cn/p/7", timestamp_s=1_760_000_000)
 HIDDEN = Value(2000, "MODEL", b"NC250", permissions=0x0C)
@@ -118,3 +116,20 @@ def test_stored_values_come_back() -> None:
         stored_values(b"\x02" + bytes(8))
     with pytest.raises(FrameError):
         stored_values(store_form((URL,))[:-1])
+
+
+@given(
+    st.builds(
+        Value,
+        index=st.integers(0, 2**32 - 1),
+        type=st.text(max_size=8),
+        data=st.binary(max_size=20),
+        ttl=st.integers(0, 2**32 - 1),
+        ttl_type=st.integers(0, 1),
+        permissions=st.integers(0, 15),
+    )
+)
+def test_the_record_is_what_the_object_codec_writes(value: Value) -> None:
+    raw = encode_values((value,))
+    assert raw == codec.encode_values((value,))
+    assert codec.decode_values(raw) == decode_values(raw)
