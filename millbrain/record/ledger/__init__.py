@@ -4,6 +4,11 @@
 """
 
 from millbrain.record.ledger.accounts import LANGUAGES, THEMES
+from millbrain.record.ledger.alarm_book import AlarmBook
+from millbrain.record.ledger.alarm_filter import AlarmFilter
+from millbrain.record.ledger.alarm_models import ListedAlarm, ListedStep
+from millbrain.record.ledger.alarm_rules import OwnRule
+from millbrain.record.ledger.alarms import ActResult
 from millbrain.record.ledger.models import (
     Account,
     ApiToken,
@@ -29,11 +34,17 @@ __all__ = [
     "LANGUAGES",
     "THEMES",
     "Account",
+    "ActResult",
+    "AlarmBook",
+    "AlarmFilter",
     "ApiToken",
     "AuditEntry",
     "Command",
     "Inspection",
     "Ledger",
+    "ListedAlarm",
+    "ListedStep",
+    "OwnRule",
     "LifeEvent",
     "NewInspection",
     "NewLifeEvent",

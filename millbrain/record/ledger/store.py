@@ -5,6 +5,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from millbrain.record.ledger.accounts import Accounts
+from millbrain.record.ledger.alarms import Alarms
 from millbrain.record.ledger.audit import Audit
 from millbrain.record.ledger.commands import Commands
 from millbrain.record.ledger.database import Database
@@ -33,6 +34,7 @@ class Ledger:
         self.things = Things(self.database)
         self.commands = Commands(self.database)
         self.audit = Audit(self.database)
+        self.alarms = Alarms(self.database)
         self.inspections = Inspections(self.database)
         self.life_events = LifeEvents(self.database)
 
