@@ -1,10 +1,12 @@
 """The report of an inspection as PDF: a page or two in both languages, to print and hand over.
 
 Chinese is set in STSong-Light, one of the fonts that every PDF reader brings for Asian text, so
-that no font file is needed. The same version of a record gives the same bytes.
+that no font file is needed; Latin letters and signs are set in Helvetica and Symbol, since not
+every substitute for a Chinese font brings them. The same version of a record gives the same bytes.
 """
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -37,6 +39,9 @@ from millbrain.record.ledger import Inspection
 from millbrain.show.lane import BenchCurve
 
 CHINESE: Final = "STSong-Light"
+LATIN: Final = "Helvetica"
+SIGNS: Final = "Symbol"
+_RUN: Final = re.compile(r"([\x20-\x7e°·×±–µ]+)|[≤≥Ω]+")
 _STATES: Final = {
     "inside": ("within the limit", "合格"),
     "outside": ("beyond the limit", "超限"),
@@ -98,7 +103,20 @@ def _style(size: float = 8.5, colour: Any = _INK) -> ParagraphStyle:
 
 
 def _said(text: str, size: float = 8.5, colour: Any = _INK) -> Paragraph:
-    return Paragraph(escape(text).replace("\n", "<br/>"), _style(size, colour))
+    marked = "".join(f'<font name="{font}">{escape(run)}</font>' for run, font in _font_runs(text))
+    return Paragraph(marked.replace("\n", "<br/>"), _style(size, colour))
+
+
+def _font_runs(text: str) -> Iterator[tuple[str, str]]:
+    """Split a text into runs, each with the font that surely has its letters."""
+    at = 0
+    for found in _RUN.finditer(text):
+        if found.start() > at:
+            yield text[at : found.start()], CHINESE
+        yield found[0], LATIN if found[1] else SIGNS
+        at = found.end()
+    if at < len(text):
+        yield text[at:], CHINESE
 
 
 def _title(found: Inspection) -> Table:
@@ -241,14 +259,14 @@ def _plot(t_s: Sequence[float], values: Sequence[float | None]) -> Drawing:
     for share in (0.0, 0.5, 1.0):
         y = bottom + share * (height - bottom - 3 * mm)
         drawing.add(Line(left, y, width, y, strokeColor=_RULE, strokeWidth=0.3))
-        drawing.add(String(left - 2, y - 2, f"{low + share * span:g}", fontName=CHINESE,
+        drawing.add(String(left - 2, y - 2, f"{low + share * span:.4g}", fontName=LATIN,
                            fontSize=6.5, textAnchor="end", fillColor=_SOFT))  # fmt: skip
     for run in _runs(t_s, values):
         points = [c for t, v in run for c in (
             left + (t - t_s[0]) / length * (width - left),
             bottom + (v - low) / span * (height - bottom - 3 * mm))]  # fmt: skip
         drawing.add(PolyLine(points, strokeColor=_INK, strokeWidth=0.7))
-    drawing.add(String(width, 0, f"{length:g} s", fontName=CHINESE, fontSize=6.5,
+    drawing.add(String(width, 0, f"{length:g} s", fontName=LATIN, fontSize=6.5,
                        textAnchor="end", fillColor=_SOFT))  # fmt: skip
     return drawing
 
@@ -283,11 +301,16 @@ def _foot(found: Inspection) -> Any:
     entered = _local(found.entered_at)
     state = f"已被更正版本替代 replaced {_local(found.replaced_at)}" if found.replaced_at else ""
 
+    number = f"{found.bench} / {found.record_no}  v{found.version}  录入 entered {entered}  {state}"
+
     def draw(canvas: Canvas, document: Any) -> None:
-        canvas.setFont(CHINESE, 6.5)
         canvas.setFillColor(_SOFT)
-        canvas.drawString(16 * mm, 11 * mm, f"{found.bench} / {found.record_no}  v{found.version}"
-                          f"  录入 entered {entered}  {state}")  # fmt: skip
+        x = 16 * mm
+        for run, font in _font_runs(number):
+            canvas.setFont(font, 6.5)
+            canvas.drawString(x, 11 * mm, run)
+            x += pdfmetrics.stringWidth(run, font, 6.5)
+        canvas.setFont(LATIN, 6.5)
         canvas.drawString(16 * mm, 8 * mm, f"SHA-256 {found.content_sha256}")
         canvas.drawRightString(A4[0] - 16 * mm, 8 * mm, str(document.page))
 
