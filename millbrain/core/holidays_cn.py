@@ -1,8 +1,9 @@
 """Public holidays and make-up working days of mainland China, year by year, as announced.
 
-Source: the yearly notices of the General Office of the State Council (国务院办公厅关于部分节假日安排
-的通知): for 2024 国办发明电〔2023〕7号, for 2025 国办发明电〔2024〕12号, for 2026 国办发明电〔2025〕7号.
-A year is added when its notice is out; one that is missing here has weekends and nothing else.
+Source: the yearly notices of the General Office of the State Council on the arrangement of public
+holidays: for 2024 国办发明电〔2023〕7号, for 2025 国办发明电〔2024〕12号, and for 2026 the notice
+国办发明电〔2025〕7号. A year is added when its notice is out; one that is missing here has weekends
+and nothing else.
 """
 
 from typing import Final

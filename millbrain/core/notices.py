@@ -57,8 +57,8 @@ class Target:
     server, sender). apps, topics: empty = all; a topic `order.*` means all of orders. severity_min:
     of `core.findings.Severity`. level_min: only what was escalated so far. quiet_from, quiet_to:
     local hours in which only danger is sent, equal = none. rate_count: messages a minute at most.
-    failures: in a row. parked_at, probe_at: since when nothing is sent but a probe, and when the next
-    probe is due. told_at: of the last delivery. error: of the last failure.
+    failures: in a row. parked_at, probe_at: since when nothing is sent but a probe, and when the
+    next one is due. told_at: of the last delivery. error: of the last failure.
     """
 
     id: int

@@ -122,7 +122,10 @@ def may(action: str, *, is_centre: bool, is_in_charge: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallOut:
-    """An alarm that calls for somebody and what it says; `raised_at` is its newest rise."""
+    """An alarm that calls for somebody, and what it says.
+
+    seen_at: device time of its newest evidence; evidence from before a repair does not undo it.
+    """
 
     alarm_id: int
     key: str
@@ -132,7 +135,7 @@ class CallOut:
     pack_no: int
     cell_no: int
     severity: int
-    raised_at: datetime
+    seen_at: datetime
     sentence: str
     sentence_zh: str
 

@@ -11,6 +11,17 @@ from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import AUDIT, AuditEntry, now
 
 
+def write_entry(
+    c: sa.Connection, who: str, from_where: str, what: str, object: str, result: str = "ok"
+) -> None:
+    """Add an entry in the caller's transaction. Longer texts are cut to their column's width."""
+    texts = {
+        "who": who, "from_where": from_where, "what": what, "object": object, "result": result,
+    }  # fmt: skip
+    cut = {n: t.replace("\0", "")[: AUDIT.c[n].type.length] for n, t in texts.items()}  # type: ignore[attr-defined]
+    c.execute(sa.insert(AUDIT), {**cut, "at": now()})
+
+
 class Audit:
     """The append-only trail of every change and every command."""
 
@@ -19,12 +30,8 @@ class Audit:
 
     def add(self, who: str, from_where: str, what: str, object: str, result: str = "ok") -> None:
         """Add an entry. Longer texts are cut to the width of their column."""
-        texts = {
-            "who": who, "from_where": from_where, "what": what, "object": object, "result": result,
-        }  # fmt: skip
-        cut = {n: t.replace("\0", "")[: AUDIT.c[n].type.length] for n, t in texts.items()}  # type: ignore[attr-defined]
         with self._database.write() as c:
-            c.execute(sa.insert(AUDIT), {**cut, "at": now()})
+            write_entry(c, who, from_where, what, object, result)
 
     def page(
         self,

@@ -11,6 +11,9 @@ from millbrain.record.ledger.commands import Commands
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.inspections import Inspections
 from millbrain.record.ledger.life_events import LifeEvents
+from millbrain.record.ledger.order_files import OrderFiles
+from millbrain.record.ledger.orders import WorkOrders
+from millbrain.record.ledger.outbox import Outbox
 from millbrain.record.ledger.peers import PeerAccounts
 from millbrain.record.ledger.things import Things
 
@@ -35,6 +38,9 @@ class Ledger:
         self.commands = Commands(self.database)
         self.audit = Audit(self.database)
         self.alarms = Alarms(self.database)
+        self.orders = WorkOrders(self.database)
+        self.order_files = OrderFiles(self.database)
+        self.outbox = Outbox(self.database)
         self.inspections = Inspections(self.database)
         self.life_events = LifeEvents(self.database)
 
