@@ -287,6 +287,13 @@ def play(
         list[str] | None,
         typer.Option(help="Simulated fault as KIND=SHARE, e.g. cell_drift=0.01; may be repeated."),
     ] = None,
+    history_days: Annotated[
+        float,
+        typer.Option(min=0, max=90, help="Simulated city: days before its first start, sent once."),
+    ] = 0.0,
+    history_vehicles: Annotated[
+        int, typer.Option(min=0, max=2000, help="Vehicles that have such a history.")
+    ] = 120,
     retime: Annotated[
         bool, typer.Option("--retime", help="Shift recorded device times so that they end now.")
     ] = False,
@@ -337,7 +344,8 @@ def play(
         play_files_to(aim, files, manner, err)
     elif vehicles:
         faults = read_faults(fault or ())
-        play_city_to(aim, City(vehicles, period, seconds, speed, rate, faults), err)
+        city = City(vehicles, period, seconds, speed, rate, faults, history_days, history_vehicles)
+        play_city_to(aim, city, err)
     else:
         raise typer.BadParameter("give recorded FILES, or --vehicles for a simulated city")
 

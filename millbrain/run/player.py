@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -22,6 +22,7 @@ from millbrain.core.times import BEIJING
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.models import Thing
 from millbrain.run import play, run_files
+from millbrain.run.demo_history import USER, DemoHistory, Wanted
 from millbrain.run.play import Reading
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
@@ -229,7 +230,8 @@ class City:
     """What is simulated: how many vehicles, how fast, for how long, with which faults.
 
     seconds: 0 = until told to stop. rate: frames a second at most, 0 = no bound. faults: kind ->
-    share of vehicles or frames, 0 to 1.
+    share of vehicles or frames, 0 to 1. history_days, history_vehicles: what was before, sent once
+    beside it; 0 = nothing.
     """
 
     vehicles: int
@@ -238,6 +240,8 @@ class City:
     speed: str
     rate: float = 0.0
     faults: Mapping[str, float] = field(default_factory=dict)
+    history_days: float = 0.0
+    history_vehicles: int = 0
 
 
 def read_faults(words: Sequence[str]) -> dict[str, float]:
@@ -287,30 +291,56 @@ def _register(aim: Aim, vehicles: int) -> None:
         ledger.close()
 
 
+def _history(aim: Aim, city: City) -> DemoHistory | None:
+    """Return the history of the data folder's city; None where none is wanted or none of ours."""
+    if aim.host is not None or not (city.history_days and city.history_vehicles):
+        return None
+    prepare_data_folder(aim.settings)
+    wanted = Wanted(
+        aim.settings.demo.pack, city.vehicles, min(city.history_vehicles, city.vehicles),
+        city.history_days,
+    )  # fmt: skip
+    return DemoHistory(aim.settings.data / "demo_history.json", wanted, time.time())
+
+
 def play_city_to(aim: Aim, city: City, err: Console) -> None:
     """Simulate a city until told to stop, or for so many seconds."""
     host, port = aim.place()
     user, password = aim.account()
     if aim.host is None:
         _register(aim, city.vehicles)
+    history = _history(aim, city)
     with _progress(err) as progress:
+        if history and not history.is_complete:
+            _start_history(aim, history, progress)
         task = progress.add_task("city", total=None, note=f"{city.vehicles} simulated vehicles")
 
         def step(sent: int, total: int) -> None:
             progress.update(task, completed=sent)
 
-        summary = play.play_city(
-            aim.settings.demo.pack,
-            city.vehicles,
-            host,
-            port,
-            period_s=city.period_s,
-            seconds=city.seconds,
-            speed=_speed(city.speed),
-            rate=city.rate,
-            faults=city.faults,
-            user=user,
-            password=password,
-            progress=step,
-        )
+        try:
+            summary = play.play_city(
+                aim.settings.demo.pack, city.vehicles, host, port, period_s=city.period_s,
+                seconds=city.seconds, speed=_speed(city.speed), rate=city.rate, faults=city.faults,
+                weak_since_s=history.since_s if history else None, user=user, password=password,
+                progress=step,
+            )  # fmt: skip
+        finally:
+            if history:
+                history.stop()
     err.print(summary.sentence(), highlight=False)
+
+
+def _start_history(aim: Aim, history: DemoHistory, progress: Progress) -> None:
+    wanted = history.wanted
+    note = f"{wanted.days:g} days of {wanted.vehicles} simulated vehicles, sent once"
+    task = progress.add_task("history", total=None, note=note)
+
+    def step(sent: int, share: float) -> None:
+        progress.update(task, completed=sent, total=sent / share, visible=share < 1)
+
+    account = replace(aim, user=USER, password=None).account()
+    history.start(
+        aim.place(), account[1], step,
+        lambda text: progress.console.print(text, highlight=False, soft_wrap=True, markup=False),
+    )  # fmt: skip

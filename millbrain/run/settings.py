@@ -100,6 +100,14 @@ class DemoSettings(Section):
     period_s: float = Field(
         default=10.0, gt=0, le=600, description="Seconds between reports of a vehicle."
     )
+    history_days: float = Field(
+        default=30.0, ge=0, le=90,
+        description="Days before the first start that some of them report at once; 0 = none.",
+    )  # fmt: skip
+    history_vehicles: int = Field(
+        default=120, ge=0, le=2000,
+        description="Vehicles that have such a history, a handful of them with a weak battery.",
+    )  # fmt: skip
 
 
 class Settings(BaseSettings):

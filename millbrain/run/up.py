@@ -80,6 +80,8 @@ def _city(settings: Settings) -> list[str]:
         "--vehicles", str(demo.vehicles),
         "--period", str(demo.period_s),
         "--speed", "true",
+        "--history-days", str(demo.history_days),
+        "--history-vehicles", str(demo.history_vehicles),
     ]  # fmt: skip
 
 

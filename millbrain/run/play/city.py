@@ -12,6 +12,7 @@ import uvloop
 from millbrain.connect.gbt32960.simulator.cohort import City
 from millbrain.connect.gbt32960.simulator.fleet import Plan, plan_from
 from millbrain.connect.gbt32960.simulator.stream import Habits, Reporter, reporters_of
+from millbrain.connect.gbt32960.simulator.weak import weak_serials
 from millbrain.core.columns import Columns
 from millbrain.core.errors import SettingsError
 from millbrain.run.packs import FOLDER
@@ -60,6 +61,7 @@ def play_city(
     seed: int = 1,
     faults: Mapping[str, float] | None = None,
     sleep: bool | None = None,
+    weak_since_s: float | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Stream a simulated city over a platform link until told to stop.
@@ -83,6 +85,9 @@ def play_city(
         Kind (`simulator.faults`) -> share of vehicles or frames, 0 to 1.
     sleep
         Whether parked vehicles fall silent; None = yes, except flat out.
+    weak_since_s
+        Instant [s since 1970] to which the faults of the plan's weak vehicles refer; None = nothing
+        is wrong with them.
 
     Raises
     ------
@@ -94,8 +99,13 @@ def play_city(
         Nobody listens there, or the login was refused.
     """
     sleeps = speed != "flat" if sleep is None else sleep
-    habits = Habits(sleeps, sleeps and vehicles <= LOGINS_MAX, dict(faults or {}))
-    city = City(read_plan(pack), vehicles, seed)
+    plan = read_plan(pack)
+    weak = {}
+    if weak_since_s is not None:
+        weak = weak_serials(plan.models, plan.weak, vehicles)
+    logins = sleeps and vehicles <= LOGINS_MAX
+    habits = Habits(sleeps, logins, dict(faults or {}), weak, weak_since_s or 0.0)
+    city = City(plan, vehicles, seed)
     now_s = time.time()
     start_s = now_s - FLAT_START_S if speed == "flat" else now_s
     city.settle(start_s)

@@ -40,7 +40,7 @@ _PATTERNS: Final = 1024  # different cell patterns ...
 _PATTERN_WIDTH: Final = 1024  # ... and each is read from any of its first 512 places
 _NOISE_LENGTH: Final = 1 << 16
 # Open-circuit voltage [mV] at 0, 10, ... 100 % state of charge: the usual published shapes.
-_OCV_MV: Final[Mapping[str, tuple[int, ...]]] = {
+OCV_MV: Final[Mapping[str, tuple[int, ...]]] = {
     "LFP": (2900, 3195, 3235, 3262, 3283, 3290, 3296, 3318, 3327, 3332, 3385),
     "NCM": (3300, 3455, 3545, 3605, 3645, 3690, 3775, 3870, 3965, 4065, 4180),
 }
@@ -99,9 +99,20 @@ class Cohort:
         self._rng = np.random.Generator(np.random.SFC64([seed, int(serials[0])]))
         self._lag_s = self._rng.integers(0, 10, self.size)
         self._tables = _tables(seed)
-        self._ocv_mv = np.array(_OCV_MV[model.chemistry], np.float64)
+        self._ocv_mv = np.array(OCV_MV[model.chemistry], np.float64)
         self._state = _first_state(plan, self.use, self.size, self._rng)
         self._begun = False
+
+    def keep(self, rows: NDArray[np.intp]) -> None:
+        """Go on with these vehicles only; they stay who they are, cells and habits included."""
+        self.serials, self.vin = self.serials[rows], self.vin[rows]
+        self._lag_s, self._state = self._lag_s[rows], self._state[rows].copy()
+        self.size = len(rows)
+
+    @property
+    def odometer_km(self) -> NDArray[np.float64]:
+        """Odometer of each vehicle, shape (n,)."""
+        return np.asarray(self._state["odometer_km"])
 
     @property
     def phase(self) -> NDArray[np.float64]:

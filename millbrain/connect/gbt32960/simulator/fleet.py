@@ -64,12 +64,39 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Weak:
+    """One vehicle with something wrong for weeks.
+
+    kind: self-discharge, capacity, resistance, connection, sensor or insulation. model, vehicle:
+    the so manyth of that model, from 0. pack, cell: from 1. days: how long before the history ends
+    it began. severity: on that day, growing by growth_per_day up to severity_max: charge or
+    capacity that the cell lacks [%], excess resistance [mOhm], offset [mV], decades of insulation.
+    """
+
+    kind: str
+    model: str
+    vehicle: int
+    days: float
+    severity: float
+    growth_per_day: float
+    severity_max: float
+    cell: int = 1
+    pack: int = 1
+
+
+WEAK_KINDS: Final = frozenset(
+    ("self-discharge", "capacity", "resistance", "connection", "sensor", "insulation")
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a city is made of: models, uses, districts as (code, longitude, latitude, weight)."""
 
     models: tuple[Model, ...]
     uses: Mapping[str, Use]
     regions: tuple[tuple[str, float, float, float], ...]
+    weak: tuple[Weak, ...] = ()
 
 
 STANDARD_PLAN: Final = Plan(
@@ -97,7 +124,19 @@ def plan_from(regions: Mapping[str, Any], fleet: Mapping[str, Any]) -> Plan:
         for r in rows
     )
     uses = {u["key"]: Use(**{**u, "driving": tuple(u["driving"])}) for u in fleet["use"]}
-    return Plan(tuple(Model(**m) for m in fleet["model"]), uses, places)
+    models = tuple(Model(**m) for m in fleet["model"])
+    weak = tuple(Weak(**w) for w in fleet.get("weak", ()))
+    for one in weak:
+        _check_weak(one, models)
+    return Plan(models, uses, places, weak)
+
+
+def _check_weak(one: Weak, models: Sequence[Model]) -> None:
+    model = next((m for m in models if m.letter == one.model), None)
+    if model is None or one.kind not in WEAK_KINDS:
+        raise KeyError(f"weak vehicle of model {one.model!r}, kind {one.kind!r}")
+    if not (1 <= one.cell < model.cells and 1 <= one.pack <= model.packs):
+        raise KeyError(f"weak cell {one.cell} of pack {one.pack} of model {one.model!r}")
 
 
 def register(model: Model, serials: NDArray[np.int64]) -> Columns:

@@ -12,6 +12,7 @@ from millbrain.connect.gbt32960 import fields
 from millbrain.connect.gbt32960.framing import build_frame
 from millbrain.connect.gbt32960.simulator.cohort import City, Cohort, Snapshot
 from millbrain.connect.gbt32960.simulator.faults import ByteFaults, ValueFaults, check_kinds
+from millbrain.connect.gbt32960.simulator.fleet import Weak
 from millbrain.connect.gbt32960.simulator.grid import (
     HEAD_BYTES,
     TIME_BYTES,
@@ -20,6 +21,7 @@ from millbrain.connect.gbt32960.simulator.grid import (
     six_bytes,
     write_checks,
 )
+from millbrain.connect.gbt32960.simulator.weak import WeakCells
 
 LOGIN: Final = 0x01
 LOGOUT: Final = 0x04
@@ -34,12 +36,15 @@ class Habits:
     """How the stream behaves.
 
     sleep: parked vehicles fall silent after two minutes, as terminals do. logins: a vehicle that
-    wakes sends a login and one that falls silent a logout. faults: kind -> share.
+    wakes sends a login and one that falls silent a logout. faults: kind -> share. weak: serial ->
+    what is wrong with that vehicle, `weak_since_s` as in `WeakCells`.
     """
 
     sleep: bool = True
     logins: bool = True
     faults: Mapping[str, float] = field(default_factory=dict)
+    weak: Mapping[int, Weak] = field(default_factory=dict)
+    weak_since_s: float = 0.0
 
 
 class Reporter:
@@ -51,6 +56,7 @@ class Reporter:
         self._habits = habits
         seeds = [seed, int(cohort.serials[0])]
         self._values = ValueFaults(cohort.model, cohort.size, habits.faults, [*seeds, 7])
+        self._weak = WeakCells(cohort.model, cohort.serials, habits.weak, habits.weak_since_s)
         self._bytes = [ByteFaults(cohort.size, habits.faults, [*seeds, 8]) for _ in grids]
         self._session = np.zeros(cohort.size, np.int64)
         self._first = True
@@ -61,6 +67,7 @@ class Reporter:
         at_s: seconds since 1970; step_s: since the last call. tally: counts what is sent.
         """
         snapshot = self.cohort.advance(at_s, step_s)
+        self._weak.apply(snapshot, at_s)
         self._values.apply(snapshot, at_s)
         everyone = not self._habits.sleep
         who = np.arange(self.cohort.size) if everyone else np.flatnonzero(snapshot.awake)
