@@ -150,7 +150,7 @@ class Alarm:
     was last announced. seen_s: newest evidence that was applied, device time no later than our
     clock [s since 1970 UTC]. ahead_s: newest device time that lay in our future, 0 = none did.
     raised_at: last announced, None = never. state_at: in this state since. until: end of the shelf.
-    reason: why it is hidden. order_id: work order that looks after it, None = none.
+    reason: why it is hidden.
     """
 
     id: int
@@ -172,7 +172,6 @@ class Alarm:
     until: datetime | None = None
     reason: str = ""
     acknowledged_by: str = ""
-    order_id: int | None = None
 
     @property
     def conditions(self) -> Mapping[str, bool]:

@@ -5,6 +5,7 @@
 
 from millbrain.record.ledger.accounts import LANGUAGES, THEMES
 from millbrain.record.ledger.alarm_book import AlarmBook
+from millbrain.record.ledger.alarm_counts import Chatterer, Contributor, Load
 from millbrain.record.ledger.alarm_filter import AlarmFilter
 from millbrain.record.ledger.alarm_models import ListedAlarm, ListedStep
 from millbrain.record.ledger.alarm_rules import OwnRule
@@ -39,11 +40,14 @@ __all__ = [
     "AlarmFilter",
     "ApiToken",
     "AuditEntry",
+    "Chatterer",
     "Command",
+    "Contributor",
     "Inspection",
     "Ledger",
     "ListedAlarm",
     "ListedStep",
+    "Load",
     "OwnRule",
     "LifeEvent",
     "NewInspection",

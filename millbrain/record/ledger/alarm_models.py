@@ -54,7 +54,6 @@ ALARM: Final = sa.Table(
     sa.Column("until", At, index=True),
     sa.Column("reason", sa.String(1000), nullable=False),
     sa.Column("acknowledged_by", sa.String(64), nullable=False),
-    sa.Column("order_id", _BIG, index=True),
     sa.Column("revision", _BIG, nullable=False, index=True),  # of the write that changed it last
     # Of two writers that begin the same alarm at once the database lets one through.
     sa.Index("uq_alarm_newest", "key", unique=True, sqlite_where=sa.text("is_newest"),
@@ -91,7 +90,7 @@ _SAME: Final = ("thing", "app", "kind", "pack_no", "cell_no", "unit", "confidenc
                 "sentence_zh", "call_out", "is_open")  # fmt: skip
 _OWN: Final = ("state", "priority", "seen_s", "ahead_s", "is_present", "is_active", "is_latching",
                "is_suppressed", "is_acknowledged", "began_at", "state_at", "due_at", "raised_at",
-               "ended_at", "until", "reason", "acknowledged_by", "order_id")  # fmt: skip
+               "ended_at", "until", "reason", "acknowledged_by")  # fmt: skip
 THING_COLUMNS: Final = (THING.c.plate, THING.c.model, THING.c.operator, THING.c.simulated)
 
 

@@ -20,7 +20,10 @@ from millbrain.core.alarms import (
     stepped,
 )
 from millbrain.core.errors import LimitError, NotFoundError
+from millbrain.core.orders import CallOut
+from millbrain.core.times import utc_from_epoch
 from millbrain.record.ledger.alarm_book import AlarmBook, is_due
+from millbrain.record.ledger.alarm_counts import AlarmCounts
 from millbrain.record.ledger.alarm_filter import ALARM_AND_THING, AlarmFilter, scoped
 from millbrain.record.ledger.alarm_models import (
     ALARM,
@@ -35,6 +38,7 @@ from millbrain.record.ledger.alarm_models import (
 from millbrain.record.ledger.alarm_rules import AlarmRuleStore
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import REVISION, THING, now
+from millbrain.record.ledger.order_models import ORDER_ALARM
 
 COMMENT: Final = "comment"  # an entry of the history that is no step
 _SORTS: Final = {
@@ -61,6 +65,7 @@ class Alarms:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.rules = AlarmRuleStore(database)
+        self.counts = AlarmCounts(database)
 
     # Lists --------------------------------------------------------------------------------------
 
@@ -126,7 +131,7 @@ class Alarms:
         with self._database.read() as c:
             return _steps(c, where, offset, size), c.scalar(count) or 0
 
-    def call_outs_without_order(self, size: int = 500) -> list[ListedAlarm]:
+    def call_outs_without_order(self, size: int = 500) -> list[CallOut]:
         """Return alarms that ask for somebody and have no work order yet, the oldest first.
 
         Hidden ones (shelved, suppressed, out of service) and those still in their delay wait; one
@@ -134,12 +139,12 @@ class Alarms:
         """
         where = (
             ALARM.c.call_out,
-            ALARM.c.order_id.is_(None),
             ALARM.c.raised_at.is_not(None),
             ALARM.c.state.in_((*ANNOUNCED, NORMAL)),
+            ALARM.c.id.not_in(sa.select(ORDER_ALARM.c.alarm_id)),
         )
         with self._database.read() as c:
-            return _listed(c, *where, size=size)
+            return [_call_out(listed.alarm) for listed in _listed(c, *where, size=size)]
 
     # What people do -----------------------------------------------------------------------------
 
@@ -194,10 +199,6 @@ class Alarms:
         step = AlarmStep(now(), COMMENT, state, state, who, text)
         with self._database.write() as c:
             c.execute(sa.insert(ALARM_STEP), step_row(alarm_id, step))
-
-    def give_order(self, c: sa.Connection, alarm_id: int, order_id: int | None) -> None:
-        """Note in the caller's transaction which work order looks after an alarm."""
-        c.execute(sa.update(ALARM).where(ALARM.c.id == alarm_id).values(order_id=order_id))
 
     # What the policy does -----------------------------------------------------------------------
 
@@ -291,6 +292,15 @@ def _shelf_problem(alarm: Alarm, rules: AlarmRules, at: datetime, until: datetim
         f"the shelf would end at {until}; it ends within {longest_s} s from now:"
         " what is away for longer is taken out of service"
     )
+
+
+def _call_out(alarm: Alarm) -> CallOut:
+    finding = alarm.finding
+    return CallOut(
+        alarm.id, finding.key, finding.thing, finding.app, finding.kind, finding.pack_no,
+        finding.cell_no, int(finding.severity), utc_from_epoch(alarm.seen_s), finding.sentence,
+        finding.sentence_zh,
+    )  # fmt: skip
 
 
 def _listed(
