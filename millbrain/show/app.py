@@ -20,6 +20,8 @@ from millbrain.show.api import (
     me,
     overview,
     peers,
+    record,
+    replay,
     rooms,
     system,
     things,
@@ -40,7 +42,7 @@ _DESCRIPTION = (
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit,
-            inspections)  # fmt: skip
+            inspections, record, replay)  # fmt: skip
 
 
 def create_app(

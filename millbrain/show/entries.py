@@ -1,6 +1,6 @@
 """Entries of a declared form out of a file: CSV, XLSX or JSON, with every problem by its row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import orjson
 from millbrain.core import limits
 from millbrain.core.errors import LimitError
 from millbrain.core.forms import FormField, heading_factor, heading_key, read_form
+from millbrain.record.ledger.things import Things
 from millbrain.show.imports import RowProblem, table_rows
 
 _CURVE: Final = "curve"
@@ -125,3 +126,42 @@ def _objects(content: bytes) -> Iterator[tuple[int, dict[str, object]]]:
     for number, record in enumerate(records, start=1):
         items = record.pop("items", {})  # measured values may stand apart
         yield number, record | (items if isinstance(items, dict) else {"items": items})
+
+
+def of_organisation(
+    entries: Sequence[Entry],
+    keys: Sequence[tuple[str, ...]],
+    vins_of: Callable[[Sequence[tuple[str, ...]]], Mapping[tuple[str, ...], str]],
+    operator: str,
+    things: Things,
+) -> tuple[list[Entry], list[RowProblem]]:
+    """Keep entries about vehicles of an organisation, and name the others as problems.
+
+    An entry that corrects one of another organisation's vehicle is as foreign as one about it.
+
+    Parameters
+    ----------
+    entries, keys
+        Good entries, and by what each is known.
+    vins_of
+        Of keys, the VIN that each is about already.
+    operator
+        Organisation that the caller is limited to, empty = none.
+    things
+        The register, which knows whose a vehicle is.
+
+    """
+    if not operator:
+        return list(entries), []
+    before = vins_of(keys)
+    vins = {e.values["vin"] for e in entries} | set(before.values())
+    owners = things.operators_of(sorted(vins))
+    mine: list[Entry] = []
+    foreign: list[RowProblem] = []
+    for key, entry in zip(keys, entries, strict=True):
+        vin = entry.values["vin"]
+        if {owners.get(vin), owners.get(before.get(key, vin))} == {operator}:
+            mine.append(entry)
+        else:
+            foreign.append(RowProblem(entry.row, "vin", f"{vin} is not of {operator}"))
+    return mine, foreign

@@ -66,3 +66,14 @@ def test_curve(operator: TestClient) -> None:
     beside = operator.get(f"{URL}/{made.json()['id']}/curve").json()
     assert beside["bench"][0]["values"] == [350, None, 352]
     assert client_of  # used below
+
+
+def test_record_replay(operator: TestClient, now_s: int) -> None:
+    record = operator.get(f"/api/v1/vehicles/{VINS[0]}/record")
+    assert record.status_code == 200, record.text
+    import json
+    print(json.dumps(record.json())[:3000])
+    replay = operator.get(f"/api/v1/vehicles/{VINS[0]}/replay?before_s=3000")
+    assert replay.status_code == 200, replay.text
+    print(str(replay.json())[:3000])
+    assert operator.get(f"/api/v1/vehicles/{VINS[0]}/replay?format=zip").status_code == 200

@@ -1,6 +1,7 @@
 """The inspection lane: records of benches, their conclusions, limits, curves and reports."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from millbrain.show.access import Caller, Needs, OperatorCaller, Role, ViewerCal
 from millbrain.show.api.answers import Done, Rows
 from millbrain.show.api.paging import Page
 from millbrain.show.api.things import PROBLEMS_SHOWN, ImportProblem
-from millbrain.show.entries import Entry, entries_in
+from millbrain.show.entries import Entry, entries_in, of_organisation
 from millbrain.show.imports import RowProblem
 from millbrain.show.inspection_report import report
 from millbrain.show.queries import bench
@@ -211,23 +212,15 @@ def _told(
 
 
 def _within_scope(
-    entries: Any, caller: Caller, use: Services, problems: list[RowProblem]
+    entries: Sequence[Entry], caller: Caller, use: Services, problems: list[RowProblem]
 ) -> list[Entry]:
-    """Keep what the caller may write: vehicles of its organisation, before and after."""
-    if not caller.operator:
-        return list(entries)
+    """Keep what the caller may write; the rest is added to the problems."""
     keys = [(e.values["bench"], e.values["record_no"]) for e in entries]
-    before = use.ledger.inspections.vins_of(keys)
-    vins = {e.values["vin"] for e in entries} | set(before.values())
-    owners = use.ledger.things.operators_of(sorted(vins))
-    mine: list[Entry] = []
-    for key, entry in zip(keys, entries, strict=True):
-        about = {entry.values["vin"], before.get(key, entry.values["vin"])}
-        if all(owners.get(vin) == caller.operator for vin in about):
-            mine.append(entry)
-        else:
-            said = f"{entry.values['vin']} is not of {caller.operator}"
-            problems.append(RowProblem(entry.row, "vin", said))
+    store = use.ledger.inspections
+    mine, foreign = of_organisation(
+        entries, keys, store.vins_of, caller.operator, use.ledger.things
+    )
+    problems += foreign
     return mine
 
 
