@@ -225,6 +225,38 @@ def sql(
 
 @app.command()
 @guarded
+def findings(
+    data: Data = None,
+    config: Config = None,
+    vin: Annotated[str, typer.Option(help="Of this vehicle only.")] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON array instead of a table.")
+    ] = False,
+) -> None:
+    """List what the apps found, open ones first: vehicle, part, since when, why, what to do.
+
+    Times are device times. Example: `millbrain findings --vin LTEST000000000001 --json`
+    """
+    from millbrain.record.warehouse import open_server
+    from millbrain.run.findings import print_json, print_table, read_findings
+    from millbrain.run.settings import prepare_data_folder
+    from millbrain.run.web import engine_url
+
+    settings = load(data, config)
+    url = settings.clickhouse.url or engine_url(settings, prepare_data_folder(settings))
+    warehouse = open_server(url)
+    try:
+        found = read_findings(warehouse, vin)
+    finally:
+        warehouse.close()
+    if as_json:
+        print_json(found, sys.stdout)
+    else:
+        print_table(found, out)
+
+
+@app.command()
+@guarded
 def backup(
     folder: Annotated[Path, typer.Argument(help="Where the dated backup folder is made.")],
     data: Data = None,

@@ -41,8 +41,8 @@ _GZIP: Final = b"\x1f\x8b"
 _DELIMITERS: Final = (",", ";", "\t")
 _BLOCK_BYTES: Final = 16 << 20
 _HEAD_BYTES: Final = 1 << 16
-_NULLS: Final = ("", "nan", "NaN", "NAN", "null", "NULL", "None", "none", "NA", "N/A", "-", "--",
-                 "\\N", "inf", "-inf", "Infinity")  # fmt: skip
+_NULLS: Final = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "none", "NA", "N/A", "-", "--",
+                 "\\N", "inf", "-inf", "Infinity"]  # fmt: skip
 _FORMS: Final = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y-%m-%d %H:%M",
                  "%Y/%m/%d %H:%M", "%Y%m%d %H%M%S", "%Y年%m月%d日 %H:%M:%S")  # fmt: skip
 _ZONED: Final = r"(Z|[+-]\d{2}:?\d{2})$"
@@ -179,7 +179,7 @@ def _rows(path: Path, heading: Heading, span: Span, *, is_strict: bool) -> tuple
     return _Part(*joined), lost
 
 
-def _part(batch: pa.RecordBatch, heading: Heading, span: Span) -> tuple[_Part, int]:
+def _part(batch: Any, heading: Heading, span: Span) -> tuple[_Part, int]:
     """Return the rows of a batch that lie within the span, and how many have no readable time."""
     at, known = seconds_of(batch[str(heading.single[TIME])])
     keep = np.flatnonzero(known & (at >= span[0]) & (at < span[1]))
@@ -201,9 +201,7 @@ def _by_number(places: Mapping[int, int]) -> list[int]:
     return [places.get(n, -1) for n in range(min(first, 1), max(places) + 1)] if places else []
 
 
-def _matrix(
-    batch: pa.RecordBatch, places: list[int], rows: NDArray[np.intp], kind: Any
-) -> NDArray[Any]:
+def _matrix(batch: Any, places: list[int], rows: NDArray[np.intp], kind: Any) -> NDArray[Any]:
     out = np.full((len(rows), len(places)), np.nan, kind)
     for k, place in enumerate(places):
         if place >= 0:
@@ -241,35 +239,39 @@ def _first_line(path: Path) -> str:
         return head.decode("gb18030", "replace").strip()
 
 
-def _batches(path: Path, heading: Heading, *, is_strict: bool) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, heading: Heading, *, is_strict: bool) -> Iterator[Any]:
     """Yield the rows, columns named by their places; unless strict, what is no number is null."""
-    with path.open("rb") as raw:
-        packing = "gzip" if raw.read(2) == _GZIP else None
     numeric, textual = heading.numeric(), heading.textual()
     kinds = {k: pa.float64() if is_strict else pa.string() for k in numeric}
     kinds |= {k: pa.string() for k in textual}
-    with pa.input_stream(str(path), compression=packing) as stream:
-        yield from (
-            batch if is_strict else _numbers_of(batch, numeric)
-            for batch in arrow_csv.open_csv(
-                stream,
-                arrow_csv.ReadOptions(
-                    block_size=_BLOCK_BYTES, skip_rows=1,
-                    column_names=[str(k) for k in range(heading.columns)],
-                ),
-                arrow_csv.ParseOptions(
-                    delimiter=heading.delimiter, invalid_row_handler=lambda _: "skip"
-                ),
-                arrow_csv.ConvertOptions(
-                    column_types={str(k): kind for k, kind in kinds.items()},
-                    include_columns=[str(k) for k in kinds], null_values=_NULLS,
-                    strings_can_be_null=True,
-                ),
-            )
+    with _stream(path) as stream:
+        reader = arrow_csv.open_csv(
+            stream,
+            arrow_csv.ReadOptions(
+                block_size=_BLOCK_BYTES, skip_rows=1,
+                column_names=[str(k) for k in range(heading.columns)],
+            ),
+            arrow_csv.ParseOptions(
+                delimiter=heading.delimiter, invalid_row_handler=lambda _: "skip"
+            ),
+            arrow_csv.ConvertOptions(
+                column_types={str(k): kind for k, kind in kinds.items()},
+                include_columns=[str(k) for k in kinds], null_values=_NULLS,
+                strings_can_be_null=True,
+            ),
         )  # fmt: skip
+        for batch in reader:
+            yield batch if is_strict else _numbers_of(batch, numeric)
 
 
-def _numbers_of(batch: pa.RecordBatch, numeric: list[int]) -> pa.RecordBatch:
+def _stream(path: Path) -> Any:
+    raw = pa.OSFile(str(path), "rb")
+    is_packed = raw.read(len(_GZIP)) == _GZIP
+    raw.seek(0)
+    return pa.CompressedInputStream(raw, "gzip") if is_packed else raw
+
+
+def _numbers_of(batch: Any, numeric: list[int]) -> Any:
     names = {str(k) for k in numeric}
     arrays = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -282,7 +284,7 @@ def _numbers_of(batch: pa.RecordBatch, numeric: list[int]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
-def seconds_of(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def seconds_of(texts: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Read instants; return seconds since 1970 UTC and which of them could be read.
 
     A clock time without a zone is Beijing time, as the standard has it; a number is seconds or
@@ -305,7 +307,7 @@ def seconds_of(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return at, (at >= _EARLIEST_S) & (at <= _LATEST_S)
 
 
-def _truth(mask: pa.Array) -> NDArray[np.bool_]:
+def _truth(mask: Any) -> NDArray[np.bool_]:
     return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), np.bool_)
 
 
@@ -316,7 +318,7 @@ def _zoned_s(text: str) -> int:
         return -1
 
 
-def _clock_s(texts: pa.Array) -> NDArray[np.int64]:
+def _clock_s(texts: Any) -> NDArray[np.int64]:
     """Read Beijing clock times, each by the first form that fits it; -1 where none does."""
     at = np.full(len(texts), -1, np.int64)
     for form in _FORMS:
