@@ -175,6 +175,15 @@ def fold(handle: str) -> str:
     return handle.translate(_ASCII_UPPER)
 
 
+def handle_key(handle: str) -> bytes:
+    """Return the key of a handle in stores, for text that is known to be one.
+
+    >>> handle_key("88.100.1/p7")
+    b'hdl:88.100.1/P7'
+    """
+    return b"hdl:" + fold(handle).encode("utf-8", "surrogateescape")
+
+
 def _handle(text: str) -> Key:
     prefix, slash, suffix = text.partition("/")
     if not slash or not suffix or not _PREFIX.fullmatch(prefix):

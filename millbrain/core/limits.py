@@ -35,6 +35,9 @@ IDENTIFIER_BYTES_MAX: Final = 2_048  # an identifier as UTF-8; the reference lib
 IDENTIFIER_BATCH_MAX: Final = 200_000  # records of one durable batch; a bigger load goes in parts
 IDENTIFIER_BATCH_BYTES_MAX: Final = 64 << 20  # and their bytes: one write buffer of the store
 IDENTIFIER_PAGE_MAX: Final = 10_000  # records of one page of a scan
+IDENTIFIER_VALUE_BYTES_MAX: Final = 200_000  # data of all values: one message must hold them
+REGISTRY_GROUP_MAX: Final = 512  # changes of one commit of the registry
+REGISTRY_QUEUE_MAX: Final = 4_096  # changes that wait; the next one slows its sender
 HANDLE_MESSAGE_BYTES_MAX: Final = 262_144  # a Handle message (RFC 3652 2.2.1, reference library)
 HANDLE_VALUES_MAX: Final = 2_048  # values of one message; the reference library refuses more
 HANDLE_ITEMS_MAX: Final = 65_536  # any other list: the most 4-byte items that a message can hold
@@ -44,6 +47,7 @@ HANDLE_PIECES_S_MAX: Final = 5  # ... and for how long; a peer that lost one ask
 
 # Batteries --------------------------------------------------------------------------------------
 BATTERY_CELLS_MAX: Final = 84_000_000  # cells of packs and days in memory: 800,000 packs, 3 GB
+ANALYSIS_ROWS_QUEUED_MAX: Final = 80_000  # rows an app has not seen yet; beyond, they are read back
 PACK_CELLS_MAX: Final = 2_048  # cells of one pack; a frame that tells more is left out and counted
 
 # Queries ----------------------------------------------------------------------------------------

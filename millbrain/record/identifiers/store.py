@@ -1,4 +1,4 @@
-"""What a store of identifiers must do: six methods, whichever engine is behind them.
+"""What a store of identifiers must do: a few methods, whichever engine is behind them.
 
 Keys are `core.keys.Key.stored`; they sort by scheme, prefix, suffix, so that the identifiers of a
 prefix stand together. Values are opaque here: the room that answers keeps in them the bytes that it
@@ -34,6 +34,10 @@ class Identifiers(Protocol):
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None where there is none."""
+        ...
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the value of each of `keys`, None where there is none; cheaper than one by one."""
         ...
 
     def put_many(self, records: Sequence[Record]) -> None:

@@ -1,0 +1,120 @@
+"""What a face may ask of the registry of identifiers, and how the registry says no.
+
+Every protocol face turns its requests into these few forms; rights are checked behind them, in one
+place, so that no face can widen them.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from millbrain.core.errors import MillbrainError
+from millbrain.core.records import Reference, Value
+
+# Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
+ADD_HANDLE, DELETE_HANDLE, ADD_PREFIX, DELETE_PREFIX = 0x001, 0x002, 0x004, 0x008
+MODIFY_VALUE, REMOVE_VALUE, ADD_VALUE = 0x010, 0x020, 0x040
+MODIFY_ADMIN, REMOVE_ADMIN, ADD_ADMIN = 0x080, 0x100, 0x200
+READ_VALUE, LIST_HANDLES = 0x400, 0x800
+ADMIN_TYPE: Final = "HS_ADMIN"
+GROUP_TYPE: Final = "HS_VLIST"
+
+
+class Verb(StrEnum):
+    """What a change does to a record."""
+
+    CREATE = "create"
+    DELETE = "delete"
+    ADD = "add"
+    REMOVE = "remove"
+    MODIFY = "modify"
+    HOME = "home"
+    UNHOME = "unhome"
+
+
+class Reason(StrEnum):
+    """Why the registry refused; a face has a code of its own for each."""
+
+    NOT_FOUND = "not_found"
+    EXISTS = "exists"
+    NOT_HOMED = "not_homed"
+    INVALID = "invalid"
+    VALUE_EXISTS = "value_exists"
+    VALUES_NOT_FOUND = "values_not_found"
+    NO_IDENTITY = "no_identity"
+    DENIED = "denied"
+
+
+class RegistryError(MillbrainError):
+    """The registry refused a change or a reading; nothing was changed."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. identity: proved by a challenge or a login, None = nobody in particular.
+
+    face: key of the room that it came through. address: where from.
+    """
+
+    identity: Reference | None = None
+    face: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one record.
+
+    handle: as sent; it is folded for the key. values: of create, add, modify. indexes: of remove.
+    overwrite: a create replaces what is there.
+    """
+
+    verb: Verb
+    handle: str
+    asker: Asker
+    values: tuple[Value, ...] = ()
+    indexes: tuple[int, ...] = ()
+    overwrite: bool = False
+
+
+class Registry(Protocol):
+    """The records of this node; the record stage implements it. Safe from any thread."""
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the stored form behind each key (`core.keys.Key.stored`), None = none."""
+        ...
+
+    def is_homed(self, handle: str) -> bool:
+        """Whether this node answers for the prefix of `handle`."""
+        ...
+
+    def homed(self) -> Sequence[str]:
+        """Return the prefixes that this node answers for."""
+        ...
+
+    def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
+        """Return the values of a record that `asker` may read, the public ones first."""
+        ...
+
+    def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
+        """Return handles of a prefix in order.
+
+        Raises
+        ------
+        RegistryError
+            The asker may not list them.
+        """
+        ...
+
+    def apply(self, change: Change, done: "Callable[[Future[None]], None]") -> None:
+        """Check and make a change; `done` gets a future that is over, from the writer's thread.
+
+        It holds None once the change is on disk, else the RegistryError or StoreError.
+        """
+        ...

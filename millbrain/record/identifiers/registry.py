@@ -1,0 +1,278 @@
+"""The registry: records, rights, history and audit over one store, changed by one writer.
+
+Changes that wait together are committed together: each is checked in turn against what the ones
+before it made, and all of them go to the disk in one synced batch with their history and their
+lines of the audit trail. So a change is whole or not there, and many clients share one sync.
+
+Keys beside the records (those of `core.keys.Key.stored` begin with a letter, these with a NUL)::
+
+    NUL a <number, 8 bytes>          line of the audit trail
+    NUL h <key> NUL <number>         when (8 bytes, ms), then the record as it was before that line
+    NUL p <prefix>                   a prefix that this node answers for
+    NUL t                            head of the audit trail
+"""
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from millbrain.core import keys
+from millbrain.core.errors import MillbrainError, StoreError
+from millbrain.core.limits import (
+    IDENTIFIER_BATCH_MAX,
+    IDENTIFIER_PAGE_MAX,
+    REGISTRY_GROUP_MAX,
+    REGISTRY_QUEUE_MAX,
+)
+from millbrain.core.records import Reference, Value, is_live, stored_values
+from millbrain.core.registry import (
+    LIST_HANDLES,
+    Asker,
+    Change,
+    Reason,
+    RegistryError,
+    Verb,
+)
+from millbrain.record.identifiers.changes import made
+from millbrain.record.identifiers.rights import Rights
+from millbrain.record.identifiers.store import Identifiers, Record
+from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
+
+HISTORY: Final = b"\0h"
+PREFIXES: Final = b"\0p"
+_HOMED: Final = b"\1"
+_UNHOMED: Final = b"\0"
+Done = Callable[["Future[None]"], None]
+
+
+@dataclass(slots=True)
+class _Group:
+    """One commit in the making: what is written, where the trail is, and whom to tell."""
+
+    at_ms: int
+    trail: Trail
+    homed: set[str]
+    written: dict[bytes, bytes] = field(default_factory=dict)
+    told: list[tuple[Done, MillbrainError | None]] = field(default_factory=list)
+
+
+class StoredRegistry:
+    """The registry of this node.
+
+    Parameters
+    ----------
+    store
+        Where everything is kept; this registry is its only writer.
+    administrators
+        Identities that may do everything on this node.
+    """
+
+    def __init__(self, store: Identifiers, administrators: Iterable[Reference] = ()) -> None:
+        known = tuple(administrators)
+        self._store = store
+        self.rights = Rights(store.get, known)
+        self._writer_rights = Rights(self._look, known)
+        homed = {k[len(PREFIXES) :].decode() for k, v in store.scan(PREFIXES) if v == _HOMED}
+        self._group = _Group(0, trail_of(store.get(HEAD)), homed)
+        self._homed = frozenset(homed)
+        self._queue: queue.Queue[tuple[Change, Done] | None] = queue.Queue(REGISTRY_QUEUE_MAX)
+        self._writing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="registry")
+        self._thread.start()
+
+    def get_many(self, names: Sequence[bytes]) -> list[bytes | None]:
+        """Return the stored form behind each key, None = none."""
+        return self._store.get_many(names)
+
+    def is_homed(self, handle: str) -> bool:
+        """Whether this node answers for the prefix of `handle`; of 0.NA/x that is x."""
+        return _prefix(handle) in self._homed
+
+    def homed(self) -> Sequence[str]:
+        """Return the prefixes that this node answers for, sorted."""
+        return sorted(self._homed)
+
+    def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
+        """Return the values of a record that `asker` may read, the public ones first."""
+        return self.rights.readable(stored_values(stored), asker)
+
+    def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
+        """Return handles of a prefix in order; RegistryError where the asker may not list them."""
+        what = f"list {prefix}"
+        self.rights.demand(asker, LIST_HANDLES, self.rights.of_prefix(f"{prefix}/"), what)
+        found: list[str] = []
+        at = keys.handle_key(after) if after else b""
+        while len(found) < count_max:
+            page = self._store.scan(keys.handle_key(f"{prefix}/"), at)
+            found += [k.decode("utf-8", "replace")[4:] for k, stored in page if is_live(stored)]
+            if len(page) < IDENTIFIER_PAGE_MAX:
+                break
+            at = page[-1][0]
+        return found[:count_max]
+
+    def history(self, handle: str) -> list[tuple[int, bytes]]:
+        """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
+        page = self._store.scan(HISTORY + keys.handle_key(handle) + b"\0")
+        return [(int.from_bytes(v[:8], "big"), v[8:]) for _, v in page]
+
+    def as_of(self, handle: str, at_ms: int) -> bytes | None:
+        """Return the stored form that held at an instant, None where there was none yet."""
+        for until_ms, stored in self.history(handle):
+            if at_ms < until_ms:
+                return stored or None
+        return self._store.get(keys.handle_key(handle))
+
+    def audit(self, after: int = 0, count_max: int = 1_000) -> list[bytes]:
+        """Return lines of the audit trail behind number `after`, in order."""
+        return [raw for _, raw in self._store.scan(LINES, line_key(after), count_max)]
+
+    def check_audit(self) -> str:
+        """Return what is wrong with the audit trail, '' where it is sound."""
+        return verify(self._all_lines(), trail_of(self._store.get(HEAD)))
+
+    def apply(self, change: Change, done: Done) -> None:
+        """Check and make a change; `done` gets a future that is over, from the writer's thread.
+
+        It holds None once the change is on disk, else the RegistryError or StoreError. Waits while
+        too many changes wait.
+        """
+        self._queue.put((change, done))
+
+    def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
+        """Store many records without asking for rights one by one; return how many.
+
+        One line of the audit trail tells of each batch. A record that was there is replaced and
+        leaves no history.
+        """
+        count, rows = 0, iter(records)
+        while batch := list(islice(rows, IDENTIFIER_BATCH_MAX - 2)):
+            with self._writing:
+                at_ms = int(time.time() * 1000)
+                line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
+                        "records": len(batch)}  # fmt: skip
+                trail, kept = self._group.trail.then(line)
+                self._store.put_many([*batch, kept, trail.kept])
+                self._group.trail = trail
+            count += len(batch)
+        return count
+
+    def close(self) -> None:
+        """Make what waits, then end the writer."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # The writer ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            waiting, ends = [first], False
+            while len(waiting) < REGISTRY_GROUP_MAX and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    ends = True
+                    break
+                waiting.append(following)
+            self._commit(waiting)
+            if ends:
+                return
+
+    def _commit(self, waiting: Sequence[tuple[Change, Done]]) -> None:
+        with self._writing:
+            kept = self._group
+            group = _Group(int(time.time() * 1000), kept.trail, set(self._homed))
+            self._group = group
+            for change, done in waiting:
+                group.told.append((done, self._make(change, group)))
+            failed: MillbrainError | None = None
+            if group.written:
+                try:
+                    self._store.put_many([*group.written.items(), group.trail.kept])
+                    self._homed = frozenset(group.homed)
+                except StoreError as error:
+                    failed, group.trail = error, kept.trail
+            group.written = {}
+        for done, refused in group.told:
+            _tell(done, refused or failed)
+        group.told = []
+
+    def _make(self, change: Change, group: _Group) -> MillbrainError | None:
+        """Check one change against the group so far and add what it makes; return a refusal."""
+        try:
+            if change.verb in (Verb.HOME, Verb.UNHOME):
+                written = self._home(change, group)
+            else:
+                written = self._changed(change, group)
+        except MillbrainError as error:
+            return error
+        except Exception as error:  # a fault of ours must not end the writer
+            return StoreError(f"registry: {change.verb} {change.handle!r}: {error!r}; not made")
+        group.written.update(written)
+        return None
+
+    def _changed(self, change: Change, group: _Group) -> dict[bytes, bytes]:
+        key = keys.handle_key(change.handle)
+        before = self._look(key)
+        after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
+        group.trail, line = group.trail.then(_told(change, group.at_ms, after))
+        at = group.at_ms.to_bytes(8, "big")
+        past = HISTORY + key + b"\0" + group.trail.number.to_bytes(8, "big")
+        return {key: after, past: at + (before or b""), line[0]: line[1]}
+
+    def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
+        prefix = _prefix(change.handle)
+        if not self.rights.is_administrator(change.asker):
+            reason = Reason.DENIED if change.asker.identity else Reason.NO_IDENTITY
+            raise RegistryError(reason, f"{change.verb} {prefix}: administrators of the node only")
+        is_home = change.verb is Verb.HOME
+        group.trail, line = group.trail.then(_told(change, group.at_ms, b""))
+        (group.homed.add if is_home else group.homed.discard)(prefix)
+        return {PREFIXES + prefix.encode(): _HOMED if is_home else _UNHOMED, line[0]: line[1]}
+
+    def _is_homed_now(self, handle: str) -> bool:
+        return _prefix(handle) in self._group.homed
+
+    def _look(self, key: bytes) -> bytes | None:
+        """Return the record as the group so far leaves it."""
+        found = self._group.written.get(key)
+        return self._store.get(key) if found is None else found
+
+    def _all_lines(self) -> Iterator[bytes]:
+        after = 0
+        while page := self.audit(after, IDENTIFIER_PAGE_MAX):
+            yield from page
+            after += len(page)
+
+
+def _prefix(handle: str) -> str:
+    """Return the prefix that a node answers for; of a prefix's own record 0.NA/x that is x."""
+    head, _, rest = keys.fold(handle).partition("/")
+    return rest if head == "0.NA" else head
+
+
+def _who(asker: Asker) -> dict[str, Any]:
+    who = asker.identity
+    name = f"{who.index}:{who.handle}" if who else ""
+    return {"who": name, "face": asker.face, "from": asker.address}
+
+
+def _told(change: Change, at_ms: int, after: bytes) -> dict[str, Any]:
+    return {
+        "at_ms": at_ms, **_who(change.asker), "verb": str(change.verb), "handle": change.handle,
+        "indexes": [v.index for v in change.values] or list(change.indexes),
+        "after": hashlib.sha256(after).hexdigest(),
+    }  # fmt: skip
+
+
+def _tell(done: Done, error: MillbrainError | None) -> None:
+    future: Future[None] = Future()
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+    done(future)

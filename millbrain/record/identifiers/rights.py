@@ -1,0 +1,136 @@
+"""Who may do what to a record: HS_ADMIN values of the record and of its prefix, and groups.
+
+An administrator value names an identity (a handle and the index of its key) or a group of them
+(HS_VLIST), and what it may do. Creating and listing ask the prefix's own record, 0.NA/<prefix>;
+everything else asks the record itself. Administrators of the node may do everything.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from millbrain.core import keys
+from millbrain.core.errors import FrameError
+from millbrain.core.records import (
+    ADMIN_READ,
+    PUBLIC_READ,
+    Reference,
+    Value,
+    is_live,
+    read_administrator,
+    read_group,
+    stored_values,
+)
+from millbrain.core.registry import (
+    ADMIN_TYPE,
+    GROUP_TYPE,
+    READ_VALUE,
+    Asker,
+    Reason,
+    RegistryError,
+)
+
+PREFIX_HANDLE: Final = "0.NA/"
+_GROUP_DEPTH_MAX: Final = 8
+_MEMBERS_MAX: Final = 4_096  # references followed for one question
+
+Look = Callable[[bytes], bytes | None]
+
+
+class Rights:
+    """Answers who may do what.
+
+    Parameters
+    ----------
+    look
+        Returns the stored form behind a key.
+    administrators
+        Identities that may do everything on this node.
+    """
+
+    def __init__(self, look: Look, administrators: Iterable[Reference]) -> None:
+        self._look = look
+        self._administrators = frozenset(_folded(a) for a in administrators)
+
+    def is_administrator(self, asker: Asker) -> bool:
+        """Whether the asker administers the whole node."""
+        return asker.identity is not None and _folded(asker.identity) in self._administrators
+
+    def may(self, asker: Asker, permission: int, values: Sequence[Value]) -> bool:
+        """Whether `values` give the asker every bit of `permission`."""
+        if self.is_administrator(asker):
+            return True
+        if asker.identity is None:
+            return False
+        given = 0
+        for value in values:
+            if value.type == ADMIN_TYPE:
+                given |= self._given(value.data, asker.identity)
+        return given & permission == permission
+
+    def demand(self, asker: Asker, permission: int, values: Sequence[Value], what: str) -> None:
+        """Raise a RegistryError where the asker may not."""
+        if self.may(asker, permission, values):
+            return
+        if asker.identity is None:
+            raise RegistryError(Reason.NO_IDENTITY, f"{what}: prove who you are first")
+        who = asker.identity
+        raise RegistryError(
+            Reason.DENIED,
+            f"{what}: {who.index}:{who.handle} has no such right (0x{permission:03x})",
+        )
+
+    def of_prefix(self, handle: str) -> tuple[Value, ...]:
+        """Return the values of the record of a handle's prefix, none where there is no record."""
+        prefix = handle.partition("/")[0]
+        return self._values(PREFIX_HANDLE + prefix)
+
+    def readable(self, values: Sequence[Value], asker: Asker) -> tuple[Value, ...]:
+        """Return the values that the asker may read, in order."""
+        is_reader = self.may(asker, READ_VALUE, values)
+        bits = PUBLIC_READ | (ADMIN_READ if is_reader else 0)
+        return tuple(v for v in values if v.permissions & bits)
+
+    def _given(self, data: bytes, identity: Reference) -> int:
+        try:
+            administrator = read_administrator(data)
+        except FrameError:
+            return 0  # a damaged administrator value gives no right
+        held = self._names(administrator.identity, identity)
+        return administrator.permissions if held else 0
+
+    def _names(self, named: Reference, identity: Reference) -> bool:
+        """Whether `named` is the identity, or a group in which it is."""
+        wanted, waiting = _folded(identity), [(_folded(named), 0)]
+        seen = {_folded(named)}
+        while waiting:
+            (handle, index), depth = waiting.pop()
+            if handle == wanted[0] and index in (0, wanted[1]):
+                return True
+            if depth == _GROUP_DEPTH_MAX or len(seen) > _MEMBERS_MAX:
+                continue
+            for member in self._members(handle, index):
+                if member not in seen:
+                    seen.add(member)
+                    waiting.append((member, depth + 1))
+        return False
+
+    def _members(self, handle: str, index: int) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for value in self._values(handle):
+            if value.type == GROUP_TYPE and index in (0, value.index):
+                try:
+                    found += [_folded(r) for r in read_group(value.data)]
+                except FrameError:
+                    continue  # a damaged group has no members
+        return found
+
+    def _values(self, handle: str) -> tuple[Value, ...]:
+        try:
+            stored = self._look(keys.handle_key(handle))
+            return stored_values(stored) if stored is not None and is_live(stored) else ()
+        except FrameError:
+            return ()
+
+
+def _folded(reference: Reference) -> tuple[str, int]:
+    return keys.fold(reference.handle), reference.index
