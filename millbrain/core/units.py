@@ -41,6 +41,7 @@ _ROWS: Final = (
     ("s", "s", "time", "时间"),
     ("ms", "ms", "time", "时间"),
     ("us", "µs", "time", "时间"),
+    ("h", "h", "time", "时间"),
     ("days", "d", "time", "时间"),
     ("bytes", "B", "size", "大小"),
     ("count", "", "count", "数量"),

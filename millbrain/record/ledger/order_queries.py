@@ -12,7 +12,15 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from millbrain.core.errors import NotFoundError
-from millbrain.core.orders import BEFORE_DONE, OPEN, WAITING, Order, OrderFinding, OrderStep
+from millbrain.core.orders import (
+    BEFORE_DONE,
+    LEVEL_MAX,
+    OPEN,
+    WAITING,
+    Order,
+    OrderFinding,
+    OrderStep,
+)
 from millbrain.record.ledger.models import THING
 from millbrain.record.ledger.order_models import ORDER_FINDING, ORDER_STEP, WORK_ORDER
 
@@ -170,9 +178,11 @@ def of_key(c: sa.Connection, key: str, since: datetime) -> Any:
 
 
 def without_deadline(c: sa.Connection, most: int) -> list[Order]:
-    """Return open orders whose step has no deadline yet."""
-    open_ones = _ORDERS.where(WORK_ORDER.c.state.in_(OPEN), WORK_ORDER.c.due_at.is_(None))
-    return [_order(r) for r in c.execute(open_ones.order_by(WORK_ORDER.c.id).limit(most))]
+    """Return open orders whose step has no deadline, or no next escalation, yet."""
+    can_rise = sa.and_(WORK_ORDER.c.rise_at.is_(None), WORK_ORDER.c.level < LEVEL_MAX)
+    missing = sa.or_(WORK_ORDER.c.due_at.is_(None), can_rise)
+    query = _ORDERS.where(WORK_ORDER.c.state.in_(OPEN), missing).order_by(WORK_ORDER.c.id)
+    return [_order(r) for r in c.execute(query.limit(most))]
 
 
 def late(c: sa.Connection, at: datetime, most: int) -> list[Order]:

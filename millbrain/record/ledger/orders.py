@@ -199,7 +199,7 @@ class WorkOrders:
             return c.scalar(query)
 
     def without_deadline(self, most: int = 500) -> list[Order]:
-        """Return open orders whose step has no deadline yet."""
+        """Return open orders whose step has no deadline, or no next escalation, yet."""
         with self._database.read() as c:
             return queries.without_deadline(c, most)
 
