@@ -3,6 +3,7 @@
 from typing import Final
 
 from millbrain.analyse.battery.model import PARAMETERS
+from millbrain.analyse.battery.pages import PAGES
 from millbrain.analyse.battery.tables import TABLES
 from millbrain.core.rooms import App, Level
 
@@ -16,4 +17,5 @@ ROOM: Final = App(
     parameters=PARAMETERS,
     incremental=True,
     tables=TABLES,
+    pages=PAGES,
 )
