@@ -150,7 +150,8 @@ class Alarm:
     was last announced. seen_s: newest evidence that was applied, device time no later than our
     clock [s since 1970 UTC]. ahead_s: newest device time that lay in our future, 0 = none did.
     raised_at: last announced, None = never. state_at: in this state since. until: end of the shelf.
-    reason: why it is hidden.
+    reason: why it is hidden. order_id: work order that looks after it, None = none; whoever raises
+    the order writes it, no change of the alarm does.
     """
 
     id: int
@@ -172,6 +173,7 @@ class Alarm:
     until: datetime | None = None
     reason: str = ""
     acknowledged_by: str = ""
+    order_id: int | None = None
 
     @property
     def conditions(self) -> Mapping[str, bool]:

@@ -6,7 +6,7 @@ starts the driver with a `Sink`. An identify room's holds `ROOM = Face(...)`, an
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -92,6 +92,7 @@ class App:
     whole gives. tables: those that it alone writes. start: dotted ``module:function`` that the
     engine starts it with (a `Ground` in, a `Watching` out), empty where it has no hand yet.
     records: ledger tables that keep what people do with it, where it writes no warehouse table.
+    kinds: of its findings, each with its name in English and Chinese.
     """
 
     key: str
@@ -106,6 +107,7 @@ class App:
     pages: tuple[Page, ...] = ()
     start: str = ""
     records: tuple[str, ...] = ()
+    kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from millbrain.core.errors import SettingsError
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import open_server
 from millbrain.run import logs, run_files
-from millbrain.run.discovery import room_pages
+from millbrain.run.discovery import apps, room_pages
 from millbrain.run.engine_http import INTERNAL_USER
 from millbrain.run.packs import read_regions
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
@@ -70,6 +70,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             secure=settings.web.tls_key is not None,
             regions=read_regions(settings.demo.pack),
             in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
+            apps=apps(),
         ),
         engine=EngineClient(url, key),
         lane=rules(),

@@ -14,6 +14,8 @@ from millbrain.show import errors
 from millbrain.show.access import Access, page_viewer
 from millbrain.show.api import (
     accounts,
+    alarm_rules,
+    alarms,
     audit,
     inspections,
     intake,
@@ -41,8 +43,8 @@ _DESCRIPTION = (
     " `Authorization: Bearer TOKEN`, or HTTP Basic. Instants are ISO 8601 in UTC; a name ends in"
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
-_ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit,
-            inspections, record, replay)  # fmt: skip
+_ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
+            alarm_rules, inspections, record, replay)  # fmt: skip
 
 
 def create_app(

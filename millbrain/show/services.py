@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from millbrain.core.inspections import LaneRules
+from millbrain.core.rooms import App
 from millbrain.core.tables import Table
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -19,13 +20,15 @@ class WebSettings:
     """What the web process needs to know of the installation.
 
     secure: it is reached over TLS, so cookies say so. regions: each with code, name, name_zh
-    and what the tile map needs. in_force: settings for display, without secrets.
+    and what the tile map needs. in_force: settings for display, without secrets. apps: cards of the
+    rooms that find something, with the names of what they find.
     """
 
     time_zone: str = "Asia/Shanghai"
     secure: bool = False
     regions: Sequence[Mapping[str, Any]] = ()
     in_force: Mapping[str, Any] = field(default_factory=dict)
+    apps: Sequence[App] = ()
 
     def region(self, code: str) -> Mapping[str, Any]:
         """Return a region by its code; an unknown one is named by its code."""

@@ -114,6 +114,10 @@ class AlarmCounts:
         overall = _load("", sum(last.values()), list(total.values()))
         return overall, sorted(each, key=lambda load: -load.last)
 
+    def is_flood(self, at: datetime, operator: str = "") -> bool:
+        """Whether more alarms were announced in the last span than one position can take in."""
+        return sum(self._last(at, operator).values()) > FLOOD_ABOVE
+
     def contributors(self, at: datetime, operator: str = "", size: int = 10) -> list[Contributor]:
         """Return the apps and kinds announced most over the last day."""
         number = sa.func.count()

@@ -54,6 +54,7 @@ ALARM: Final = sa.Table(
     sa.Column("until", At, index=True),
     sa.Column("reason", sa.String(1000), nullable=False),
     sa.Column("acknowledged_by", sa.String(64), nullable=False),
+    sa.Column("order_id", _BIG, index=True),
     sa.Column("revision", _BIG, nullable=False, index=True),  # of the write that changed it last
     # Of two writers that begin the same alarm at once the database lets one through.
     sa.Index("uq_alarm_newest", "key", unique=True, sqlite_where=sa.text("is_newest"),
@@ -150,7 +151,12 @@ def alarm_of(row: Mapping[str, Any]) -> Alarm:
         threshold=_number(row["threshold"]),
         evidence=tuple(Evidence(**piece) for piece in json.loads(row["evidence"])),
     )
-    return Alarm(id=row["id"], finding=finding, **{name: row[name] for name in _OWN})
+    return Alarm(
+        id=row["id"],
+        finding=finding,
+        order_id=row["order_id"],
+        **{name: row[name] for name in _OWN},
+    )
 
 
 def listed_of(row: Mapping[str, Any]) -> ListedAlarm:

@@ -20,8 +20,6 @@ from millbrain.core.alarms import (
     stepped,
 )
 from millbrain.core.errors import LimitError, NotFoundError
-from millbrain.core.orders import CallOut
-from millbrain.core.times import utc_from_epoch
 from millbrain.record.ledger.alarm_book import AlarmBook, is_due
 from millbrain.record.ledger.alarm_counts import AlarmCounts
 from millbrain.record.ledger.alarm_filter import ALARM_AND_THING, AlarmFilter, scoped
@@ -38,7 +36,6 @@ from millbrain.record.ledger.alarm_models import (
 from millbrain.record.ledger.alarm_rules import AlarmRuleStore
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import REVISION, THING, now
-from millbrain.record.ledger.order_models import ORDER_ALARM
 
 COMMENT: Final = "comment"  # an entry of the history that is no step
 _SORTS: Final = {
@@ -131,7 +128,7 @@ class Alarms:
         with self._database.read() as c:
             return _steps(c, where, offset, size), c.scalar(count) or 0
 
-    def call_outs_without_order(self, size: int = 500) -> list[CallOut]:
+    def call_outs_without_order(self, size: int = 500) -> list[ListedAlarm]:
         """Return alarms that ask for somebody and have no work order yet, the oldest first.
 
         Hidden ones (shelved, suppressed, out of service) and those still in their delay wait; one
@@ -139,12 +136,12 @@ class Alarms:
         """
         where = (
             ALARM.c.call_out,
+            ALARM.c.order_id.is_(None),
             ALARM.c.raised_at.is_not(None),
             ALARM.c.state.in_((*ANNOUNCED, NORMAL)),
-            ALARM.c.id.not_in(sa.select(ORDER_ALARM.c.alarm_id)),
         )
         with self._database.read() as c:
-            return [_call_out(listed.alarm) for listed in _listed(c, *where, size=size)]
+            return _listed(c, *where, size=size)
 
     # What people do -----------------------------------------------------------------------------
 
@@ -292,15 +289,6 @@ def _shelf_problem(alarm: Alarm, rules: AlarmRules, at: datetime, until: datetim
         f"the shelf would end at {until}; it ends within {longest_s} s from now:"
         " what is away for longer is taken out of service"
     )
-
-
-def _call_out(alarm: Alarm) -> CallOut:
-    finding = alarm.finding
-    return CallOut(
-        alarm.id, finding.key, finding.thing, finding.app, finding.kind, finding.pack_no,
-        finding.cell_no, int(finding.severity), utc_from_epoch(alarm.seen_s), finding.sentence,
-        finding.sentence_zh,
-    )  # fmt: skip
 
 
 def _listed(

@@ -60,10 +60,11 @@ def _alarms() -> None:
         sa.Column("until", _AT),
         sa.Column("reason", sa.String(1000), nullable=False),
         sa.Column("acknowledged_by", sa.String(64), nullable=False),
+        sa.Column("order_id", _BIG),
         sa.Column("revision", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_alarm"),
     )
-    for column in ("key", "thing", "due_at", "ended_at", "until", "revision"):
+    for column in ("key", "thing", "due_at", "ended_at", "until", "order_id", "revision"):
         op.create_index(f"ix_alarm_{column}", "alarm", [column])
     newest = sa.text("is_newest")
     op.create_index(
