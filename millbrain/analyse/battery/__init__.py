@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from millbrain.analyse.battery.model import PARAMETERS
+from millbrain.analyse.battery.model import KINDS, PARAMETERS
 from millbrain.analyse.battery.pages import PAGES
 from millbrain.analyse.battery.tables import TABLES
 from millbrain.core.rooms import App, Level
@@ -18,4 +18,5 @@ ROOM: Final = App(
     incremental=True,
     tables=TABLES,
     pages=PAGES,
+    kinds=KINDS,
 )
