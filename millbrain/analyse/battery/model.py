@@ -14,6 +14,7 @@ SENSOR: Final = "sensor"
 INSULATION: Final = "insulation"
 THERMAL: Final = "thermal"
 STRATEGY: Final = "strategy"
+TEMPERATURE: Final = "temperature"
 HEAT: Final = "heat"
 DEVIATION: Final = "deviation"
 
@@ -25,6 +26,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     SENSOR: ("faulty measurement", "采样故障"),
     INSULATION: ("low insulation", "绝缘偏低"),
     THERMAL: ("thermal event", "热事件"),
+    TEMPERATURE: ("wide temperature spread", "温差过大"),
     STRATEGY: ("control strategy", "控制策略"),
     HEAT: ("heat watch", "高温看护"),
     DEVIATION: ("out of line, cause open", "一致性偏离，原因待查"),
@@ -47,12 +49,21 @@ class Rules:
     deviation_clear_mv: float = 8.0
     crowd_max_ratio: float = 0.05
     resistance_min_mohm: float = 0.3
-    drift_min_mv_per_day: float = 0.3
+    resistance_min_ratio: float = 0.3
+    charge_min_pct: float = 2.0
+    capacity_min_pct: float = 4.5
+    drift_min_pct_per_day: float = 0.06
     families_min: int = 2
     lost_min_ratio: float = 0.2
     leak_ohm_per_v: float = 100.0
+    leak_early_ohm_per_v: float = 500.0
+    spread_min_degc: float = 12.0
+    strategy_days_min: int = 7
+    strategy_min_ratio: float = 0.25
     heat_rise_degc_per_min: float = 6.0
     heat_min_degc: float = 45.0
+    soc_jump_min_pct: float = 5.0
+    soc_jump_s_max: float = 60.0
 
     def __post_init__(self) -> None:
         """Check every number against its declared range."""
@@ -133,7 +144,7 @@ class FleetRules:
     fleet_false_ratio: float = 0.05
     fleet_rate_ratio: float = 2.0
     fleet_error_ratio: float = 0.01
-    fleet_miss_ratio: float = 0.1
+    sibling_error_ratio: float = 0.01
 
     def __post_init__(self) -> None:
         """Check every number against its declared range."""
@@ -163,9 +174,23 @@ class HeatRules:
         _check(self)
 
 
-T = TypeVar("T", Rules, ChargeRules, HealthRules, StrategyRules, FleetRules, HeatRules)
-AnyRules = Rules | ChargeRules | HealthRules | StrategyRules | FleetRules | HeatRules
-RULE_SETS: Final = (Rules, ChargeRules, HealthRules, StrategyRules, FleetRules, HeatRules)
+@dataclass(frozen=True, slots=True)
+class StreamRules:
+    """How the engine runs the app: how often days are written, how much time judging may take."""
+
+    flush_s: float = 600.0
+    judge_share_ratio: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Check every number against its declared range."""
+        _check(self)
+
+
+T = TypeVar("T", StreamRules, Rules, ChargeRules, HealthRules, StrategyRules, FleetRules, HeatRules)
+AnyRules = StreamRules | Rules | ChargeRules | HealthRules | StrategyRules | FleetRules | HeatRules
+RULE_SETS: Final = (
+    StreamRules, Rules, ChargeRules, HealthRules, StrategyRules, FleetRules, HeatRules,
+)  # fmt: skip
 _DEFAULTS: Final = {f.name: f.default for kind in RULE_SETS for f in fields(kind)}
 
 
@@ -190,6 +215,10 @@ def _rule(name: str, low: float, high: float, meaning: str, meaning_zh: str) -> 
 
 
 PARAMETERS: Final = (
+    _rule("flush_s", 0.1, 86_400, "Time between two writings of the day's state [s]",
+          "单日状态写入周期"),
+    _rule("judge_share_ratio", 0.01, 1, "Share of one thread's time that judging may take",
+          "评估占用线程时间比例上限"),
     _rule("rest_a", 0, 50, "Current up to which a pack is at rest [A]", "静置电流上限"),
     _rule("reports_min", 5, 10_000, "Reports before a day counts as observed", "有效日最少上报数"),
     _rule("days_min", 2, 30, "Observed days in a row before anything is found", "连续天数"),
@@ -201,15 +230,32 @@ PARAMETERS: Final = (
     _rule("crowd_max_ratio", 0, 0.5, "Share of the cells above which it is a second population",
           "离群单体比例上限"),
     _rule("resistance_min_mohm", 0.01, 50, "Excess resistance that counts [mΩ]", "内阻偏差阈值"),
-    _rule("drift_min_mv_per_day", 0.01, 50, "Drift at rest that counts [mV/d]", "静置漂移阈值"),
+    _rule("resistance_min_ratio", 0.05, 5, "Excess resistance as a share of a cell's own",
+          "内阻偏差占比阈值"),
+    _rule("charge_min_pct", 0.5, 50, "Missing charge that counts without drift [%]",
+          "缺失电量阈值"),
+    _rule("capacity_min_pct", 1, 50, "Missing capacity that counts [%]", "容量缺失阈值"),
+    _rule("drift_min_pct_per_day", 0.005, 5, "Loss of charge that counts [%/d]",
+          "电量流失速率阈值"),
     _rule("families_min", 2, 5, "Independent families of evidence before a call-out",
           "召检所需独立证据数"),
     _rule("lost_min_ratio", 0.01, 1, "Share of a day's reports with an implausible cell",
           "采样异常占比阈值"),
     _rule("leak_ohm_per_v", 10, 2_000, "Insulation limit per volt of the pack [Ω/V]",
           "绝缘电阻限值"),
+    _rule("leak_early_ohm_per_v", 50, 5_000,
+          "Insulation per volt below which a fall counts [Ω/V]", "绝缘下降预警值"),
+    _rule("spread_min_degc", 3, 60, "Temperature spread of a pack that counts [°C]",
+          "温差阈值"),
+    _rule("strategy_days_min", 2, 60, "Days with an event of control before it counts",
+          "控制事件天数"),
+    _rule("strategy_min_ratio", 0.01, 1, "Share of the observed days with such an event",
+          "控制事件天数占比"),
     _rule("heat_rise_degc_per_min", 1, 120, "Rise of the hottest probe [°C/min]", "温升速率阈值"),
     _rule("heat_min_degc", 20, 100, "Temperature above which a rise counts [°C]", "温升起始温度"),
+    _rule("soc_jump_min_pct", 1, 100, "Jump of SOC between two reports [%]", "SOC跳变阈值"),
+    _rule("soc_jump_s_max", 1, 3_600, "Time between the two reports at most [s]",
+          "SOC跳变最大间隔"),
     _rule("charge_silence_s", 120, 86_400, "Silence that ends a charge [s]", "充电中断时长"),
     _rule("charge_gap_s", 1, 3_600, "Time between two reports from which it is a gap [s]",
           "数据间隔阈值"),
@@ -273,7 +319,8 @@ PARAMETERS: Final = (
           "序贯检验目标比率"),
     _rule("fleet_error_ratio", 1e-6, 0.2, "Chance of a false signal of the sequential test",
           "序贯检验误报概率"),
-    _rule("fleet_miss_ratio", 1e-6, 0.5, "Chance of a missed one", "序贯检验漏报概率"),
+    _rule("sibling_error_ratio", 1e-6, 0.2, "Chance of a design defect where there is none",
+          "设计缺陷误判概率"),
     _rule("hot_charging_degc", 20, 80, "Hottest probe while charging [°C]", "充电高温阈值"),
     _rule("hot_driving_degc", 20, 80, "Hottest probe while driving [°C]", "行驶高温阈值"),
     _rule("hot_resting_degc", 20, 80, "Hottest probe at rest [°C]", "静置高温阈值"),
