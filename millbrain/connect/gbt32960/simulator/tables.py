@@ -7,7 +7,7 @@ decided by `recorded`, which makes the frames.
 """
 
 import csv
-import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -48,6 +48,7 @@ _FORMS: Final = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y-%
 _ZONED: Final = r"(Z|[+-]\d{2}:?\d{2})$"
 _FRACTION: Final = r"[.,]\d+$"
 _EPOCH: Final = r"^(\d{9,10}|\d{12,13})(\.\d+)?$"
+_DAY: Final = r"^\d{4}\D?\d{1,2}\D?(?P<day>\d{1,2})"
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _EPOCH_MS_FROM: Final = 1e11  # larger numbers count milliseconds
 _EARLIEST_S: Final = 946_656_000  # the wire has two digits of the year: 2000-01-01 00:00:00 ...
@@ -142,7 +143,7 @@ def read_table(path: Path, heading: Heading, span: Span = EVER) -> list[Recordin
             whole, lost = _rows(path, heading, span, is_strict=True)
         except pa.ArrowInvalid:  # text where a number was expected
             whole, lost = _rows(path, heading, span, is_strict=False)
-    except (pa.ArrowInvalid, EOFError, gzip.BadGzipFile) as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise FrameError("table", f"{path.name} cannot be read as a table: {error}") from error
     if not len(whole.at):
         why = f"none of {lost:,} rows has a readable time" if lost else "no row is"
@@ -229,14 +230,19 @@ def _recording(whole: _Part, vin: bytes, heading: Heading, lost: int) -> Recordi
 
 # From bytes to columns --------------------------------------------------------------------------
 def _first_line(path: Path) -> str:
-    with path.open("rb") as raw:
-        is_packed = raw.read(2) == _GZIP
-    with gzip.open(path) if is_packed else path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES).split(b"\n", 1)[0]
+    """Return the first line, also of a packed file that is cut off behind it."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith(_GZIP):
+        try:
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD_BYTES)
+        except zlib.error:
+            return ""
+    line = head.split(b"\n", 1)[0]
     try:
-        return head.decode("utf-8-sig").strip()
+        return line.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        return head.decode("gb18030", "replace").strip()
+        return line.decode("gb18030", "replace").strip()
 
 
 def _batches(path: Path, heading: Heading, *, is_strict: bool) -> Iterator[Any]:
@@ -325,7 +331,11 @@ def _clock_s(texts: Any) -> NDArray[np.int64]:
         left = np.flatnonzero(at < 0)
         if not len(left):
             break
-        read = pc.strptime(texts.take(pa.array(left)), form, "s", error_is_null=True)
+        words = texts.take(pa.array(left))
+        read = pc.strptime(words, form, "s", error_is_null=True)
         seconds = pc.fill_null(pc.cast(read, pa.int64()), -1).to_numpy()
-        at[left] = np.where(seconds < 0, -1, seconds - BEIJING_OFFSET_S)
+        # 30 February is read as 2 March: a day that turned into another one is none.
+        day = pc.cast(pc.struct_field(pc.extract_regex(words, _DAY), "day"), pa.int64())
+        is_there = _truth(pc.equal(pc.day(read), day))
+        at[left] = np.where(is_there, seconds - BEIJING_OFFSET_S, -1)
     return at
