@@ -115,6 +115,7 @@ class Registry(Protocol):
     def apply(self, change: Change, done: "Callable[[Future[None]], None]") -> None:
         """Check and make a change; `done` gets a future that is over, from the writer's thread.
 
-        It holds None once the change is on disk, else the RegistryError or StoreError.
+        It holds None once the change is on disk, else the RegistryError or StoreError, or a
+        LimitError at once where too many changes wait.
         """
         ...

@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Any, Final
 
 from millbrain.core import keys
-from millbrain.core.errors import MillbrainError, StoreError
+from millbrain.core.errors import LimitError, MillbrainError, StoreError
 from millbrain.core.limits import (
     IDENTIFIER_BATCH_MAX,
     IDENTIFIER_PAGE_MAX,
@@ -139,10 +139,14 @@ class StoredRegistry:
     def apply(self, change: Change, done: Done) -> None:
         """Check and make a change; `done` gets a future that is over, from the writer's thread.
 
-        It holds None once the change is on disk, else the RegistryError or StoreError. Waits while
-        too many changes wait.
+        It holds None once the change is on disk, else the RegistryError or StoreError, or a
+        LimitError at once where too many changes wait.
         """
-        self._queue.put((change, done))
+        try:
+            self._queue.put_nowait((change, done))
+        except queue.Full:
+            told = f"{REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
+            _tell(done, LimitError(f"registry: {told}"))
 
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
         """Store many records without asking for rights one by one; return how many.

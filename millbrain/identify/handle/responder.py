@@ -1,0 +1,268 @@
+"""From a request to its answer: what this node says to each message of the protocol.
+
+`plain` answers a batch of the most frequent requests at once; `answer` takes everything else, one
+message at a time. A change is answered once it is on disk, from the registry's own thread.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from millbrain.core import keys
+from millbrain.core.errors import FrameError, LimitError, MillbrainError
+from millbrain.core.limits import HANDLE_LIST_MAX
+from millbrain.core.records import Value, is_live, stored_values
+from millbrain.core.registry import (
+    Asker,
+    Change,
+    Reason,
+    Registry,
+    RegistryError,
+    Verb,
+)
+from millbrain.identify.handle import fields as f
+from millbrain.identify.handle.answers import Query, hit, read_query, refusal
+from millbrain.identify.handle.challenge import request_digest
+from millbrain.identify.handle.codec import Message, decode, encode
+from millbrain.identify.handle.framing import Envelope, read_envelope
+from millbrain.identify.handle.proof import Challenges, asked, is_right, proved
+from millbrain.identify.handle.records import Site
+
+FACE: Final = "handle"
+FRESH_S: Final = 12 * 3600  # how long an answer may be taken for fresh
+_KEY: Final = b"hdl:"
+Send = Callable[[bytes], None]
+
+_VERBS: Final[Mapping[int, Verb]] = {
+    f.CREATE: Verb.CREATE, f.DELETE: Verb.DELETE, f.ADD: Verb.ADD, f.REMOVE: Verb.REMOVE,
+    f.MODIFY: Verb.MODIFY, f.HOME: Verb.HOME, f.UNHOME: Verb.UNHOME,
+}  # fmt: skip
+CODES: Final[Mapping[Reason, int]] = {
+    Reason.NOT_FOUND: f.NOT_FOUND, Reason.EXISTS: f.EXISTS, Reason.NOT_HOMED: f.NO_RESPONSE,
+    Reason.INVALID: f.INVALID_HANDLE, Reason.VALUE_EXISTS: f.VALUE_EXISTS,
+    Reason.VALUES_NOT_FOUND: f.VALUES_NOT_FOUND, Reason.NO_IDENTITY: f.CHALLENGE,
+    Reason.DENIED: f.NO_PERMISSION,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One message that is being answered.
+
+    request: what is wanted; after a challenge that is the message that was challenged. reply:
+    envelope of the answer. packet: the bytes as they came.
+    """
+
+    request: Message
+    packet: bytes
+    reply: Envelope
+    asker: Asker
+    send: Send = field(compare=False)
+
+
+class Responder:
+    """Answers the messages of one site.
+
+    Parameters
+    ----------
+    registry
+        The records.
+    site
+        What operation 2 tells of us; its serial number goes into every answer.
+    random
+        Returns so many random bytes that nobody can guess.
+    """
+
+    def __init__(self, registry: Registry, site: Site, random: Callable[[int], bytes]) -> None:
+        self._registry = registry
+        self._site = site
+        self._challenges = Challenges(random)
+        self._ways: dict[int, Callable[[Ask], None]] = {
+            f.RESOLVE: self._resolve,
+            f.SITE_INFO: self._site_info,
+            f.LIST: self._list,
+            f.LIST_HOMED: self._list_homed,
+            f.CHALLENGE_VERIFY: self._verify,
+            **dict.fromkeys(_VERBS, self._change),
+        }
+
+    def plain(self, packets: Sequence[bytes]) -> list[bytes | None]:
+        """Answer the plain resolve requests of a batch; None for the others."""
+        queries = [read_query(packet) for packet in packets]
+        wanted = [_KEY + q.handle.upper() for q in queries if q is not None]
+        found = iter(self._registry.get_many(wanted) if wanted else ())
+        expires_s = int(time.time()) + FRESH_S
+        return [None if q is None else self._plain(q, next(found), expires_s) for q in queries]
+
+    def _plain(self, query: Query, stored: bytes | None, expires_s: int) -> bytes:
+        if stored is not None and is_live(stored):
+            return hit(query, stored, self._site.serial, expires_s)
+        handle = query.handle.decode("utf-8", "surrogateescape")
+        code = f.NOT_FOUND if self._registry.is_homed(handle) else f.NO_RESPONSE
+        return refusal(query, code, self._site.serial, expires_s)
+
+    def answer(self, packet: bytes, address: str, send: Send) -> None:
+        """Answer one whole message; `send` gets the answer now or later, from any thread."""
+        try:
+            request = decode(packet)
+        except FrameError as error:
+            envelope = _envelope_of(packet)
+            if envelope is not None:
+                send(self._refused(Message(f.RESOLVE), envelope, f.PROTOCOL_ERROR, str(error)))
+            return
+        if request.code != f.REQUEST:
+            return  # an answer that nobody asked for
+        ask = Ask(request, packet, request.envelope, Asker(None, FACE, address), send)
+        if request.operation == f.CHALLENGE_ANSWER:
+            self._proof(ask)
+        else:
+            self._go(ask)
+
+    def _go(self, ask: Ask) -> None:
+        way = self._ways.get(ask.request.operation)
+        if way is None:
+            operation = f.OPERATIONS.get(ask.request.operation)
+            name = operation.title if operation else str(ask.request.operation)
+            self._refuse(ask, f.UNSUPPORTED, f"operation {name!r} is not offered here")
+            return
+        try:
+            way(ask)
+        except RegistryError as error:
+            self._no(ask, error)
+        except (MillbrainError, KeyError) as error:
+            self._refuse(ask, f.ERROR, str(error))
+
+    def _proof(self, ask: Ask) -> None:
+        """Check the answer to a challenge and go on with what was asked then."""
+        session = ask.request.envelope.session
+        pending = self._challenges.close(session, ask.asker.address, time.monotonic())
+        if pending is None:
+            self._refuse(ask, 405, "no challenge waits for this answer; ask again")
+            return
+        who = proved(self._registry, ask.request.body, pending.nonce, pending.digest)
+        if who is None:
+            self._refuse(ask, f.AUTHENTICATION_FAILED, "the answer does not prove the identity")
+            return
+        asker = replace(ask.asker, identity=who)
+        self._go(replace(ask, request=pending.request, asker=asker))
+
+    # One way each -------------------------------------------------------------------------------
+
+    def _resolve(self, ask: Ask) -> None:
+        body = ask.request.body
+        handle = body["handle"]
+        (stored,) = self._registry.get_many([keys.handle_key(handle)])
+        if stored is None or not is_live(stored):
+            code = f.NOT_FOUND if self._registry.is_homed(handle) else f.NO_RESPONSE
+            self._refuse(ask, code, "")
+            return
+        wanted = [v for v in stored_values(stored) if is_wanted(v, body["indexes"], body["types"])]
+        readable = set(self._registry.readable(stored, handle, ask.asker))
+        given = [v for v in wanted if v in readable]
+        is_hidden = len(given) < len(wanted) and not ask.request.flags & f.PUBLIC_ONLY
+        if is_hidden and ask.asker.identity is None:
+            self._challenge(ask)
+        elif not given:
+            self._refuse(ask, f.NO_PERMISSION if is_hidden else f.VALUES_NOT_FOUND, "")
+        else:
+            self._ok(ask, {"handle": handle, "values": tuple(given)})
+
+    def _site_info(self, ask: Ask) -> None:
+        names = Site.__dataclass_fields__
+        self._ok(ask, {name: getattr(self._site, name) for name in names if name != "slack"})
+
+    def _list(self, ask: Ask) -> None:
+        prefix = ask.request.body["handle"].upper().removeprefix("0.NA/")
+        found = self._registry.names(prefix, ask.asker, "", HANDLE_LIST_MAX)
+        self._ok(ask, {"handles": tuple(found)})
+
+    def _list_homed(self, ask: Ask) -> None:
+        self._ok(ask, {"handles": tuple(f"0.NA/{p}" for p in self._registry.homed())})
+
+    def _verify(self, ask: Ask) -> None:
+        self._ok(ask, {"is_valid": int(is_right(self._registry, ask.request.body))})
+
+    def _change(self, ask: Ask) -> None:
+        body = ask.request.body
+        change = Change(
+            _VERBS[ask.request.operation], body["handle"], ask.asker, body.get("values", ()),
+            tuple(body.get("indexes", ())), bool(ask.request.flags & f.OVERWRITE),
+        )  # fmt: skip
+
+        def done(future: "Future[None]") -> None:
+            error = future.exception()
+            if error is None:
+                self._ok(ask, {})
+            elif isinstance(error, RegistryError):
+                self._no(ask, error)
+            elif isinstance(error, LimitError):
+                self._refuse(ask, f.BUSY, str(error))
+            else:
+                self._refuse(ask, f.ERROR, str(error))
+
+        self._registry.apply(change, done)
+
+    # Answers ------------------------------------------------------------------------------------
+
+    def _no(self, ask: Ask, error: RegistryError) -> None:
+        if error.reason is Reason.NO_IDENTITY:
+            self._challenge(ask)
+        else:
+            self._refuse(ask, CODES[error.reason], str(error))
+
+    def _challenge(self, ask: Ask) -> None:
+        session, pending = self._challenges.open(
+            ask.request, ask.packet, ask.asker.address, time.monotonic()
+        )
+        told = asked(pending, ask.request.flags)
+        reply = replace(ask.reply, session=session)
+        ask.send(encode(self._message(ask.request, reply, f.CHALLENGE, **told)))
+
+    def _ok(self, ask: Ask, body: Mapping[str, Any]) -> None:
+        more: dict[str, Any] = {}
+        if ask.request.flags & f.RETURN_DIGEST:
+            more["digest"] = (f.DIGEST_SHA256, request_digest(ask.packet))
+        try:
+            ask.send(encode(self._message(ask.request, ask.reply, f.OK, body=body, **more)))
+        except FrameError as error:
+            self._refuse(ask, f.ERROR, f"the answer does not fit a message: {error}")
+
+    def _refuse(self, ask: Ask, code: int, words: str) -> None:
+        ask.send(self._refused(ask.request, ask.reply, code, words))
+
+    def _refused(self, request: Message, reply: Envelope, code: int, words: str) -> bytes:
+        flags = request.flags & ~f.RETURN_DIGEST
+        told = self._message(request, reply, code, body={"message": words}, flags=flags)
+        return encode(told)
+
+    def _message(
+        self, request: Message, reply: Envelope, code: int, *, body: Mapping[str, Any],
+        flags: int | None = None, digest: tuple[int, bytes] | None = None,
+    ) -> Message:  # fmt: skip
+        return Message(
+            request.operation, body, code, request.flags if flags is None else flags,
+            self._site.serial, request.recursion, 0, int(time.time()) + FRESH_S, digest, b"",
+            replace(reply, flags=0, sequence=0),
+        )  # fmt: skip
+
+
+def is_wanted(value: Value, indexes: Sequence[int], types: Sequence[str]) -> bool:
+    """Whether a request for these indexes and types asks for a value; without any, for all.
+
+    A type that ends in a full stop asks for its subtypes as well (RFC 3651 3.1).
+    """
+    if not indexes and not types:
+        return True
+    kind = value.type.upper()
+    return value.index in indexes or any(
+        kind == t.upper() or (t.endswith(".") and kind.startswith(t.upper())) for t in types
+    )
+
+
+def _envelope_of(packet: bytes) -> Envelope | None:
+    try:
+        return read_envelope(packet)
+    except FrameError:
+        return None

@@ -1,0 +1,221 @@
+"""The sockets of the Handle protocol: UDP and TCP on one port, one event loop.
+
+What has arrived is read in one go, answered as one batch and sent in one go, so that under load a
+look-up costs a share of a batch and not a round of the loop. TCP stays open and takes requests one
+behind the other; answers carry the number of their request, so their order is free.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from millbrain.core.errors import FrameError
+from millbrain.core.limits import (
+    HANDLE_BATCH_MAX,
+    HANDLE_IDLE_S_MAX,
+    HANDLE_LINKS_MAX,
+    LINK_WRITE_BYTES_MAX,
+)
+from millbrain.identify.handle.framing import Pieces, cut, split
+from millbrain.identify.handle.responder import Responder
+
+_DATAGRAM_BYTES_MAX: Final = 65_535
+_UDP_BUFFER_BYTES: Final = 4 << 20  # what the kernel holds while a batch is answered
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through since the start."""
+
+    udp_packets: int = 0
+    tcp_messages: int = 0
+    refused_links: int = 0
+    bad_packets: int = 0
+    unsent: int = 0
+
+
+class HandleServer:
+    """Listens, and hands batches to a `Responder`."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._links: set[_Link] = set()
+        self._pieces = Pieces()
+        self.counts = Counts()
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Open the port for TCP and UDP; 0 takes one that is free for both."""
+        self._loop = asyncio.get_running_loop()
+        self._tcp = await self._loop.create_server(lambda: _Link(self), host, port, backlog=1024)
+        self.port = self._tcp.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._udp = socket.socket(family, socket.SOCK_DGRAM)
+        self._udp.setblocking(False)
+        self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER_BYTES)
+        self._udp.bind((host, self.port))
+        self._loop.add_reader(self._udp.fileno(), self._readable)
+        self._sweeping = self._loop.create_task(self._sweep())
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe links and counts."""
+        names = Counts.__dataclass_fields__
+        return {"links": len(self._links), **{n: getattr(self.counts, n) for n in names}}
+
+    async def stop(self) -> None:
+        """Close the port and every link."""
+        self._sweeping.cancel()
+        self._loop.remove_reader(self._udp.fileno())
+        self._udp.close()
+        self._tcp.close()
+        for link in tuple(self._links):
+            link.close()
+        await self._tcp.wait_closed()
+
+    # UDP ----------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        packets: list[bytes] = []
+        senders: list[Any] = []
+        receive = self._udp.recvfrom
+        try:
+            while len(packets) < HANDLE_BATCH_MAX:
+                packet, sender = receive(_DATAGRAM_BYTES_MAX)
+                packets.append(packet)
+                senders.append(sender)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.counts.bad_packets += 1  # the kernel tells of a sender that is gone
+        self.counts.udp_packets += len(packets)
+        send = self._udp.sendto
+        for packet, sender, answer in zip(
+            packets, senders, self._responder.plain(packets), strict=True
+        ):
+            if answer is None:
+                self._slow(packet, sender)
+                continue
+            if len(answer) > 512:
+                self._send_cut(answer, sender)
+                continue
+            try:
+                send(answer, sender)
+            except OSError:
+                self.counts.unsent += 1
+
+    def _slow(self, packet: bytes, sender: Any) -> None:
+        try:
+            whole = self._pieces.add(sender, packet, self._loop.time())
+        except FrameError:
+            self.counts.bad_packets += 1
+            return
+        if whole is not None:
+            self._responder.answer(
+                whole, str(sender[0]),
+                lambda answer: _in_loop(self._loop, self._send_cut, answer, sender),
+            )  # fmt: skip
+
+    def _send_cut(self, answer: bytes, sender: Any) -> None:
+        try:
+            for piece in cut(answer):
+                self._udp.sendto(piece, sender)
+        except OSError:
+            self.counts.unsent += 1
+
+    # TCP ----------------------------------------------------------------------------------------
+
+    def answer_all(self, packets: Sequence[bytes], link: "_Link") -> None:
+        """Answer the whole messages that a link brought in one go."""
+        self.counts.tcp_messages += len(packets)
+        ready = self._responder.plain(packets)
+        link.write(b"".join(answer for answer in ready if answer is not None))
+        for packet, answer in zip(packets, ready, strict=True):
+            if answer is None:
+                self._responder.answer(
+                    packet, link.address, lambda a: _in_loop(self._loop, link.write, a)
+                )
+
+    def join(self, link: "_Link") -> bool:
+        """Take a new link; False where there are too many."""
+        if len(self._links) >= HANDLE_LINKS_MAX:
+            self.counts.refused_links += 1
+            return False
+        self._links.add(link)
+        return True
+
+    def leave(self, link: "_Link") -> None:
+        """Forget a link that is closed."""
+        self._links.discard(link)
+
+    async def _sweep(self) -> None:
+        """Close links without a message for too long, for ever."""
+        while True:
+            await asyncio.sleep(HANDLE_IDLE_S_MAX / 10)
+            before = self._loop.time() - HANDLE_IDLE_S_MAX
+            for link in [k for k in self._links if k.heard_s < before]:
+                link.close()
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, call: Any, *given: Any) -> None:
+    """Call now where this is the loop's own thread, else as soon as the loop can."""
+    try:
+        is_own = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        is_own = False
+    if is_own:
+        call(*given)
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(call, *given)
+
+
+class _Link(asyncio.Protocol):
+    """One TCP connection."""
+
+    def __init__(self, server: HandleServer) -> None:
+        self._server = server
+        self._rest = b""
+        self.address = ""
+        self.heard_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        self.heard_s = asyncio.get_running_loop().time()
+        transport.set_write_buffer_limits(high=LINK_WRITE_BYTES_MAX)  # type: ignore[attr-defined]
+        if not self._server.join(self):
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._rest + data if self._rest else data
+        try:
+            spans, used = split(buffer)
+        except FrameError:
+            self._server.counts.bad_packets += 1
+            self.close()  # no way back into the stream is known
+            return
+        self._rest = buffer[used:] if used < len(buffer) else b""
+        if spans:
+            self.heard_s = asyncio.get_running_loop().time()
+            self._server.answer_all([buffer[a:b] for a, b in spans], self)
+
+    def write(self, data: bytes) -> None:
+        """Send, unless the link is closed."""
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause_writing(self) -> None:
+        """Read no further while the peer does not take its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close after what is written has been sent."""
+        self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.leave(self)
