@@ -40,7 +40,7 @@ STEP_S: Final = 240.0
 FINE_STEP_S: Final = 20.0
 FINE_EVERY: Final = 15
 RULES: Final = Rules()
-SHOWN_MAX: Final = 30
+SHOWN_MAX: Final = 40
 # (kind, chemistry, share of the faulty vehicles)
 MIX: Final = (
     (model.SELF_DISCHARGE, NCM, 40), (model.SELF_DISCHARGE, LFP, 40), (model.CONNECTION, None, 40),
@@ -113,8 +113,8 @@ def missed(done: Iterable[tuple[str, Trial]]) -> str:
         seen = ", ".join(sorted({kind for kind, _ in t.watched})) or "nothing"
         lines.append(
             f"  {row} {car.seed}: {told}; {fault.how} {fault.severity:.3g} "
-            f"+{fault.growth_per_day:.2g}/d, {car.capacity_ah:.0f} Ah, charged below {car.charge_below_pct:.0f} to "
-            f"{car.charge_to_pct:.0f} %, depth {car.depth_pct:.0f} %, step {car.step_mv} mV, "
+            f"+{fault.growth_per_day:.2g}/d, {car.capacity_ah:.0f} Ah, "
+            f"charged below {car.charge_below_pct:.0f} to {car.charge_to_pct:.0f} %, depth {car.depth_pct:.0f} %, step {car.step_mv} mV, "
             f"{t.observed} days observed; watched: {seen}"
         )
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from millbrain.analyse.battery.calc.days import days_of, scores
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.runs import follow
 from millbrain.analyse.battery.calc.sums import Sums
-from millbrain.analyse.battery.calc.trends import drift_mv_per_day, medians
+from millbrain.analyse.battery.calc.trends import drift_per_day, medians
 from tests.analyse.battery.made import Pack, days, reports
 
 
@@ -103,7 +103,7 @@ def test_drift_by_hand() -> None:
     day = np.array([0, 1, 3, 4])
     off = np.array([[0, 5], [-1, np.nan], [-3, np.nan], [90, 5.0]])
     # slopes of the first cell: -1 -1 22.5 -1 30.3 93; median of six is (-1 + 22.5) / 2
-    drift = drift_mv_per_day(day, off)
+    drift = drift_per_day(day, off)
     assert drift[0] == pytest.approx((-1 + 22.5) / 2)
     assert np.isnan(drift[1]), "two days are no drift"
 

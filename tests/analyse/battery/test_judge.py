@@ -63,8 +63,8 @@ def test_a_loose_sense_wire_is_no_cell() -> None:
     pack.cells_mv[:, 30] += 90
     pack.cells_mv[:, 31] -= 90
     found = judge(pack.days(), RULES)
-    assert [(n, kind) for n, kind, _ in told(found)] == [(31, "sensor"), (32, "sensor")]
-    assert not any(f.call_out for f in found)
+    assert told(found) == [(31, "sensor", True), (32, "sensor", True)]
+    assert all("neighbour" in f.families for f in found)
 
 
 def test_lost_values_are_a_measurement() -> None:

@@ -4,9 +4,7 @@ Every suspicion gathers pieces of evidence in families; pieces of one family res
 observation and count once. Only where enough families agree is anybody called.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -14,70 +12,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.analyse.battery import model
+from millbrain.analyse.battery.calc import measured, whole
+from millbrain.analyse.battery.calc.case import APP, Case, finding, median
+from millbrain.analyse.battery.calc.curve import Curve, curve_of, missing_pct
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
-from millbrain.analyse.battery.calc.trends import Floats, drift_mv_per_day
-from millbrain.analyse.battery.calc.words import sentence
+from millbrain.analyse.battery.calc.trends import Floats, drift_per_day
 from millbrain.analyse.battery.model import Rules
-from millbrain.core.findings import Evidence, Finding, Severity
-from millbrain.core.times import BEIJING_OFFSET_S
+from millbrain.core.findings import Finding
 
-APP: Final = "battery"
+__all__ = ["APP", "judge"]
 CELL_ALARMS: Final = (1 << 5) | (1 << 6) | (1 << 10)  # cell over-, under-voltage, consistency
-INSULATION_ALARM: Final = 1 << 11
 DRIFT_DAYS_MIN: Final = 10
-UNSTEADY_RATIO_MIN: Final = 0.3  # spread by MAD over median: an internal resistance keeps still
-LEAKY_REPORTS_MIN: Final = 3
+UNSTEADY_RATIO_MIN: Final = 0.25  # spread by MAD over median: an internal resistance keeps still
+UNSTEADY_DAYS: Final = 14
+STEADY_MV: Final = 4.0
 _FLOOR_MOHM: Final = 0.05
-_NO_WORDS: Final[Mapping[str, object]] = MappingProxyType({})
-_NEWEST_DAYS: Final = 7  # a figure says how it stands now, not how it began
+_FLOOR_TOP_MV: Final = 4.0
+_FLOOR_FLAT_TOP_MV: Final = 10.0
+_FLOOR_PCT_PER_DAY: Final = 0.004
+_SHAPE_DAYS: Final = 14
+_FAST_PCT_PER_DAY: Final = 0.06  # 2 % in a month: no cell ages so fast
+_MA_PER_AH_DAY: Final = 1_000 / 24
+_NO_COUNTS: Final[whole.DayCounts] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class _Case:
-    """What speaks against one cell."""
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """The days of a pack with what is learnt from all of them."""
 
-    cell: int
-    runs: Runs
     days: PackDays
-    evidence: list[Evidence] = field(default_factory=list)
+    curve: Curve
+    rules: Rules
+    capacity_ah: float
 
-    def add(self, name: str, family: str, value: float, threshold: float, unit: str) -> None:
-        self.evidence.append(
-            Evidence(name, family, float(value), float(threshold), unit, self.since, self.until)
-        )
-
-    @property
-    def since(self) -> int:
-        return int(self.days.first_at[self.runs.opened[self.cell]])
-
-    @property
-    def until(self) -> int:
-        return int(self.days.last_at[self.runs.last[self.cell]])
-
-    @property
-    def run(self) -> slice:
-        """The days from the opening one to the last that counted, the newest seven of them."""
-        end = int(self.runs.last[self.cell]) + 1
-        return slice(max(int(self.runs.opened[self.cell]), end - _NEWEST_DAYS), end)
+    def drift(self) -> Floats:
+        """Return how much charge each cell gains against the herd [%/day]."""
+        return drift_per_day(self.days.day, missing_pct(self.days, self.curve))
 
 
-def judge(days: PackDays, rules: Rules) -> list[Finding]:
+def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
+          counts: whole.DayCounts = _NO_COUNTS) -> list[Finding]:  # fmt: skip
     """Return what is open about one pack at its last day, sorted by cell and kind.
 
     Days with few reports are passed over; days older than the window do not count.
+
+    Parameters
+    ----------
+    days
+        Of one pack, in order.
+    rules
+        The limits.
+    capacity_ah
+        Nominal or measured capacity of the pack [Ah], None = not known: the leak is then told in
+        percent of charge, not in milliamperes.
+    counts
+        Events of control: kind (`soc_jump`, `dcdc_off_driving`, `hot_charge`) -> day since 1970 in
+        Beijing -> count. Only the first pack of a vehicle should be given them.
     """
     recent = days.day > (days.day[-1] if len(days.day) else 0) - rules.window_days
     days = days.taken(np.flatnonzero((days.reports >= rules.reports_min) & recent))
     if len(days.day) < rules.days_min:
         return []
-    found = _sensors(days, rules)
-    found += _charge(days, rules, _cells(found))
-    found += _low_end(days, rules, _cells(found))
+    pack = _Pack(days, curve_of(days), rules, capacity_ah or float("nan"))
+    found = measured.broken(days, rules)
+    found += _out_of_line(pack, _cells(found))
     named = [f for f in found if f.kind != model.DEVIATION]
-    found += _resistance(days, rules, _cells(named))
-    found += _insulation(days, rules)
+    stiff = _resistance(pack, _cells(named))
+    found = [f for f in found if f.kind != model.DEVIATION or f.cell_no - 1 not in _cells(stiff)]
+    found += stiff
+    found += whole.insulation(days, rules)
+    found += whole.warmth(days, rules)
+    found += whole.strategy(days, counts, [f for f in found if f.call_out], rules)
     return sorted(found, key=lambda f: (f.cell_no, f.kind))
 
 
@@ -92,84 +99,104 @@ def _single(runs: Runs, rules: Rules) -> NDArray[np.intp]:
     return cells if len(cells) <= crowd else cells[:0]
 
 
-def _median(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
-
-
-def _sensors(days: PackDays, rules: Rules) -> list[Finding]:
-    """Find cells whose measurement is broken: implausible, mirrored by the neighbour, or stuck."""
-    reasons = (
-        ("implausible", days.lost, rules.lost_min_ratio, "implausible values", "数值不合理"),
-        ("mirror", days.sense, rules.lost_min_ratio, "its neighbour mirrors it", "与相邻单体反向"),
-        ("stuck", days.is_stuck.astype(float), 1.0, "it does not move", "数值不变"),
-    )  # fmt: skip
+def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
+    """Find cells that stand out in the mean, at the empty end or at the top of the charge."""
     found: dict[int, Finding] = {}
-    for name, share, limit, why, why_zh in reasons:
-        runs = follow(share >= limit, share >= limit, share < limit, rules.days_min)
-        for cell in np.flatnonzero(runs.is_open):
-            case = _Case(int(cell), runs, days)
-            share_seen = _median(share[case.run, cell])
-            case.add(name, "measurement", share_seen, limit, "")
-            if abs(_median(days.deviation_mv[case.run, cell])) >= rules.deviation_min_mv:
-                case.add("deviation", "herd", _median(days.deviation_mv[case.run, cell]),
-                         rules.deviation_min_mv, "mV")  # fmt: skip
-            found.setdefault(int(cell), _finding(case, rules, model.SENSOR, share_seen, "", limit,
-                                                 words={"why": why, "why_zh": why_zh}))  # fmt: skip
+    for name, side, days, off, level, floor in _channels(pack):
+        if len(days.day) < pack.rules.days_min:
+            continue
+        rules, score = pack.rules, scores(off, floor)
+        # What is level without load follows the current and is told by its resistance.
+        clear = side * level < rules.deviation_clear_mv
+        stays = (side * off >= rules.deviation_min_mv) & ~clear
+        hit = stays & (side * score >= rules.score_min)
+        runs = follow(hit, stays, clear, rules.days_min)
+        for cell in (int(c) for c in _single(runs, rules)):
+            if cell in passed:
+                continue
+            case = Case(cell, runs, days)
+            made = _standing_out(pack, case, name, side, off[:, cell], score[:, cell])
+            if cell not in found or (made.call_out, made.confidence) > (
+                found[cell].call_out, found[cell].confidence,
+            ):  # fmt: skip
+                found[cell] = made
     return list(found.values())
 
 
-def _charge(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
-    """Find cells that stand out day after day, at rest as under load."""
-    found = []
-    score = scores(days.deviation_mv)
-    # What is level at rest follows the current and is told by its resistance.
-    rest = np.where(np.isfinite(days.rest_mv), days.rest_mv, days.deviation_mv)
-    for side in (-1, 1):
-        off, high = side * days.deviation_mv, side * score
-        stays = (off >= rules.deviation_min_mv) & (side * rest >= rules.deviation_clear_mv)
-        hit = stays & (high >= rules.score_min)
-        runs = follow(hit, stays, side * rest < rules.deviation_clear_mv, rules.days_min)
-        for cell in _single(runs, rules):
-            if int(cell) not in passed:
-                found.append(_standing_out(_Case(int(cell), runs, days), score, side, rules))
-    return found
+_Channel = tuple[str, int, PackDays, Floats, Floats, float]
 
 
-def _standing_out(case: _Case, score: Floats, side: int, rules: Rules) -> Finding:
-    days, cell = case.days, case.cell
-    value = _median(days.deviation_mv[case.run, cell])
+def _channels(pack: _Pack) -> list[_Channel]:
+    """Return where a cell may stand out: name, side, days, deviation, the same without load."""
+    days = pack.days
+    low = days.taken(np.flatnonzero(np.isfinite(days.end_mv[:, 0]).any(axis=1)))
+    # 15 mV in the mean of a flat pack are much, at its steep top they are less than 1 % of charge.
+    floor = _FLOOR_FLAT_TOP_MV if pack.curve.is_flat else _FLOOR_TOP_MV
+    top = days.taken(np.flatnonzero(pack.curve.full_days))
+    return [
+        ("deviation", -1, days, days.deviation_mv, days.level_mv, 1.0),
+        ("deviation", 1, days, days.deviation_mv, days.level_mv, 1.0),
+        ("low when empty", -1, low, low.end_mv[:, 0], low.end_mv[:, 0], 1.0),
+        ("low when full", -1, top, top.full_mv, top.full_mv, floor),
+    ]
+
+
+def _standing_out(pack: _Pack, case: Case, name: str, side: int, off: Floats,
+                  score: Floats) -> Finding:  # fmt: skip
+    days, rules, cell = case.days, pack.rules, case.cell
+    value = median(off[case.run])
     limit = side * rules.deviation_min_mv
-    case.add("deviation", "herd", value, limit, "mV")
-    case.add("score", "herd", _median(score[case.run, cell]), side * rules.score_min, "")
-    for name in ("rest_mv", "loaded_mv"):
-        case.add(name, "herd", _median(getattr(days, name)[case.run, cell]), limit, "mV")
-    shape = _shape(case)
-    drift = _drift(case, side, rules)
+    case.add(name, "herd", value, limit, "mV")
+    case.add("score", "herd", median(score[case.run]), side * rules.score_min, "")
+    for more in ("rest_mv", "loaded_mv"):
+        case.add(more, "herd", median(getattr(days, more)[case.run, cell]), limit, "mV")
+    shape = _shape(pack, case)
+    drift = _drift(pack, case, side)
+    kind = _kind(pack, case, shape, side, drift)
+    _follows(case, shape, kind, rules)
     if np.bitwise_or.reduce(days.flags[case.run]) & CELL_ALARMS:
         case.add("own alarm", "vehicle", 1, 1, "")
-    kind = _kind(shape, side, is_drifting=side * drift >= rules.drift_min_mv_per_day)
     if kind == model.CAPACITY and np.isfinite(shape.low_mv):
         value = shape.low_mv
-    return _finding(case, rules, kind, value, "mV", limit, words=_charge_words(shape, side))
+    words = _charge_words(pack, shape, side, drift)
+    return finding(case, rules, kind, value, "mV", limit, words=words)
 
 
-def _shape(case: _Case) -> Shape:
-    """Return what the cell's deviation follows; add it as evidence where that can be told."""
-    days = case.days
-    shape = shape_of(days.end_mv[:, :, case.cell], days.slope_mv, days.soc_pct)
-    if shape.follows:
-        case.add(f"follows {shape.follows}", "charge", shape.scatter,
-                 shape.next_scatter, "")  # fmt: skip
-    return shape
+def _shape(pack: _Pack, case: Case) -> Shape:
+    """Return what the cell's deviation follows, over all its days since the case opened."""
+    days = pack.days
+    until = int(case.days.day[case.runs.last[case.cell]])
+    since = max(int(case.days.day[case.runs.opened[case.cell]]), until - 2 * _SHAPE_DAYS)
+    on = (days.day >= since) & (days.day <= until)
+    cell = case.cell
+    return shape_of(days.end_mv[:, :, cell], days.full_mv[:, cell], pack.curve, on)
 
 
-def _charge_words(shape: Shape, side: int) -> dict[str, object]:
-    pct = abs(shape.charge_pct)
-    known = shape.follows == CHARGE
+def _follows(case: Case, shape: Shape, kind: str, rules: Rules) -> None:
+    """Add the pattern over SOC as evidence where it is there and large enough."""
+    if kind == model.SENSOR:
+        if shape.follows == ERROR:
+            case.add("the same at every SOC", "charge", shape.misfit, shape.next_misfit, "")
+    elif not shape.is_charge:
+        return
+    elif kind == model.CAPACITY and shape.capacity_pct >= rules.capacity_min_pct:
+        case.add("missing capacity", "charge", shape.capacity_pct, rules.capacity_min_pct, "%")
+    elif kind == model.SELF_DISCHARGE and shape.charge_pct <= -rules.charge_min_pct:
+        case.add("missing charge", "charge", shape.charge_pct, -rules.charge_min_pct, "%")
+
+
+def _charge_words(pack: _Pack, shape: Shape, side: int, drift: float) -> dict[str, object]:
+    pct, lost = abs(shape.charge_pct), -drift
+    english = f"about {pct:.1f} % of charge" if np.isfinite(pct) else ""
+    chinese = f"约{pct:.1f}%电量" if np.isfinite(pct) else ""
+    if lost > 0 and np.isfinite(pct):
+        leak_ma = lost / 100 * pack.capacity_ah * _MA_PER_AH_DAY
+        english += f", {lost:.2f} % a day" + (f", {leak_ma:.0f} mA" if leak_ma > 0 else "")
+        chinese += f"，每天{lost:.2f}%" + (f"，约{leak_ma:.0f} mA" if leak_ma > 0 else "")
     return {
-        "charge": f" (about {pct:.1f} % of charge)" if known else "",
-        "charge_zh": f"（约{pct:.1f}%电量）" if known else "",
+        "charge": f" ({english})" if english else "",
+        "charge_zh": f"（{chinese}）" if chinese else "",
+        "lacking": f"{shape.capacity_pct:.0f}",
         "side": "below" if side < 0 else "above",
         "side_zh": "低于" if side < 0 else "高于",
         "why": "off by the same at every state of charge",
@@ -177,99 +204,77 @@ def _charge_words(shape: Shape, side: int) -> dict[str, object]:
     }
 
 
-def _drift(case: _Case, side: int, rules: Rules) -> float:
-    """Return the drift of the cell at rest [mV/day]; add it as evidence where it stands out."""
-    days = case.days
-    drift = drift_mv_per_day(days.day, days.rest_mv)
-    value = float(drift[case.cell])
-    is_long = days.day[-1] - days.day[0] >= DRIFT_DAYS_MIN
-    apart = float(scores(drift, 0.02)[case.cell])
-    if is_long and side * value >= rules.drift_min_mv_per_day and side * apart >= rules.score_min:
-        limit = side * rules.drift_min_mv_per_day
-        case.add("drift at rest", "drift", value, limit, "mV/d")
+def _drift(pack: _Pack, case: Case, side: int) -> float:
+    """Return the gain of charge [%/day], 0 = not known; add it as evidence where it stands out."""
+    days, rules = pack.days, pack.rules
+    if days.day[-1] - days.day[0] < DRIFT_DAYS_MIN:
+        return 0.0
+    drift = pack.drift()
+    value = float(np.nan_to_num(drift[case.cell]))
+    apart = float(scores(drift, _FLOOR_PCT_PER_DAY)[case.cell])
+    if side * value < rules.drift_min_pct_per_day or side * apart < rules.score_min:
         return value
-    return 0.0
+    case.add("loses charge", "drift", value, side * rules.drift_min_pct_per_day, "%/d")
+    leak_ma = -value / 100 * pack.capacity_ah * _MA_PER_AH_DAY
+    case.add("leak", "drift", leak_ma, 0.0, "mA")
+    return value
 
 
-def _kind(shape: Shape, side: int, *, is_drifting: bool) -> str:
-    if shape.follows == ERROR:
+def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str:
+    """Say what the deviation is, from its pattern over SOC, its course and what load does to it."""
+    if _is_error(case, shape, pack.rules):
         return model.SENSOR
     if side > 0:
         return model.DEVIATION  # a cell that is too full is no fault of its own
-    if shape.follows == DEPTH:
+    is_fast = drift <= -_FAST_PCT_PER_DAY
+    if shape.follows == DEPTH and (shape.is_deep or not is_fast):
         return model.CAPACITY
-    return model.SELF_DISCHARGE if shape.follows == CHARGE or is_drifting else model.DEVIATION
+    is_losing = any(e.family == "drift" for e in case.evidence) or (shape.is_charge and is_fast)
+    if shape.follows in (CHARGE, DEPTH) or is_losing:
+        return model.SELF_DISCHARGE
+    # A matter of charge in which the two cannot be told apart: what does not grow is capacity.
+    return model.CAPACITY if shape.is_charge else model.DEVIATION
 
 
-def _low_end(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
-    """Find cells that fall off near the empty end, whatever they do elsewhere."""
-    days = days.taken(np.flatnonzero(np.isfinite(days.end_mv[:, 0]).any(axis=1)))
-    low = days.end_mv[:, 0]
-    stays = low <= -rules.deviation_min_mv
-    hit = stays & (scores(low) <= -rules.score_min)
-    runs = follow(hit, stays, low > -rules.deviation_clear_mv, rules.days_min)
-    found = []
-    for cell in (c for c in _single(runs, rules) if int(c) not in passed):
-        case = _Case(int(cell), runs, days)
-        shape = _shape(case)
-        limit = -rules.deviation_min_mv
-        case.add("low when empty", "herd", shape.low_mv, limit, "mV")
-        if abs(_median(days.rest_mv[case.run, cell])) < rules.deviation_clear_mv:
-            continue
-        kind = _kind(shape, -1, is_drifting=False)
-        found.append(_finding(case, rules, kind, shape.low_mv, "mV", limit,
-                              words=_charge_words(shape, -1)))  # fmt: skip
-    return found
+def _is_error(case: Case, shape: Shape, rules: Rules) -> bool:
+    """Whether it is the measurement: the same at every SOC, at rest, under load, every day."""
+    days, cell = case.days, case.cell
+    level = days.level_mv[:, cell]
+    if shape.is_charge:
+        return False
+    step = measured.jumped(case, level, rules)
+    if step:
+        case.add("at once", "course", step, np.copysign(rules.deviation_min_mv, step), "mV")
+        return True
+    seen = level[case.newest(UNSTEADY_DAYS)]
+    value = median(seen)
+    tolerance = max(STEADY_MV, 0.15 * abs(value))
+    is_steady = NORMAL * median(np.abs(seen - value)) <= tolerance
+    apart = median(days.rest_mv[case.run, cell] - days.loaded_mv[case.run, cell])
+    return shape.is_constant and is_steady and abs(apart) <= tolerance
 
 
-def _resistance(days: PackDays, rules: Rules, passed: set[int]) -> list[Finding]:
+def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
     """Find cells whose deviation follows the current."""
-    days = days.taken(np.flatnonzero(np.isfinite(days.excess_mohm).all(axis=1)))
+    rules = pack.rules
+    days = pack.days.taken(np.flatnonzero(np.isfinite(pack.days.excess_mohm).all(axis=1)))
+    own = np.nan_to_num(pack.curve.mohm)
+    limit = max(rules.resistance_min_mohm, rules.resistance_min_ratio * own)
     excess, score = days.excess_mohm, scores(days.excess_mohm, _FLOOR_MOHM)
-    stays = excess >= rules.resistance_min_mohm
+    stays = excess >= limit
     hit = stays & (score >= rules.score_min)
-    runs = follow(hit, stays, excess < rules.resistance_min_mohm / 2, rules.days_min)
+    runs = follow(hit, stays, excess < limit / 2, rules.days_min)
     found = []
-    for cell in (c for c in _single(runs, rules) if int(c) not in passed):
-        case = _Case(int(cell), runs, days)
-        seen = excess[case.run, cell]
-        value, rest = _median(seen), _median(days.rest_mv[case.run, cell])
-        case.add("follows the current", "load", value, rules.resistance_min_mohm, "mOhm")
-        if abs(rest) < rules.deviation_clear_mv:
-            case.add("level at rest", "rest", rest, rules.deviation_clear_mv, "mV")
-        unsteady = NORMAL * _median(np.abs(seen - value)) / value
+    for cell in (int(c) for c in _single(runs, rules) if int(c) not in passed):
+        case = Case(cell, runs, days)
+        seen = excess[case.newest(UNSTEADY_DAYS), cell]
+        value, rest = median(excess[case.run, cell]), median(days.rest_mv[case.run, cell])
+        level = median(days.level_mv[case.run, cell])
+        case.add("follows the current", "load", value, limit, "mOhm")
+        near = min((rest, level), key=abs) if np.isfinite(rest) else level
+        if abs(near) < rules.deviation_clear_mv:
+            case.add("level at rest", "rest", near, rules.deviation_clear_mv, "mV")
+        unsteady = NORMAL * median(np.abs(seen - median(seen))) / value
         kind = model.CONNECTION if unsteady >= UNSTEADY_RATIO_MIN else model.RESISTANCE
-        found.append(_finding(case, rules, kind, value, "mOhm", rules.resistance_min_mohm))
+        found.append(finding(case, rules, kind, value, "mOhm", limit))
     return found
-
-
-def _insulation(days: PackDays, rules: Rules) -> list[Finding]:
-    leaky = (days.leaky >= LEAKY_REPORTS_MIN)[:, None]
-    runs = follow(leaky, leaky, ~leaky, rules.days_min)
-    if not runs.is_open[0]:
-        return []
-    case = _Case(0, runs, days)
-    count = int(runs.hits[0])
-    case.add("measured", "measured", count, rules.days_min, "d")
-    if np.bitwise_or.reduce(days.flags[case.run]) & INSULATION_ALARM:
-        case.add("own alarm", "vehicle", 1, 1, "")
-    return [_finding(case, rules, model.INSULATION, count, "d", rules.days_min, whole=True,
-                     words={"days": count, "limit": rules.leak_ohm_per_v})]  # fmt: skip
-
-
-def _finding(case: _Case, rules: Rules, kind: str, value: float, unit: str, threshold: float, *,
-             whole: bool = False, words: Mapping[str, object] = _NO_WORDS) -> Finding:  # fmt: skip
-    families = len({e.family for e in case.evidence})
-    is_call = families >= rules.families_min and kind != model.DEVIATION
-    english, chinese = sentence(
-        kind, cell=case.cell + 1, pack=case.days.pack_no, mv=abs(value), mohm=value,
-        since=datetime.fromtimestamp(case.since + BEIJING_OFFSET_S, tz=UTC).date().isoformat(),
-        **words,
-    )  # fmt: skip
-    return Finding(
-        thing=case.days.vin, app=APP, kind=kind, pack_no=case.days.pack_no,
-        cell_no=0 if whole else case.cell + 1, first_seen=case.since, last_seen=case.until,
-        severity=Severity.SERVICE if is_call else Severity.WATCH, value=float(value), unit=unit,
-        threshold=float(threshold), confidence=round(1 - 0.4**families, 3),
-        evidence=tuple(case.evidence), sentence=english, sentence_zh=chinese, call_out=is_call,
-    )  # fmt: skip

@@ -18,17 +18,17 @@ def medians(values: Floats) -> Floats:
     return np.asarray(((low + high) / 2)[..., 0])
 
 
-def drift_mv_per_day(day: NDArray[np.int64], deviation_mv: Floats) -> Floats:
-    """Return the drift of each cell [mV/day], NaN where fewer than three days are known.
+def drift_per_day(day: NDArray[np.int64], values: Floats) -> Floats:
+    """Return the drift of each cell [1/day], NaN where fewer than three days are known.
 
-    day: shape (days,), whole days. deviation_mv: shape (days, cells), NaN = not observed.
+    day: shape (days,), whole days. values: shape (days, cells), NaN = not observed.
     """
     i, j = np.triu_indices(len(day), 1)
     apart = (day[j] - day[i]).astype(np.float64)
-    known = np.isfinite(deviation_mv).sum(axis=0) >= 3
-    result = np.full(deviation_mv.shape[1], np.nan)
+    known = np.isfinite(values).sum(axis=0) >= 3
+    result = np.full(values.shape[1], np.nan)
     if not known.any():
         return result
-    cells = np.ascontiguousarray(deviation_mv.T[known])
+    cells = np.ascontiguousarray(values.T[known])
     result[known] = medians((cells[:, j] - cells[:, i]) / apart)
     return result

@@ -44,9 +44,16 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "{pack}号电池包第{cell}号单体自{since}起{side_zh}其余单体{mv:.0f} mV，原因待查，请关注。",
     ),
     model.INSULATION: (
-        "Insulation has been below {limit:.0f} Ohm per volt since {since}, on {days} days. Measure "
-        "it from both poles before anybody touches the pack.",
-        "自{since}起有{days}天绝缘电阻低于{limit:.0f} Ω/V。接触电池包前请分别测量正负极绝缘。",
+        "Insulation is down to {now:.0f} Ohm per volt (limit {limit:.0f}), low since {since} on "
+        "{days} days. Measure it from both poles before anybody touches the pack.",
+        "绝缘电阻已降至{now:.0f} Ω/V（限值{limit:.0f}），自{since}起有{days}天偏低。"
+        "接触电池包前请分别测量正负极绝缘。",
+    ),
+    model.TEMPERATURE: (
+        "The probes of pack {pack} have stood {degc:.0f} degC apart since {since}. Check coolant, "
+        "pump and flow first, then the place of the warmest probe.",
+        "{pack}号电池包自{since}起温差达{degc:.0f} °C。请先检查冷却液、水泵与流量，"
+        "再检查最高温探针位置。",
     ),
     model.STRATEGY: (
         "The control of the vehicle, not a cell: {what}, {count} times on {days} days since "

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 REST: Final = 0
 DRIVE: Final = 1
 CHARGE: Final = 2
+FIRST_AT: Final = 1_700_006_400 - 8 * 3_600  # midnight in Beijing
 _DAY_S: Final = 86_400
 _PCT_PER_C_S: Final = 100 / 3_600
 
@@ -46,8 +47,8 @@ def segments(vehicle: Vehicle, days: int) -> Segments:
         soc = _one_day(vehicle, day, soc, random, made)
         rows += [] if is_absent else made
     table = np.array(rows, np.float64).reshape(-1, 6)
-    day, begin, lasts, from_pct, to_pct, doing = table.T
-    return Segments(day.astype(np.int64), begin, lasts, from_pct, to_pct, doing.astype(np.int64))
+    on, begin, lasts, from_pct, to_pct, doing = table.T
+    return Segments(on.astype(np.int64), begin, lasts, from_pct, to_pct, doing.astype(np.int64))
 
 
 def _one_day(vehicle: Vehicle, day: int, soc: float, random: np.random.Generator,

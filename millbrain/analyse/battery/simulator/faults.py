@@ -68,7 +68,7 @@ def drawn(kind: str, cells: int, capacity_ah: float, random: np.random.Generator
         return Fault(kind, cell, onset, between(0.15, 1.2) / 100 * capacity_ah * 1_000 / 24,
                      between(0.01, 0.3) * capacity_ah / 100)  # fmt: skip
     if kind == model.CAPACITY:
-        return Fault(kind, cell, onset, between(5, 10), between(0.03, 0.25))
+        return Fault(kind, cell, onset, between(6, 12), between(0.02, 0.1))
     if kind == model.RESISTANCE:
         return Fault(kind, cell, onset, between(0.5, 1.2) * relative,
                      between(0.002, 0.01) * relative)  # fmt: skip

@@ -18,7 +18,6 @@ from millbrain.analyse.battery.simulator.faults import HEALTHY, Fault
 from millbrain.analyse.battery.simulator.vehicle import Vehicle
 from millbrain.core.columns import Columns, Ragged
 
-FIRST_AT: Final = 1_700_006_400 - 8 * 3_600  # midnight in Beijing
 _SLOW_S: Final = 400  # time constant of diffusion
 _SLOW_RATIO: Final = 0.6  # diffusion's share on top of the ohmic resistance
 _IDLE_SHARE: Final = 0.15  # of a drive: traffic lights
@@ -128,7 +127,7 @@ def _columns(vehicle: Vehicle, moments: Moments, random: np.random.Generator) ->
     volts = life.pack_v(vehicle)
     return {
         "vin": np.full(rows, vehicle.vin),
-        "device_at": (FIRST_AT + np.rint(moments.at_s)).astype(np.uint32),
+        "device_at": (life.FIRST_AT + np.rint(moments.at_s)).astype(np.uint32),
         "current_a": np.rint(moments.current_a * 10).astype(np.float32) / np.float32(10),
         "soc_pct": np.clip(np.rint(told), 0, 100).astype(np.uint8),
         "voltage_v": np.full(rows, volts, np.float32),

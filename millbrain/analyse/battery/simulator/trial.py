@@ -12,9 +12,10 @@ from millbrain.analyse.battery.calc.judge import judge
 from millbrain.analyse.battery.calc.sudden import Heat
 from millbrain.analyse.battery.calc.sums import Sums
 from millbrain.analyse.battery.model import Rules
-from millbrain.analyse.battery.simulator.days import critical_day
+from millbrain.analyse.battery.simulator import wrongs
+from millbrain.analyse.battery.simulator.days import FIRST_AT, critical_day
 from millbrain.analyse.battery.simulator.faults import HEALTHY, Fault
-from millbrain.analyse.battery.simulator.reports import FIRST_AT, reports
+from millbrain.analyse.battery.simulator.reports import reports
 from millbrain.analyse.battery.simulator.vehicle import Vehicle
 from millbrain.core.findings import Finding
 from millbrain.core.times import BEIJING_OFFSET_S
@@ -79,11 +80,11 @@ def trial(vehicle: Vehicle, days: int, step_s: float, rules: Rules, fault: Fault
     for found in Heat().watch(batch, rules):
         day = (found.last_seen + BEIJING_OFFSET_S) // 86_400 - FIRST_DAY
         calls.setdefault((found.kind, found.cell_no), (day, found))
-    observed = 0
+    observed, counts = 0, wrongs.events(vehicle, fault, days, FIRST_DAY)
     for pack in days_of(sums.slots()):
         observed += int(np.count_nonzero(pack.reports >= rules.reports_min))
         for count in range(rules.days_min, len(pack.day) + 1, every):
-            for found in judge(pack.taken(np.arange(count)), rules):
+            for found in judge(pack.taken(np.arange(count)), rules, None, counts):
                 key = found.kind, found.cell_no
                 if found.call_out:
                     calls.setdefault(key, (int(pack.day[count - 1] - FIRST_DAY), found))

@@ -72,8 +72,8 @@ def drawn(seed: int, chemistry: str | None = None) -> Vehicle:
     module = np.arange(cells) // _MODULE
     modules = int(module[-1]) + 1
     capacity = 1 + _tails(random, cells, 0.003 + 0.005 * age, 0.035)
-    charge = _tails(random, cells, 0.15 + 0.35 * age, 2.0)
-    mohm = 90 / capacity_ah * (1 + 0.3 * age) * (1 + _tails(random, cells, 0.02 + 0.03 * age, 0.25))
+    charge = _tails(random, cells, 0.15 + 0.35 * age, 1.8)
+    mohm = 90 / capacity_ah * (1 + 0.3 * age) * (1 + _tails(random, cells, 0.02 + 0.03 * age, 0.2))
     error = random.normal(0, random.uniform(0.3, 1.5), cells)
     if random.random() < 0.12:  # a module of another age or another batch
         other = module == random.integers(modules)

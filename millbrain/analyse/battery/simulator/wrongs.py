@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.analyse.battery import model
+from millbrain.analyse.battery.calc import whole
 from millbrain.analyse.battery.simulator import days as life
 from millbrain.analyse.battery.simulator.faults import Fault
 from millbrain.analyse.battery.simulator.vehicle import Vehicle
@@ -15,6 +16,7 @@ INVALID_MV: Final = 65_535
 _IMPOSSIBLE_MV: Final = (0, 0, 65_534, 65_535, 4_999, 1_000)
 _THERMAL_BIT: Final = 1 << 23
 _INSULATION_BIT: Final = 1 << 11
+_RARE_PER_DAY: Final = 0.02
 _EVENT_S: Final = 300
 _EVENT_STEP_S: Final = 10
 
@@ -104,8 +106,8 @@ def _mismeasure(vehicle: Vehicle, fault: Fault, since: NDArray[np.bool_],
 
 def thermal_event(columns: Columns, fault: Fault) -> Columns:
     """Return the reports up to the event and its first five minutes, one every ten seconds."""
-    days = columns.array("device_at") // np.uint32(86_400)
-    on = np.flatnonzero(days >= days[0] + fault.onset_day)
+    begins = life.FIRST_AT + fault.onset_day * 86_400
+    on = np.flatnonzero(columns.array("device_at") >= begins)
     last = int(on[0]) if on.size else columns.rows - 1
     event = columns.take(np.full(_EVENT_S // _EVENT_STEP_S, last, np.intp))
     seconds = _EVENT_STEP_S * np.arange(1, event.rows + 1)
@@ -116,3 +118,16 @@ def thermal_event(columns: Columns, fault: Fault) -> Columns:
     if fault.how == "own alarm":
         event.values["alarm_flags"] = np.where(hot >= 70, _THERMAL_BIT, 0).astype(np.uint32)
     return concat([columns.take(np.arange(last + 1)), event])
+
+
+def events(vehicle: Vehicle, fault: Fault, days: int, first_day: int) -> whole.DayCounts:
+    """Return the events of control (kind -> day -> count); healthy vehicles have few."""
+    random = np.random.default_rng([vehicle.seed, 6])
+    result = {}
+    for kind in whole.EVENTS:
+        rate = np.full(days, _RARE_PER_DAY)
+        if fault.kind == model.STRATEGY and fault.how == kind:
+            rate += fault.course(days)
+        daily = random.poisson(rate)
+        result[kind] = {first_day + d: int(daily[d]) for d in np.flatnonzero(daily).tolist()}
+    return result
