@@ -68,5 +68,6 @@ export async function get(path, parameters, signal) {
 }
 
 export const post = (path, body, signal) => send("POST", BASE + path, body, signal);
+export const put = (path, body) => send("PUT", BASE + path, body);
 export const patch = (path, body) => send("PATCH", BASE + path, body);
 export const remove = (path) => send("DELETE", BASE + path);

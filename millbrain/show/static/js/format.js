@@ -103,3 +103,10 @@ export function bytes(value) {
   }
   return `${number(size, step && size < 100 ? 1 : 0)} ${SIZES[step]}`;
 }
+
+/** Read a datetime-local text as the plant's time: try the offset that the formatter uses. */
+export function fromLocal(text) {
+  const guess = Date.parse(`${text}Z`);
+  const shown = Date.parse(`${full(guess).replace(" ", "T")}Z`);
+  return guess - (shown - guess);
+}

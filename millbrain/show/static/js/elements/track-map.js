@@ -74,6 +74,7 @@ function legend() {
 export class TrackMap extends HTMLElement {
   #points = [];
   #places = [];
+  #map = null;
   #size = new ResizeObserver(() => this.#draw());
 
   connectedCallback() {
@@ -91,6 +92,18 @@ export class TrackMap extends HTMLElement {
     this.#draw();
   }
 
+  /** Put the cursor on a point by its index; away where it has no position. */
+  mark(index) {
+    const cursor = this.querySelector(".cursor");
+    if (!cursor || !this.#map) return;
+    const point = this.#points[index];
+    const isKnown = Number.isFinite(point?.lon) && Number.isFinite(point?.lat);
+    cursor.setAttribute("visibility", isKnown ? "visible" : "hidden");
+    if (!isKnown) return;
+    cursor.setAttribute("cx", this.#map.x(point.lon));
+    cursor.setAttribute("cy", this.#map.y(point.lat));
+  }
+
   #draw() {
     const width = this.clientWidth;
     const known = this.#points.filter((point) => Number.isFinite(point.lon) && Number.isFinite(point.lat));
@@ -99,6 +112,7 @@ export class TrackMap extends HTMLElement {
       return;
     }
     const map = projection(known, width);
+    this.#map = map;
     const first = known[0];
     const last = known.at(-1);
     const readout = h("p", { class: "readout" }, this.#summary(known));

@@ -4,7 +4,7 @@
 
 import { get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { full, instant, number, time } from "../format.js";
+import { fromLocal, full, instant, number, time } from "../format.js";
 import { _, pick } from "../words.js";
 import "../elements/track-map.js";
 import "../elements/trend-chart.js";
@@ -23,13 +23,6 @@ function rounded(at) {
 
 function localText(at) {
   return full(at).replace(" ", "T");
-}
-
-/** Read a datetime-local text as the plant's time: try the offset that the formatter uses. */
-function fromLocal(text) {
-  const guess = Date.parse(`${text}Z`);
-  const shown = Date.parse(`${localText(guess)}Z`);
-  return guess - (shown - guess);
 }
 
 class SpanView {
