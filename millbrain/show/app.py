@@ -20,6 +20,8 @@ from millbrain.show.api import (
     inspections,
     intake,
     me,
+    notices,
+    orders,
     overview,
     peers,
     record,
@@ -44,7 +46,7 @@ _DESCRIPTION = (
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
-            alarm_rules, inspections, record, replay)  # fmt: skip
+            alarm_rules, orders, notices, inspections, record, replay)  # fmt: skip
 
 
 def create_app(

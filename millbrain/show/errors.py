@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from millbrain.core.errors import (
     FrameError,
+    IllegalStepError,
     LimitError,
     MillbrainError,
     NotFoundError,
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 _KNOWN: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NotFoundError, 404, "not_found"),
     (RefusedError, 403, "refused"),
+    (IllegalStepError, 409, "illegal_step"),
     (LimitError, 422, "limit"),
     (FrameError, 422, "frame"),
     (StoreError, 503, "store"),

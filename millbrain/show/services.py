@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
 from millbrain.core.inspections import LaneRules
 from millbrain.core.rooms import App
 from millbrain.core.tables import Table
+from millbrain.core.working_time import WorkingCalendar, china
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.engine_client import EngineClient
@@ -21,7 +23,7 @@ class WebSettings:
 
     secure: it is reached over TLS, so cookies say so. regions: each with code, name, name_zh
     and what the tile map needs. in_force: settings for display, without secrets. apps: cards of the
-    rooms that find something, with the names of what they find.
+    rooms that find something, with the names of what they find. calendar: when people work.
     """
 
     time_zone: str = "Asia/Shanghai"
@@ -29,6 +31,7 @@ class WebSettings:
     regions: Sequence[Mapping[str, Any]] = ()
     in_force: Mapping[str, Any] = field(default_factory=dict)
     apps: Sequence[App] = ()
+    calendar: WorkingCalendar = field(default_factory=lambda: china(ZoneInfo("Asia/Shanghai")))
 
     def region(self, code: str) -> Mapping[str, Any]:
         """Return a region by its code; an unknown one is named by its code."""

@@ -28,7 +28,7 @@ class OrderStore(Protocol):
         """Return alarms that call for somebody and have no order yet, the oldest first."""
         ...
 
-    def take(self, call: CallOut, year: int, reopens_after: datetime) -> str | None:
+    def take(self, call: CallOut, at: datetime, year: int, reopens_after: datetime) -> str | None:
         """Give a call-out its order, at most once; return its number, None where it has one."""
         ...
 
@@ -108,7 +108,7 @@ class Orders:
         year = at.astimezone(self._calendar.zone).year
         reopens_after = at - timedelta(days=self._rules.values["return_days"])
         for call in self._store.call_outs():
-            number = self._store.take(call, year, reopens_after)
+            number = self._store.take(call, at, year, reopens_after)
             if number:
                 log.info("alarm %d has the order %s", call.alarm_id, number)
 

@@ -19,6 +19,7 @@ from millbrain.record.ledger.models import (
     Role,
     Thing,
 )
+from millbrain.record.ledger.order_queries import ORDER_SORTS, OrderFilter
 from millbrain.record.ledger.peers import KEY_KINDS
 from millbrain.record.ledger.record_models import (
     Inspection,
@@ -33,6 +34,7 @@ from millbrain.record.ledger.store import Ledger
 __all__ = [
     "KEY_KINDS",
     "LANGUAGES",
+    "ORDER_SORTS",
     "THEMES",
     "Account",
     "ActResult",
@@ -45,13 +47,14 @@ __all__ = [
     "Contributor",
     "Inspection",
     "Ledger",
+    "LifeEvent",
     "ListedAlarm",
     "ListedStep",
     "Load",
-    "OwnRule",
-    "LifeEvent",
     "NewInspection",
     "NewLifeEvent",
+    "OrderFilter",
+    "OwnRule",
     "Peer",
     "Role",
     "SetLimit",

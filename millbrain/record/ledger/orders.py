@@ -52,12 +52,12 @@ class WorkOrders:
         """Return alarms that call for somebody and have no order yet, the oldest first."""
         return [_call_of(a) for a in Alarms(self._database).call_outs_without_order(most)]
 
-    def take(self, call: CallOut, year: int, reopens_after: datetime) -> str | None:
+    def take(self, call: CallOut, at: datetime, year: int, reopens_after: datetime) -> str | None:
         """Give a call-out its order and return the number, None where it has one already.
 
         It reopens the order that repaired the same finding, where that was done after
         `reopens_after`; else it joins the order of the same thing that is not done yet; else it
-        gets a new one. year: of the number, in the plant's zone.
+        gets a new one. at: now. year: of the number, in the plant's zone.
         """
         try:
             with self._database.write() as c:
@@ -66,7 +66,7 @@ class WorkOrders:
                 )
                 known = c.scalar(linked)
                 if known is None:
-                    return _place(c, call, year, reopens_after)
+                    return _place(c, call, at, year, reopens_after)
                 _mark_alarm(c, call.alarm_id, known)
                 return None
         except sa.exc.IntegrityError:
@@ -223,8 +223,9 @@ def _call_of(listed: ListedAlarm) -> CallOut:
     )  # fmt: skip
 
 
-def _place(c: sa.Connection, call: CallOut, year: int, reopens_after: datetime) -> str:
-    at = now()
+def _place(
+    c: sa.Connection, call: CallOut, at: datetime, year: int, reopens_after: datetime
+) -> str:
     row = queries.of_key(c, call.key, reopens_after) or queries.gathering(c, call.thing)
     detail = {"key": call.key, "sentence": call.sentence, "sentence_zh": call.sentence_zh}
     if row is None:
