@@ -196,6 +196,22 @@ def finding_columns(findings: Sequence[Finding], as_of_ms: int) -> Columns:
     return Columns(len(rows), values)
 
 
+def finding_of(row: Mapping[str, Any]) -> Finding:
+    """Return a row of `FINDING` as a finding. Instants in seconds since 1970 UTC, text as str."""
+    values = {name: row[name] for name in _PLAIN if name not in ("first_seen", "last_seen")}
+    return Finding(
+        **values | {
+            "first_seen": int(row["first_seen_at"]),
+            "last_seen": int(row["last_seen_at"]),
+            "severity": Severity(row["severity"]),
+            "confidence": round(float(row["confidence"]), 6),  # kept with 32 bits
+            "call_out": bool(row["call_out"]),
+            "is_open": bool(row["is_open"]),
+            "evidence": tuple(Evidence(**e) for e in json.loads(row["evidence"])),
+        }
+    )  # fmt: skip
+
+
 _DTYPES: Final[Mapping[str, Any]] = {
     "u8": np.uint8, "u16": np.uint16, "at_s": np.uint32, "f32": np.float32, "f64": np.float64,
 }  # fmt: skip

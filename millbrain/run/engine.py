@@ -20,13 +20,15 @@ import uvloop
 
 import millbrain
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.rooms import Driver, Running
+from millbrain.core.rooms import App, Driver, Ground, Running
+from millbrain.core.tables import Table
 from millbrain.record import retention
 from millbrain.record.intake import Intake
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse, create_tables, open_embedded, open_server
 from millbrain.run import logs, run_files
-from millbrain.run.discovery import drivers
+from millbrain.run.apps import Apps, Reporter, parameters_of
+from millbrain.run.discovery import apps, drivers
 from millbrain.run.engine_http import engine_app
 from millbrain.run.packs import regions_of
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
@@ -46,6 +48,7 @@ class Engine:
     ledger: Ledger
     intake: Intake
     rooms: dict[str, Running]
+    apps: Apps
     started_at: float
 
     def status(self) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class Engine:
             "warehouse": self.settings.clickhouse.url.rpartition("@")[2] or "embedded",
             "intake": self.intake.status(),
             "links": {key: len(room.links()) for key, room in self.rooms.items()},
+            "apps": self.apps.status(),
             "rooms": {key: {"port": room.port} for key, room in self.rooms.items()},
         }
 
@@ -107,7 +111,7 @@ def _open(settings: Settings) -> Engine:
     started_at = time.time()
     url = settings.clickhouse.url
     warehouse = open_server(url) if url else open_embedded(settings.data / "warehouse")
-    create_tables(warehouse, SHARED_TABLES, settings.clickhouse.form)
+    create_tables(warehouse, tables(), settings.clickhouse.form)
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
     intake = Intake(
@@ -117,7 +121,32 @@ def _open(settings: Settings) -> Engine:
     )
     intake.start()
     intake.register(ledger.things.columns())
-    return Engine(settings, warehouse, ledger, intake, {}, started_at)
+    engine = Engine(settings, warehouse, ledger, intake, {}, Apps(), started_at)
+    _start_apps(engine)
+    return engine
+
+
+def tables() -> tuple[Table, ...]:
+    """Return every table that the platform writes: the shared ones and those of the apps."""
+    return (*SHARED_TABLES, *(table for card in apps() for table in card.tables))
+
+
+def _start_apps(engine: Engine) -> None:
+    reporter = Reporter(engine.warehouse, lambda findings: None)
+    for card in apps():
+        if card.start and getattr(engine.settings.analyse, card.key):
+            engine.apps.start(card, _ground(engine, card, reporter))
+    engine.intake.show_to(engine.apps.take)
+
+
+def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
+    return Ground(
+        facts=engine.warehouse,
+        settled=lambda: engine.intake.settled,
+        report=reporter.report,
+        parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),
+        newest=engine.intake.newest,
+    )
 
 
 async def _start_room(engine: Engine, card: Driver) -> None:
@@ -152,7 +181,7 @@ async def _housekeeping(engine: Engine) -> None:
         try:
             if now - swept_at > HOUSEKEEPING_S:
                 swept_at = now
-                await asyncio.to_thread(retention.sweep, engine.warehouse, SHARED_TABLES)
+                await asyncio.to_thread(retention.sweep, engine.warehouse, tables())
             fresh = await asyncio.to_thread(engine.ledger.things.revision)
             if fresh != revision:
                 revision = fresh
@@ -166,6 +195,7 @@ async def _close(engine: Engine) -> None:
     for room in engine.rooms.values():
         await room.stop()
     await asyncio.to_thread(engine.intake.stop)
+    await asyncio.to_thread(engine.apps.stop)
     engine.ledger.close()
     await asyncio.to_thread(engine.warehouse.close)
     engine.settings.run_file("engine").unlink(missing_ok=True)

@@ -80,6 +80,25 @@ class LedgerSettings(Section):
     )
 
 
+class AnalyseSettings(Section):
+    """The apps that the engine runs over what arrives."""
+
+    battery: bool = Field(default=True, description="Whether battery health is analysed.")
+    rules: dict[str, dict[str, float]] = Field(
+        default={},
+        description="Parameters of an app by its name, e.g. `[analyse.rules.battery]`.",
+    )
+    workers: int = Field(
+        default=0, ge=0, le=256,
+        description="Processes of a backfill; 0 = as many as the machine has processors.",
+    )  # fmt: skip
+    ray: str = Field(
+        default="",
+        description="Where a backfill runs: empty = processes of its own, `auto` or an address = "
+        "a Ray cluster.",
+    )
+
+
 class WebSettings(Section):
     """Pages and JSON API."""
 
@@ -89,6 +108,28 @@ class WebSettings(Section):
         default=None, description="PEM file; with tls_key turns TLS on."
     )
     tls_key: Path | None = Field(default=None, description="PEM file of the private key.")
+
+
+class ResolverSettings(Section):
+    """The identifiers of this node and who administers it."""
+
+    cache_mib: int = Field(
+        default=256, ge=8, le=1 << 20, description="Memory for decoded records [MiB]."
+    )
+    administrators: tuple[str, ...] = Field(
+        default=(), description="Identities with every right, as 300:88.100.1/admin."
+    )
+
+
+class HandleSettings(Section):
+    """Resolution over the Handle protocol, UDP and TCP."""
+
+    enabled: bool = Field(default=True, description="Whether the port is opened at all.")
+    host: str = Field(default=LOOPBACK, description="Address to listen on.")
+    port: Port = Field(default=2641, description="UDP and TCP port; 0 takes any free one.")
+    announced: str = Field(
+        default="", description="Address that clients are told; empty means host."
+    )
 
 
 class DemoSettings(Section):
@@ -125,7 +166,10 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()
+    analyse: AnalyseSettings = AnalyseSettings()
     web: WebSettings = WebSettings()
+    resolver: ResolverSettings = ResolverSettings()
+    handle: HandleSettings = HandleSettings()
     demo: DemoSettings = DemoSettings()
 
     @classmethod

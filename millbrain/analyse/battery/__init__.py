@@ -16,6 +16,7 @@ ROOM: Final = App(
     level=Level.SKETCH,
     parameters=PARAMETERS,
     incremental=True,
+    start="millbrain.analyse.battery.app:start",
     tables=TABLES,
     pages=PAGES,
     kinds=KINDS,

@@ -12,7 +12,8 @@ _AS_OF = Column("as_of", "at_ms", "When this version was written", "版本时刻
 
 BATTERY_DAY: Final = Table(
     "battery_day",
-    "One pack on one day (Beijing time): how every cell stood to the others",
+    "One pack on one day (Beijing time): how every cell stood to the others; a pack that changes"
+    " its number of cells within a day has a row for each",
     "电池包单日汇总：各单体与整包的偏差",
     (
         *_PACK,
@@ -45,9 +46,9 @@ BATTERY_DAY: Final = Table(
         Column("batch", "u64", "Newest commit that is part of it", "包含的最新提交批次"),
         _AS_OF,
     ),
-    order_by=("vin", "pack_no", "day"),
+    order_by=("vin", "pack_no", "day", "cell_count"),
     partition_by="toYYYYMM(day)",
-    keep_days=800,
+    keep_days=4_000,  # a thousandth of the reports; recordings of years ago are days, too
     keep_by="day",
     newest_by="as_of",
 )  # fmt: skip
@@ -137,7 +138,7 @@ BATTERY_EVENT: Final = Table(
     ),
     order_by=("kind", "vin", "device_at"),
     partition_by="toYYYYMM(device_at)",
-    keep_days=800,
+    keep_days=4_000,
     keep_by="device_at",
     newest_by="as_of",
 )  # fmt: skip
@@ -171,4 +172,22 @@ FLEET_SUSPICION: Final = Table(
     newest_by="as_of",
 )  # fmt: skip
 
-TABLES: Final = (BATTERY_DAY, BATTERY_CHARGE, BATTERY_HEALTH, BATTERY_EVENT, FLEET_SUSPICION)
+BATTERY_PROGRESS: Final = Table(
+    "battery_progress",
+    "How far the battery app is: one row, of which the newest version holds",
+    "电池分析进度",
+    (
+        Column("task", "name", "Always `stream`", "任务"),
+        Column("batch", "u64", "Every row of battery_day has all commits up to this one",
+               "单日汇总已包含的最新提交批次"),
+        Column("judged_at", "at_ms", "Versions of battery_day up to this one were judged",
+               "已评估至的版本时刻"),
+        _AS_OF,
+    ),
+    order_by=("task",),
+    newest_by="as_of",
+)  # fmt: skip
+
+TABLES: Final = (
+    BATTERY_DAY, BATTERY_CHARGE, BATTERY_HEALTH, BATTERY_EVENT, FLEET_SUSPICION, BATTERY_PROGRESS,
+)  # fmt: skip

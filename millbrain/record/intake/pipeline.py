@@ -1,8 +1,9 @@
 """The intake: the hot path between drivers and warehouse, from delivery to acknowledged commit.
 
     put -> inbox -> intake thread: join, slots, duplicates, live state, ledger -> writers -> disk
-                                          |                                         |
-                                          `--> snapshots (vehicle_latest)           `--> on_commit
+                                          |              |                          |
+                                          |              `--> shown to the apps     `--> on_commit
+                                          `--> snapshots (vehicle_latest)
 
 Every step works on a whole batch; nothing here loops over rows in Python.
 """
@@ -11,6 +12,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,13 @@ _log = logging.getLogger(__name__)
 REPORT = facts.VEHICLE_REPORT.name
 EVENT = facts.LINK_EVENT.name
 RAW = facts.RAW_FRAME.name
+
+
+Show = Callable[[int, Mapping[str, Columns]], None]
+
+
+def _nobody(batch: int, tables: Mapping[str, Columns]) -> None:
+    """Nobody looks."""
 
 
 class Intake:
@@ -83,6 +92,7 @@ class Intake:
         self._found = recovery.Found(0, 0, 0, 0)
         self._batch = 0
         self._failed = ""
+        self._show: Show = _nobody
         self._thread = threading.Thread(target=self._run, name="intake")
 
     def start(self) -> None:
@@ -123,6 +133,24 @@ class Intake:
             if name not in TABLES:
                 raise KeyError(f"delivery carries table {name!r}; known are {', '.join(TABLES)}")
         self._inbox.put(delivery)
+
+    def show_to(self, show: Show) -> None:
+        """Show every batch from now on to somebody: its number, and its facts by table.
+
+        Called with facts that are new and on their way to the disk, in the order of the numbers.
+        It must return at once, never raise, and change nothing.
+        """
+        self._show = show
+
+    @property
+    def settled(self) -> int:
+        """All batches up to this one are on disk and acknowledged."""
+        return self._writers.settled
+
+    @property
+    def newest(self) -> int:
+        """Newest batch that was given a number."""
+        return self._batch
 
     def register(self, things: Columns) -> None:
         """Take what the ledger says of vehicles: columns vin, plate, model, operator, simulated."""
@@ -222,6 +250,7 @@ class Intake:
         if RAW in batch.tables:
             batch.tables[RAW] = self._raw.thin(batch.tables[RAW])
         self._update_live(batch, slots)
+        self._show(batch.number, batch.tables)
         self._writers.put(batch)
 
     def _slots(self, name: str, rows: Columns) -> Slots:

@@ -18,6 +18,7 @@ SOC_NONE: Final = 255
 CURRENT_NONE: Final = NO_CURRENT
 INSULATION_NONE: Final = 65_535
 LEVEL_NONE: Final = 255
+AHEAD_S_MAX: Final = 86_400  # a device's clock may be so far ahead
 CURRENT_PER_A: Final = 10  # the wire's own step of 0.1 A, kept so that sums stay whole numbers
 
 
@@ -54,6 +55,16 @@ class PackReports:
     def __len__(self) -> int:
         """Count the pack reports."""
         return len(self.row)
+
+
+def on_time(columns: Columns) -> NDArray[np.bool_]:
+    """Return which rows of a batch have a device time no later than a day after their arrival.
+
+    A clock that is ahead would open days that are still to come and end the window of days that
+    counts; one that is behind only tells of an old day. Needs `received_at` [ms since 1970 UTC].
+    """
+    arrived = columns.array("received_at").astype(np.int64) // 1_000
+    return np.asarray(columns.array("device_at").astype(np.int64) <= arrived + AHEAD_S_MAX)
 
 
 def pack_reports(columns: Columns) -> PackReports:

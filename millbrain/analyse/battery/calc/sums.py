@@ -188,7 +188,7 @@ class Sums:
         LimitError
             There is no room for new packs and days.
         """
-        keys = _keys(reports)
+        keys = self.keys_of(reports)
         slots = self._places.find(keys)
         is_pack = (reports.counts >= k.CELLS_MIN) & (reports.counts <= limits.PACK_CELLS_MAX)
         self.oversized += int(np.count_nonzero(reports.counts > limits.PACK_CELLS_MAX))
@@ -201,6 +201,14 @@ class Sums:
         slots[~is_pack] = -1
         return slots
 
+    @staticmethod
+    def keys_of(reports: PackReports) -> Keys:
+        """Return the key of each report, held or not."""
+        keys = np.zeros(len(reports), KEY)
+        keys["vin"], keys["pack_no"], keys["day"] = reports.vin, reports.pack_no, reports.day
+        keys["count"] = np.minimum(reports.counts, limits.PACK_CELLS_MAX + 1)
+        return keys
+
     def find(self, keys: Keys) -> Slots:
         """Return the slot of each key, -1 where it is not held."""
         return self._places.find(keys)
@@ -208,6 +216,11 @@ class Sums:
     def keys(self, slots: Slots) -> Keys:
         """Return the keys of slots, as a copy."""
         return self._places.keys[slots]
+
+    @property
+    def slots_used(self) -> int:
+        """Slots that were ever given out: every slot is below."""
+        return len(self._places.keys)
 
     def live(self) -> Slots:
         """Return all slots held, ascending."""
@@ -310,7 +323,7 @@ class Sums:
         )  # fmt: skip
 
     def _cells_of(self, slots: Slots, count: int) -> NDArray[np.int64]:
-        return self._heads[slots, k.BEGIN][:, None] + np.arange(count)
+        return np.asarray(self._heads[slots, k.BEGIN][:, None] + np.arange(count))
 
     def add(self, block: Block) -> Slots:
         """Add other sums, of the same settings, to these; each key once. Return their slots.
@@ -373,13 +386,6 @@ class Sums:
             head, self._sums[:, part], self._load[part], self._tallies[:, part],
             self._bounds[:, part],
         )  # fmt: skip
-
-
-def _keys(reports: PackReports) -> Keys:
-    keys = np.zeros(len(reports), KEY)
-    keys["vin"], keys["pack_no"], keys["day"] = reports.vin, reports.pack_no, reports.day
-    keys["count"] = np.minimum(reports.counts, limits.PACK_CELLS_MAX + 1)
-    return keys
 
 
 def _tally(column: NDArray[np.int64], at: int, slot: NDArray[np.int64],
