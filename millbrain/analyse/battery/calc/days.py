@@ -39,7 +39,8 @@ class PackDays:
     sums for pooling slopes (`curve.curve_of`), shape (days, 3, 5). highest_mv, lowest_mv: of the
     pack median. lost, sense, lowest: share of the reports. is_stuck: the cell did not move while
     the herd did. flags, level, leaky, temp_max_degc: of the day. temp_spread_degc,
-    insulation_kohm (clipped at 5 MOhm): means of the day.
+    insulation_kohm (clipped at 5 MOhm): means of the day. step_mv: the step in which cells are
+    told.
     """
 
     vin: str
@@ -73,6 +74,7 @@ class PackDays:
     spread_mv: NDArray[np.int64]
     temp_spread_degc: Floats
     insulation_kohm: Floats
+    step_mv: NDArray[np.int64]
 
     def taken(self, days: NDArray[np.intp]) -> "PackDays":
         """Return the given days, in that order."""
@@ -146,6 +148,7 @@ def stack(slots: Sequence[Slot]) -> PackDays:
         spread_mv=heads[:, k.SPREAD_MAX],
         temp_spread_degc=_ratio(heads[:, k.WARM_SPREAD], heads[:, k.WARM_REPORTS]),
         insulation_kohm=_ratio(heads[:, k.ISOLATED], heads[:, k.ISOLATED_REPORTS]),
+        step_mv=_steps(bounds),
     )
 
 
@@ -235,6 +238,12 @@ def _excess_mohm(heads: NDArray[np.int64], whole: Floats, load: Floats, weight: 
         is_blind = heads[:, k.W_BLIND] / weight > _BLIND_SHARE_MAX
     is_known = (spread >= (10 * _CURRENT_SPREAD_A_MIN) ** 2) & ~is_blind
     return np.where(is_known[:, None], excess - np.median(excess, axis=1, keepdims=True), np.nan)
+
+
+def _steps(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the largest step that all highest and lowest voltages of a day are made of [mV]."""
+    seen = np.where((bounds[:, 1] >= bounds[:, 0])[:, None], bounds, 0)
+    return np.asarray(np.maximum(np.gcd.reduce(seen.reshape(len(bounds), -1), axis=1), 1))
 
 
 def _stuck(heads: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -5,7 +5,6 @@ observation and count once. Only where enough families agree is anybody called.
 """
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from millbrain.analyse.battery.calc.curve import Curve, curve_of, missing_pct
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
-from millbrain.analyse.battery.calc.trends import Floats, drift_per_day
+from millbrain.analyse.battery.calc.trends import Floats, beside, drift_per_day
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
 
@@ -27,15 +26,17 @@ CELL_ALARMS: Final = (1 << 5) | (1 << 6) | (1 << 10)  # cell over-, under-voltag
 DRIFT_DAYS_MIN: Final = 10
 UNSTEADY_RATIO_MIN: Final = 0.25  # spread by MAD over median: an internal resistance keeps still
 UNSTEADY_DAYS: Final = 14
+_MAD_MIN: Final = 8
 STEADY_MV: Final = 4.0
+_UNSURE: Final = 1.75  # so much more where the pattern fits more than one kind
 _FLOOR_MOHM: Final = 0.05
 _FLOOR_TOP_MV: Final = 4.0
 _FLOOR_FLAT_TOP_MV: Final = 10.0
 _FLOOR_PCT_PER_DAY: Final = 0.004
 _SHAPE_DAYS: Final = 14
+_ALONE_SHARE: Final = 0.5  # of the deviation must be left beside the neighbours
 _FAST_PCT_PER_DAY: Final = 0.06  # 2 % in a month: no cell ages so fast
 _MA_PER_AH_DAY: Final = 1_000 / 24
-_NO_COUNTS: Final[whole.DayCounts] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _Pack:
 
 
 def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
-          counts: whole.DayCounts = _NO_COUNTS) -> list[Finding]:  # fmt: skip
+          counts: whole.DayCounts = whole.NO_COUNTS) -> list[Finding]:  # fmt: skip
     """Return what is open about one pack at its last day, sorted by cell and kind.
 
     Days with few reports are passed over; days older than the window do not count.
@@ -92,11 +93,22 @@ def _cells(found: list[Finding]) -> set[int]:
     return {f.cell_no - 1 for f in found}
 
 
-def _single(runs: Runs, rules: Rules) -> NDArray[np.intp]:
-    """Return open cells, none where so many are that they are a second population."""
+def _single(runs: Runs, values: Floats, side: int, rules: Rules) -> NDArray[np.intp]:
+    """Return open cells that stand out from their neighbours too, none where they are many.
+
+    Both are second populations: a module that is warmer or older than the others, and cells all
+    over the pack.
+    """
     cells = np.flatnonzero(runs.is_open)
+    alone = [_is_alone(values[runs.opened[c] : runs.last[c] + 1], int(c), side) for c in cells]
+    cells = cells[np.array(alone, np.bool_)]
     crowd = max(2, int(rules.crowd_max_ratio * len(runs.is_open)))
     return cells if len(cells) <= crowd else cells[:0]
+
+
+def _is_alone(values: Floats, cell: int, side: int) -> bool:
+    off = side * median(values[-_SHAPE_DAYS:, cell])
+    return median(beside(values[-_SHAPE_DAYS:], cell, side)) >= _ALONE_SHARE * off
 
 
 def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
@@ -111,7 +123,7 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
         stays = (side * off >= rules.deviation_min_mv) & ~clear
         hit = stays & (side * score >= rules.score_min)
         runs = follow(hit, stays, clear, rules.days_min)
-        for cell in (int(c) for c in _single(runs, rules)):
+        for cell in (int(c) for c in _single(runs, off, side, rules)):
             if cell in passed:
                 continue
             case = Case(cell, runs, days)
@@ -131,7 +143,9 @@ def _channels(pack: _Pack) -> list[_Channel]:
     days = pack.days
     low = days.taken(np.flatnonzero(np.isfinite(days.end_mv[:, 0]).any(axis=1)))
     # 15 mV in the mean of a flat pack are much, at its steep top they are less than 1 % of charge.
-    floor = _FLOOR_FLAT_TOP_MV if pack.curve.is_flat else _FLOOR_TOP_MV
+    # A day's extreme is one report, told in steps.
+    floor = max(_FLOOR_FLAT_TOP_MV if pack.curve.is_flat else _FLOOR_TOP_MV,
+                float(np.median(days.step_mv)))  # fmt: skip
     top = days.taken(np.flatnonzero(pack.curve.full_days))
     return [
         ("deviation", -1, days, days.deviation_mv, days.level_mv, 1.0),
@@ -179,10 +193,14 @@ def _follows(case: Case, shape: Shape, kind: str, rules: Rules) -> None:
             case.add("the same at every SOC", "charge", shape.misfit, shape.next_misfit, "")
     elif not shape.is_charge:
         return
-    elif kind == model.CAPACITY and shape.capacity_pct >= rules.capacity_min_pct:
-        case.add("missing capacity", "charge", shape.capacity_pct, rules.capacity_min_pct, "%")
-    elif kind == model.SELF_DISCHARGE and shape.charge_pct <= -rules.charge_min_pct:
-        case.add("missing charge", "charge", shape.charge_pct, -rules.charge_min_pct, "%")
+    elif kind == model.CAPACITY:
+        limit = rules.capacity_min_pct * (1 if shape.follows == DEPTH else _UNSURE)
+        if shape.capacity_pct >= limit:
+            case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
+    elif kind == model.SELF_DISCHARGE:
+        limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
+        if shape.charge_pct <= -limit:
+            case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
 
 
 def _charge_words(pack: _Pack, shape: Shape, side: int, drift: float) -> dict[str, object]:
@@ -254,6 +272,13 @@ def _is_error(case: Case, shape: Shape, rules: Rules) -> bool:
     return shape.is_constant and is_steady and abs(apart) <= tolerance
 
 
+def _scatter(values: Floats) -> float:
+    """Return the standard deviation; by MAD where the values are enough for one."""
+    if len(values) < _MAD_MIN:
+        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return NORMAL * median(np.abs(values - median(values)))
+
+
 def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
     """Find cells whose deviation follows the current."""
     rules = pack.rules
@@ -265,7 +290,7 @@ def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
     hit = stays & (score >= rules.score_min)
     runs = follow(hit, stays, excess < limit / 2, rules.days_min)
     found = []
-    for cell in (int(c) for c in _single(runs, rules) if int(c) not in passed):
+    for cell in (int(c) for c in _single(runs, excess, 1, rules) if int(c) not in passed):
         case = Case(cell, runs, days)
         seen = excess[case.newest(UNSTEADY_DAYS), cell]
         value, rest = median(excess[case.run, cell]), median(days.rest_mv[case.run, cell])
@@ -274,7 +299,7 @@ def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
         near = min((rest, level), key=abs) if np.isfinite(rest) else level
         if abs(near) < rules.deviation_clear_mv:
             case.add("level at rest", "rest", near, rules.deviation_clear_mv, "mV")
-        unsteady = NORMAL * median(np.abs(seen - median(seen))) / value
+        unsteady = _scatter(seen) / value
         kind = model.CONNECTION if unsteady >= UNSTEADY_RATIO_MIN else model.RESISTANCE
         found.append(finding(case, rules, kind, value, "mOhm", limit))
     return found

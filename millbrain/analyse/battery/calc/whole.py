@@ -1,6 +1,7 @@
 """What concerns a pack or a vehicle as a whole: insulation, temperature spread, control."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
 
 DayCounts = Mapping[str, Mapping[int, int]]
+NO_COUNTS: Final[DayCounts] = MappingProxyType({})
 INSULATION_ALARM: Final = 1 << 11
 WARM_ALARMS: Final = (1 << 0) | (1 << 1)  # temperature difference, battery over-temperature
 LEAKY_REPORTS_MIN: Final = 3

@@ -1,6 +1,7 @@
 """The sentence that a mechanic reads, in English and Chinese, one pattern per kind."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Final
 
 from millbrain.analyse.battery import model
@@ -73,3 +74,34 @@ def sentence(kind: str, **figures: object) -> tuple[str, str]:
     """Return the sentence of a kind in English and Chinese."""
     english, chinese = PATTERNS[kind]
     return english.format(**figures), chinese.format(**figures)
+
+
+_ENDS: Final = {
+    "all": ("in line again", "已恢复正常"),
+    "some": ("in line on the newest days", "近日恢复正常"),
+    "none": ("not in line", "仍未恢复"),
+}
+
+
+def told_after(kind: str, pack_no: int, cell_no: int, days: tuple[int, int],
+               figures: tuple[float, float], unit: str) -> tuple[str, str]:  # fmt: skip
+    """Return what became of a finding since its repair, in English and Chinese.
+
+    days: observed since, and the newest of them that are clean. figures: before and after, in
+    `unit`, NaN = not known.
+    """
+    name, name_zh = model.KINDS[kind]
+    where = f"Cell {cell_no} of pack {pack_no}" if cell_no else f"Pack {pack_no}"
+    where_zh = f"{pack_no}号电池包第{cell_no}号单体" if cell_no else f"{pack_no}号电池包"
+    observed, clean = days
+    if not observed:
+        return (f"{where}, {name}: no day has been observed since the repair.",
+                f"{where_zh}（{name_zh}）：维修后尚无有效观测日。")  # fmt: skip
+    was, now = (f"{v:.3g} {unit}".strip() if isfinite(v) else "?" for v in figures)
+    end, end_zh = _ENDS["all" if clean == observed else "some" if clean else "none"]
+    return (
+        f"{where}, {name}: {was} before the repair, {now} since; the newest {clean} of {observed} "
+        f"observed days are clean: {end}.",
+        f"{where_zh}（{name_zh}）：维修前{was}，维修后{now}；{observed}个观测日中最近{clean}天"
+        f"连续正常，{end_zh}。",
+    )
