@@ -150,6 +150,68 @@ def _refuse_open_peers(settings: Settings) -> None:
 
 @app.command()
 @guarded
+def resolver(data: Data = None, config: Config = None, port: PortOption = None) -> None:
+    """Run the resolver alone: the identifiers of this node over the Handle protocol.
+
+    Example: `millbrain resolver --data /srv/millbrain`
+    """
+    from millbrain.run.resolver import main as run_resolver
+
+    run_resolver(load(data, config, handle__port=port))
+
+
+handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)
+app.add_typer(handles, name="handles")
+
+
+@handles.command("load")
+@guarded
+def handles_load(
+    file: Annotated[Path, typer.Argument(help="JSON lines: {handle, values: [...]}.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Store the identifiers of a file, durably; the resolver must not run.
+
+    Example: `millbrain handles load parts.jsonl`
+    """
+    from millbrain.run.handles import load_file
+
+    count = load_file(load(data, config), file, err)
+    out.print(f"{count} identifiers stored", highlight=False)
+
+
+@handles.command("generate")
+@guarded
+def handles_generate(
+    count: Annotated[int, typer.Argument(min=1, max=1_000_000_000)],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Store so many made identifiers of parts, for trials and measurements."""
+    from millbrain.run.handles import generate
+
+    stored = generate(load(data, config), count, err)
+    out.print(f"{stored} made identifiers stored", highlight=False)
+
+
+@handles.command("get")
+@guarded
+def handles_get(
+    handle: Annotated[str, typer.Argument(help="The handle, like 88.100.1/P7.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Ask the running resolver for a handle and print its public values as JSON."""
+    import json
+
+    from millbrain.run.handles import get
+
+    print(json.dumps(get(load(data, config), handle), ensure_ascii=False))
+
+
+@app.command()
+@guarded
 def web(data: Data = None, config: Config = None, port: PortOption = None) -> None:
     """Run pages and JSON API alone, on the engine of the same data folder."""
     from millbrain.run.web import main as run_web

@@ -11,4 +11,5 @@ ROOM: Final = Face(
     standards=("RFC 3650", "RFC 3651", "RFC 3652", "Handle protocol 2.11"),
     port=2641,
     level=Level.SKETCH,
+    start="millbrain.identify.handle.face:start",
 )

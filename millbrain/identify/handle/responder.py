@@ -170,8 +170,7 @@ class Responder:
             self._ok(ask, {"handle": handle, "values": tuple(given)})
 
     def _site_info(self, ask: Ask) -> None:
-        names = Site.__dataclass_fields__
-        self._ok(ask, {name: getattr(self._site, name) for name in names if name != "slack"})
+        self._ok(ask, {name: getattr(self._site, name) for name in Site.__dataclass_fields__})
 
     def _list(self, ask: Ask) -> None:
         prefix = ask.request.body["handle"].upper().removeprefix("0.NA/")

@@ -46,6 +46,7 @@ from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, tra
 
 HISTORY: Final = b"\0h"
 PREFIXES: Final = b"\0p"
+_LOAD_RECORDS: Final = IDENTIFIER_BATCH_MAX // 2  # of one batch; its prefixes need room
 _HOMED: Final = b"\1"
 _UNHOMED: Final = b"\0"
 Done = Callable[["Future[None]"], None]
@@ -152,17 +153,19 @@ class StoredRegistry:
         """Store many records without asking for rights one by one; return how many.
 
         One line of the audit trail tells of each batch. A record that was there is replaced and
-        leaves no history.
+        leaves no history. The node answers for the prefixes from then on.
         """
         count, rows = 0, iter(records)
-        while batch := list(islice(rows, IDENTIFIER_BATCH_MAX - 2)):
+        while batch := list(islice(rows, _LOAD_RECORDS)):
             with self._writing:
                 at_ms = int(time.time() * 1000)
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip
                 trail, kept = self._group.trail.then(line)
-                self._store.put_many([*batch, kept, trail.kept])
-                self._group.trail = trail
+                new = {_prefix(k[4:].decode()) for k in {_head(k) for k, _ in batch}} - self._homed
+                homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
+                self._store.put_many([*batch, *homes, kept, trail.kept])
+                self._group.trail, self._homed = trail, self._homed | new
             count += len(batch)
         return count
 
@@ -257,6 +260,11 @@ def _prefix(handle: str) -> str:
     """Return the prefix that a node answers for; of a prefix's own record 0.NA/x that is x."""
     head, _, rest = keys.fold(handle).partition("/")
     return rest if head == "0.NA" else head
+
+
+def _head(key: bytes) -> bytes:
+    """Return the key of a handle up to its slash; of a prefix's own record, whole."""
+    return key if key.startswith(b"hdl:0.NA/") else key[: key.index(b"/") + 1]
 
 
 def _who(asker: Asker) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""Starts the room: what the resolver process calls."""
+
+import ipaddress
+import os
+import socket
+from typing import Final, Protocol
+
+from millbrain.core.registry import Registry
+from millbrain.identify.handle import fields as f
+from millbrain.identify.handle.records import Interface, Server, Site
+from millbrain.identify.handle.responder import Responder
+from millbrain.identify.handle.server import HandleServer
+
+_V4_IN_16: Final = bytes(12)  # an IPv4 address stands in the last four of sixteen bytes
+
+
+class HandleSettings(Protocol):
+    """What the room wants to be told."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Port for UDP and TCP, 0 = any that is free."""
+        ...
+
+    @property
+    def announced(self) -> str:
+        """Address that clients are told, empty = `host`."""
+        ...
+
+
+async def start(settings: HandleSettings, registry: Registry) -> HandleServer:
+    """Open the port and answer from now on."""
+    port = settings.port or _free_port(settings.host)
+    site = site_of(settings.announced or settings.host, port)
+    server = HandleServer(Responder(registry, site, os.urandom))
+    await server.start(settings.host, port)
+    return server
+
+
+def site_of(host: str, port: int) -> Site:
+    """Return what operation 2 tells of us: one primary server, queries and changes on one port."""
+    both = tuple(Interface(f.INTERFACE_BOTH, protocol, port) for protocol in (1, 0))
+    return Site((Server(1, _address(host), b"", both),))
+
+
+def _address(host: str) -> bytes:
+    address = ipaddress.ip_address(socket.gethostbyname(host) if host.isidentifier() else host)
+    return address.packed if address.version == 6 else _V4_IN_16 + address.packed
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,169 @@
+"""Identifiers from the command line: load a file, generate many, get one."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
+from millbrain.core.keys import handle_key, parse
+from millbrain.core.records import PERMISSIONS_USUAL, TTL_S, Value, store_form
+from millbrain.core.registry import Asker
+from millbrain.identify.handle import fields as f
+from millbrain.identify.handle.codec import Message, decode, encode
+from millbrain.record.identifiers.store import Record
+from millbrain.run import run_files
+from millbrain.run.resolver import open_registry
+from millbrain.run.settings import Settings
+
+WAIT_S: Final = 10.0
+_STEP: Final = 10_000  # rows between two looks at the progress bar
+_PREFIX: Final = "88.608.8889"
+
+
+def load_file(settings: Settings, path: Path, err: Console) -> int:
+    """Store the identifiers of a JSON-lines file; return how many.
+
+    A line is ``{"handle", "values": [{"index", "type", "data", "ttl"}]}``; data is text.
+
+    Raises
+    ------
+    MillbrainError
+        A line is none of that; the lines before it may be stored, since a load may be repeated.
+    """
+    size = path.stat().st_size
+    with _bar(err) as bar, path.open("rb") as lines:
+        task = bar.add_task(path.name, total=size)
+
+        def rows() -> Iterator[Record]:
+            at_s = int(time.time())
+            for number, line in enumerate(lines, 1):
+                if number % _STEP == 0:
+                    bar.update(task, completed=lines.tell() if lines.seekable() else 0)
+                if line.strip():
+                    yield _record(line, f"{path.name} line {number}", at_s)
+
+        return _store(settings, rows(), path.name)
+
+
+def generate(settings: Settings, count: int, err: Console) -> int:
+    """Store `count` made identifiers of parts with a link and a model each; return how many."""
+    with _bar(err) as bar:
+        task = bar.add_task("generate", total=count)
+
+        def rows() -> Iterator[Record]:
+            for number in range(count):
+                if number % _STEP == 0:
+                    bar.update(task, completed=number)
+                yield made(number)
+
+        return _store(settings, rows(), f"generated {count}")
+
+
+def made(number: int) -> Record:
+    """Return a made identifier: a part with a serial that looks random, seeded by its number."""
+    serial = number * 2_654_435_761 % 10_000_000_000  # Knuth's multiplicative hash: no two alike
+    at_s = 1_760_000_000 + number // 100
+    url = Value(1, "URL", b"https://id.example.cn/p/%010d" % serial, timestamp_s=at_s)
+    model = Value(2000, "MODEL", b"NC250-%05d" % (number % 977), timestamp_s=at_s)
+    return b"hdl:" + made_handle(number).encode(), store_form((url, model))
+
+
+def made_handle(number: int) -> str:
+    """Return the handle of the made identifier of that number."""
+    return f"{_PREFIX}/P{number * 2_654_435_761 % 10_000_000_000:010d}"
+
+
+def get(settings: Settings, handle: str) -> dict[str, Any]:
+    """Ask the running resolver for a handle, as any client would.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such handle.
+    MillbrainError
+        No resolver runs, or it answers with an error, which is named.
+    """
+    found = run_files.read(settings.run_file("resolver"))
+    if not found:
+        raise SettingsError(
+            f"no resolver is running on {settings.data}; start one with `millbrain resolver`"
+        )
+    body = {"handle": handle, "indexes": (), "types": ()}
+    packet = encode(Message(f.RESOLVE, body, flags=f.PUBLIC_ONLY))
+    answer = decode(_asked(settings.handle.host, found["ports"]["handle"], packet))
+    if answer.code == f.NOT_FOUND:
+        raise NotFoundError(f"{handle} does not exist here")
+    if answer.code != f.OK:
+        code = f.RESPONSES.get(answer.code)
+        title = code.title if code else str(answer.code)
+        raise MillbrainError(f"{handle}: {title} {answer.body.get('message', '')}".rstrip())
+    return {"handle": handle, "values": [_shown(v) for v in answer.body["values"]]}
+
+
+def _asked(host: str, port: int, packet: bytes) -> bytes:
+    try:
+        with socket.create_connection((host, port), WAIT_S) as link:
+            link.sendall(packet)
+            with link.makefile("rb") as answers:
+                head = answers.read(f.ENVELOPE_BYTES)
+                return head + answers.read(int.from_bytes(head[16:20], "big"))
+    except OSError as error:
+        raise MillbrainError(f"resolver at {host}:{port}: {error}") from error
+
+
+def _store(settings: Settings, rows: Iterator[Record], source: str) -> int:
+    running = run_files.read(settings.run_file("resolver"))
+    if running:
+        raise MillbrainError(
+            f"the resolver runs on {settings.data} as process {running['pid']} and owns the "
+            "identifiers; stop it first, or write through it"
+        )
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store, registry = open_registry(settings)
+    try:
+        return registry.load(rows, Asker(None, "cli"), source)
+    finally:
+        registry.close()
+        store.close()
+
+
+def _record(line: bytes, where: str, at_s: int) -> Record:
+    try:
+        told = json.loads(line)
+        handle = parse(f"hdl:{told['handle']}").display
+        values = [_value(v, at_s) for v in told["values"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise MillbrainError(
+            f'{where}: {error!r}; {{"handle", "values": [{{"index", "type", "data"}}]}} expected'
+        ) from error
+    return handle_key(handle), store_form(values)
+
+
+def _value(told: dict[str, Any], at_s: int) -> Value:
+    return Value(
+        int(told["index"]), str(told["type"]), str(told["data"]).encode(),
+        int(told.get("ttl", TTL_S)), permissions=int(told.get("permissions", PERMISSIONS_USUAL)),
+        timestamp_s=at_s,
+    )  # fmt: skip
+
+
+def _shown(value: Value) -> dict[str, Any]:
+    try:
+        data = {"format": "string", "value": value.data.decode()}
+    except UnicodeDecodeError:
+        data = {"format": "hex", "value": value.data.hex()}
+    return {"index": value.index, "type": value.type, "data": data, "ttl": value.ttl,
+            "timestamp": value.timestamp_s}  # fmt: skip
+
+
+def _bar(err: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+        console=err, transient=True,
+    )  # fmt: skip

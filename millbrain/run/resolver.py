@@ -1,0 +1,124 @@
+"""The resolver process: the identifiers of this node, answered in every face of stage identify."""
+
+import asyncio
+import importlib
+import logging
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import uvloop
+
+import millbrain
+from millbrain.core.errors import SettingsError
+from millbrain.core.records import Reference
+from millbrain.core.registry import Registry
+from millbrain.core.rooms import Face
+from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
+from millbrain.run import logs, run_files
+from millbrain.run.discovery import faces
+from millbrain.run.settings import Settings, prepare_data_folder
+
+log = logging.getLogger(__name__)
+
+
+class RunningFace(Protocol):
+    """A started face."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, as bound."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe links and counts."""
+        ...
+
+    async def stop(self) -> None:
+        """Close the port and the links."""
+        ...
+
+
+@dataclass(slots=True)
+class Resolver:
+    """What a running resolver consists of."""
+
+    settings: Settings
+    store: RocksIdentifiers
+    registry: StoredRegistry
+    faces: dict[str, RunningFace]
+
+
+def open_registry(settings: Settings) -> tuple[RocksIdentifiers, StoredRegistry]:
+    """Open the identifiers of the data folder; the caller closes registry, then store."""
+    store = RocksIdentifiers(
+        settings.data / "identifiers", cache_bytes=settings.resolver.cache_mib << 20
+    )
+    try:
+        return store, StoredRegistry(store, administrators(settings.resolver.administrators))
+    except BaseException:
+        store.close()
+        raise
+
+
+def administrators(names: Iterable[str]) -> list[Reference]:
+    """Return identities written as ``300:88.100.1/admin``.
+
+    Raises
+    ------
+    SettingsError
+        A name is not of that form.
+    """
+    found = []
+    for name in names:
+        index, colon, handle = name.partition(":")
+        if not colon or not index.isdecimal() or "/" not in handle:
+            raise SettingsError(
+                f"resolver.administrators: {name!r}; index:handle was expected, 300:88.100.1/admin"
+            )
+        found.append(Reference(handle, int(index)))
+    return found
+
+
+def main(settings: Settings) -> None:
+    """Answer until told to stop (SIGTERM or Ctrl-C)."""
+    prepare_data_folder(settings)
+    logs.to_file(settings.data / "log", "resolver")
+    with logs.fatal(log):
+        uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    started = time.monotonic()
+    store, registry = await asyncio.to_thread(open_registry, settings)
+    resolver = Resolver(settings, store, registry, {})
+    stop = asyncio.Event()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    try:
+        for card in faces():
+            await _start_face(resolver, card)
+        ports = {name: face.port for name, face in resolver.faces.items()}
+        run_files.write(settings.run_file("resolver"), ports, version=millbrain.__version__)
+        log.info("resolver ready after %.2f s, ports %s", time.monotonic() - started, ports)
+        print(f"resolver ready: {ports}", flush=True)
+        await stop.wait()
+    finally:
+        for face in resolver.faces.values():
+            await face.stop()
+        await asyncio.to_thread(registry.close)
+        await asyncio.to_thread(store.close)
+        settings.run_file("resolver").unlink(missing_ok=True)
+        log.info("resolver stopped")
+
+
+async def _start_face(resolver: Resolver, card: Face) -> None:
+    section = getattr(resolver.settings, card.key)
+    if not section.enabled or not card.start:
+        return
+    module, _, name = card.start.partition(":")
+    start = getattr(importlib.import_module(module), name)
+    registry: Registry = resolver.registry
+    resolver.faces[card.key] = await start(section, registry)
