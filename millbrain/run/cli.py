@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import millbrain
 from millbrain.core.errors import MillbrainError
+from millbrain.run.cli_options import Config, Data, PortOption, err, out
+from millbrain.run.cli_play import play
 from millbrain.run.settings import Settings, load
 
 app = typer.Typer(
@@ -27,17 +28,6 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Data folder; also MILLBRAIN_DATA.", show_default="data"),
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file instead of DATA/millbrain.toml.")
-]
-PortOption = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 = any free port.")]
 
 
 def main() -> None:
@@ -349,99 +339,7 @@ def restore(
     out.print(f"restored into {settings.data}; start it with `millbrain up`", highlight=False)
 
 
-@app.command()
-@guarded
-def play(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Recordings: frames as hex or JSON lines, or tables (CSV); also .gz."),
-    ] = None,
-    data: Data = None,
-    config: Config = None,
-    host: Annotated[
-        str | None, typer.Option(help="Where to send; default: the local engine.")
-    ] = None,
-    port: PortOption = None,
-    user: Annotated[str, typer.Option(help="Platform account.")] = "player",
-    password: Annotated[
-        str | None, typer.Option(help="Its password; default: a local account made for playing.")
-    ] = None,
-    speed: Annotated[
-        str, typer.Option(help="`true` = as recorded, a factor such as 60, or `flat` out.")
-    ] = "flat",
-    vehicles: Annotated[
-        int, typer.Option(min=0, max=800_000, help="Simulate so many vehicles instead of files.")
-    ] = 0,
-    period: Annotated[
-        float, typer.Option(help="Seconds between a simulated vehicle's reports.")
-    ] = 10.0,
-    seconds: Annotated[float, typer.Option(help="How long to simulate; 0 = until stopped.")] = 0.0,
-    rate: Annotated[float, typer.Option(help="Simulated frames a second at most; 0 = any.")] = 0.0,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(help="Simulated fault as KIND=SHARE, e.g. cell_drift=0.01; may be repeated."),
-    ] = None,
-    history_days: Annotated[
-        float,
-        typer.Option(min=0, max=90, help="Simulated city: days before its first start, sent once."),
-    ] = 0.0,
-    history_vehicles: Annotated[
-        int, typer.Option(min=0, max=2000, help="Vehicles that have such a history.")
-    ] = 120,
-    retime: Annotated[
-        bool, typer.Option("--retime", help="Shift recorded device times so that they end now.")
-    ] = False,
-    vin: Annotated[
-        list[str] | None,
-        typer.Option(help="VIN of a table's vehicle, in the order of the files; may be repeated."),
-    ] = None,
-    as_: Annotated[
-        str, typer.Option("--as", help="Tables: over one `platform` link, or each as a `vehicle`.")
-    ] = "platform",
-    reissue: Annotated[
-        bool, typer.Option("--reissue", help="Tables: as reissued data (03), not realtime (02).")
-    ] = False,
-    since: Annotated[
-        str, typer.Option("--from", help="Tables: device times from then on, Beijing time.")
-    ] = "",
-    until: Annotated[str, typer.Option(help="Tables: device times before then.")] = "",
-    packs: Annotated[
-        int, typer.Option("--packs", min=1, help="Tables: packs that share the cells evenly.")
-    ] = 1,
-    edition: Annotated[int, typer.Option(help="Tables: 2016 or 2025.")] = 2016,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="Tables: what a column means, as NAME=QUANTITY; may be repeated."),
-    ] = None,
-) -> None:
-    """Send recorded frames, recorded tables, or a simulated city, to the platform.
-
-    Examples: `millbrain play day.hex.gz` · `millbrain play car.csv.gz --vin LTEST000000000001` ·
-    `millbrain play --vehicles 20000 --speed flat`
-    """
-    from millbrain.run.player import (
-        Aim,
-        City,
-        manner_of,
-        play_city_to,
-        play_files_to,
-        read_faults,
-    )
-
-    settings = load(data, config)
-    aim = Aim(settings, host, port, user, password)
-    if files:
-        manner = manner_of(
-            speed, as_, retime=retime, reissue=reissue, vins=vin or (), columns=column or (),
-            packs=packs, edition=edition, since=since, until=until,
-        )  # fmt: skip
-        play_files_to(aim, files, manner, err)
-    elif vehicles:
-        faults = read_faults(fault or ())
-        city = City(vehicles, period, seconds, speed, rate, faults, history_days, history_vehicles)
-        play_city_to(aim, city, err)
-    else:
-        raise typer.BadParameter("give recorded FILES, or --vehicles for a simulated city")
+app.command()(guarded(play))
 
 
 @app.command()

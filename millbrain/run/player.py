@@ -203,7 +203,7 @@ def _play_tables(aim: Aim, files: Sequence[Path], manner: Manner, err: Console) 
     if manner.retime:
         play.retime_cars(cars, time.time())
     for car in cars:
-        tell("; ".join(car.sentences()))
+        tell("\n    ".join(car.sentences()))
     with _steps(err, "play") as step:
         summary = play.play_cars(cars, host, port, as_=manner.as_, speed=speed, user=user,
                                  password=password, progress=step)  # fmt: skip

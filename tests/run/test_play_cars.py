@@ -177,5 +177,5 @@ def test_every_value_of_a_recorded_car_reaches_the_warehouse(
 def same(text: str, wanted: Any) -> bool:
     """Whether the warehouse says it; a float32 column holds the number nearest to the wire's."""
     if isinstance(wanted, list):
-        return [int(v) for v in text[1:-1].split(",")] == wanted
-    return abs(Decimal(text) - wanted) <= abs(wanted) * Decimal("1e-7")
+        return bool([int(v) for v in text[1:-1].split(",")] == wanted)
+    return bool(abs(Decimal(text) - wanted) <= abs(wanted) * Decimal("1e-7"))

@@ -31,7 +31,7 @@ def read(path: Path, **options: Any) -> Recording:
     return found
 
 
-def reports(found: Recording, **options: Any) -> list[dict[int, Any]]:
+def reports(found: Recording, **options: Any) -> list[dict[Any, Any]]:
     """The frames of a recording, decoded by the reference decoder: block type -> values."""
     made = Recorded(found, VIN, **options)
     raw = b"".join(rows.tobytes() for _, rows in made.chunks())
@@ -174,7 +174,7 @@ def test_unordered_rows_spans_and_several_vehicles(tmp_path: Path) -> None:
     assert found[0].values["soc_pct"].tolist() == [20, 40, 30]
     assert found[0].notes == [
         "the rows were not in the order of time and are sent oldest first",
-        "1 reports repeat a second, of which a centre keeps one",
+        "reports of a second that has one already: 1; a centre keeps one",
     ]
     assert found[1].values["soc_pct"].tolist() == [10]
     with pytest.raises(FrameError, match="no row is within the span"):

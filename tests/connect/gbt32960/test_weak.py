@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def small(vehicles: int = 12, days: float = 2.0, chosen: int = 3) -> History:
                    since_s=NOON_S)  # fmt: skip
 
 
-def frames_of(history: History) -> list[dict[str, object]]:
+def frames_of(history: History) -> list[dict[str, Any]]:
     raw = b"".join(piece for piece, _, _ in history.pieces())
     return [codec.decode(raw[a:b]) for a, b, ok in framing.split(raw, final=True).frames if ok]
 
@@ -121,7 +122,7 @@ def test_a_history_is_reissued_dated_and_the_same_when_sent_again() -> None:
     assert NOON_S - 6 * 3600 - 2 * DAY_S - 10 <= min(at) < max(at) < NOON_S - 6 * 3600
 
 
-def value(frame: dict[str, object], block: int, key: str) -> float:
+def value(frame: dict[str, Any], block: int, key: str) -> float:
     info = next(i["v"] for i in frame["data"]["infos"] if i["t"] == block)
     return float(info[key])
 
@@ -146,6 +147,6 @@ def test_vehicles_go_on_live_where_their_history_ends() -> None:
         assert (after.argmin() == 46 and after[46] < -20) == (k == 1)
 
 
-def herd(frame: dict[str, object]) -> np.ndarray:
+def herd(frame: dict[str, Any]) -> Any:
     cells = np.array(next(i["v"] for i in frame["data"]["infos"] if i["t"] == 8)[0]["cells_v"])
     return (cells - np.median(cells)) * 1000

@@ -218,7 +218,7 @@ def _recording(whole: _Part, vin: bytes, heading: Heading, lost: int) -> Recordi
         notes.append("the rows were not in the order of time and are sent oldest first")
     repeated = int(np.count_nonzero(np.diff(whole.at[rows]) == 0))
     if repeated:
-        notes.append(f"{repeated:,} reports repeat a second, of which a centre keeps one")
+        notes.append(f"reports of a second that has one already: {repeated:,}; a centre keeps one")
     quantities = [q for q in heading.single if q not in (TIME, VIN)]
     values = {q: whole.single[rows, k] for k, q in enumerate(quantities)}
     found = Recording(
