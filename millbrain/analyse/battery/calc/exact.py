@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 _STEPS_MAX: Final = 2_000  # some sqrt(max(a, b)) steps are needed: enough for counts of a million
 _TINY: Final = 1e-300
 _CLOSE: Final = 1e-14
-_HALVINGS: Final = 60
+_HALVINGS: Final = 44
 
 
 def log_gamma(values: ArrayLike) -> Floats:

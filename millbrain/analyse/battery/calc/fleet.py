@@ -201,7 +201,7 @@ def _stand_out(fleet: Vehicles, sorts: list[_Sort], table: _Table, figure: Mappi
             sort.first[known], table.group[sort.rows][known] == i, since,
             np.sort(fleet.since[table.group == i]), rules,
         )  # fmt: skip
-        is_open = bool(beyond[i, j]) and llr >= -np.log(rules.fleet_error_ratio)
+        is_open = bool(beyond[i, j] and llr >= -np.log(rules.fleet_error_ratio))
         if is_open or kept[i, j]:
             found.append(_suspicion(fleet, sort, table, (i, j), figure, llr, rules,
                                     is_open=is_open))  # fmt: skip
