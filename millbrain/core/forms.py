@@ -221,7 +221,8 @@ def _choice(field: FormField, text: str) -> str:
     for word, titles in choices.items():
         if text.lower() in (word.lower(), *(t.lower() for t in titles)):
             return word
-    raise ValueError(f"was {text[:80]!r}; allowed are {', '.join(choices)}")
+    allowed = ", ".join(f"{word} ({titles[1]})" for word, titles in choices.items())
+    raise ValueError(f"was {text[:80]!r}; allowed are {allowed}")
 
 
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)

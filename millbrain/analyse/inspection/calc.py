@@ -49,8 +49,9 @@ def judge(
     -------
     Opinion
         *maintain* where an item is outside its limits; else *none* where a required item was not
-        measured or a condition of the test was not met; else *normal*. What was measured but has no
-        limit is named among the reasons and changes nothing.
+        measured, a condition of the test was not met, or a required test has not one item that
+        could be judged; else *normal*. Required items that were measured but have no limit are
+        named among the reasons, with how many were judged.
 
     References
     ----------
@@ -62,12 +63,36 @@ def judge(
     states = {j.state for j in judged}
     if OUTSIDE in states:
         conclusion = Conclusion.MAINTAIN
-    elif states & {MISSING, INVALID}:
+    elif states & {MISSING, INVALID} or _empty_tests(items, judged, about):
         conclusion = Conclusion.NONE
     else:
         conclusion = Conclusion.NORMAL
-    reasons = tuple((j.reason, j.reason_zh) for j in sorted(judged, key=_weight) if j.reason)
-    return Opinion(conclusion, judged, reasons, edition)
+    reasons = [(j.reason, j.reason_zh) for j in sorted(judged, key=_weight) if j.reason]
+    return Opinion(conclusion, judged, (*reasons, *_shares(items, judged, about)), edition)
+
+
+def _empty_tests(
+    items: Sequence[Item], judged: Sequence[Judged], about: Mapping[str, Any]
+) -> frozenset[str]:
+    """Return the tests with required items of which none was held against a limit."""
+    pairs = [(i.test, j.state) for i, j in zip(items, judged, strict=True) if _counts(i, about)]
+    return frozenset(t for t, _ in pairs) - {t for t, state in pairs if state in (INSIDE, OUTSIDE)}
+
+
+def _shares(
+    items: Sequence[Item], judged: Sequence[Judged], about: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Say how many of the required items were judged, where not all of them were."""
+    states = [j.state for i, j in zip(items, judged, strict=True) if _counts(i, about)]
+    done = sum(state in (INSIDE, OUTSIDE) for state in states)
+    if done == len(states):
+        return []
+    return [(f"{done} of {len(states)} required items were judged",
+             f"必检项目{len(states)}项，已判定{done}项")]  # fmt: skip
+
+
+def _counts(item: Item, about: Mapping[str, Any]) -> bool:
+    return is_required(item, about) and not item.is_condition
 
 
 def _weight(judged: Judged) -> int:

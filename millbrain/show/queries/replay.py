@@ -17,9 +17,10 @@ from millbrain.core.tables import Column
 from millbrain.core.units import unit_of
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.queries.rows import Row, iso, rows_of
-from millbrain.show.queries.trend import GAP_FACTOR, IN_SPAN
+from millbrain.show.queries.trend import IN_SPAN
 
 FORMAT: Final = "millbrain.replay/1"
+GAP_FACTOR: Final = 2  # a longer pause lost at least one report, and here each one counts
 SCALARS: Final = (
     "accelerator_pct", "brake_pct", "gear_code", "speed_kmh", "odometer_km", "voltage_v",
     "current_a", "soc_pct", "insulation_kohm", "cell_max_mv", "cell_max_no", "cell_min_mv",

@@ -24,10 +24,10 @@ export function conclusion(row) {
 }
 
 /** A range such as "≤ 60 °C" or "30 – 90 %". */
-export function range(limit, unit) {
+export function range(limit, unit, per = "") {
   if (!limit) return "–";
   const written = (value) => number(value, Number.isInteger(value) ? 0 : 2);
-  const tail = `${unit ? ` ${unit}` : ""}${limit.per ? ` × ${limit.per}` : ""}`;
+  const tail = `${unit ? ` ${unit}` : ""}${limit.per ? ` × ${per || limit.per}` : ""}`;
   if (limit.low === null) return `≤ ${written(limit.high)}${tail}`;
   if (limit.high === null) return `≥ ${written(limit.low)}${tail}`;
   return `${written(limit.low)} – ${written(limit.high)}${tail}`;

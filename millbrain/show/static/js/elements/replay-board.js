@@ -10,7 +10,7 @@ const RIGHT = 8;
 const PANEL = 62;
 const TOP = 16;
 const FOOT = 20;
-const GAP_FACTOR = 5; // as the server tells gaps
+const GAP_FACTOR = 2; // as the server tells gaps
 const TICKS = 6;
 
 function median(values) {

@@ -86,13 +86,18 @@ function startImport() {
   });
 }
 
+function itemTitle(name) {
+  const item = sheet.items.find((each) => each.name === name);
+  return item ? `${pick(item.title, item.title_zh)}${item.unit ? ` [${item.unit}]` : ""}` : "";
+}
+
 function limitCell(item) {
   const standard = sheet.limits.filter((limit) => limit.item === item.name);
   const own = sheet.settings.filter((limit) => limit.item === item.name);
   const lines = [...own.map((limit) => [limit, true]), ...standard.map((limit) => [limit, false])];
   if (!lines.length) return h("td", { class: "faint wrap" }, _("no limit is set"));
   return h("td", { class: "wrap" }, lines.map(([limit, isOwn]) => h("p", { title: limit.note ?? "" },
-    range(limit, item.unit), " ",
+    range(limit, item.unit, itemTitle(limit.per)), " ",
     h("span", { class: "soft" }, [...chemistryText(limit), limit.model, limit.source, limit.since].filter(Boolean).join(" · ")), " ",
     isOwn ? h("span", { class: "badge" }, _("set by the lane")) : null)));
 }

@@ -21,6 +21,19 @@ const SHOWN = ["accelerator_pct", "brake_pct", "gear_code", "speed_kmh", "voltag
   "insulation_kohm", "cell_max_mv", "cell_max_no", "cell_min_mv", "cell_min_no", "temp_max_degc", "temp_min_degc",
   "alarm_level", "vehicle_state", "charge_state", "dcdc_state", "odometer_km"];
 
+// The dictionary's titles explain; a chart has room for a name only.
+const NAMES = {
+  accelerator_pct: () => _("Accelerator"), brake_pct: () => _("Brake"), gear_code: () => _("Gear"),
+  speed_kmh: () => _("Speed"), voltage_v: () => _("Total voltage"), current_a: () => _("Total current"),
+  soc_pct: () => _("State of charge"), insulation_kohm: () => _("Insulation"), cell_max_mv: () => _("Highest cell"),
+  cell_max_no: () => _("its number"), cell_min_mv: () => _("Lowest cell"), cell_min_no: () => _("its number"),
+  temp_max_degc: () => _("Hottest probe"), temp_min_degc: () => _("Coldest probe"), alarm_level: () => _("Alarm level"),
+  vehicle_state: () => _("Vehicle"), charge_state: () => _("Charging"), dcdc_state: () => _("DC-DC"),
+  odometer_km: () => _("Odometer"), motor_torque_nm: () => _("Motor torque"), motor_speed_rpm: () => _("Motor speed"),
+  motor_degc: () => _("Motor temperature"), motor_controller_degc: () => _("Motor controller"),
+  motor_current_a: () => _("Motor current"),
+};
+
 const vin = byId("vehicle").dataset.vin;
 const path = `/vehicles/${encodeURIComponent(vin)}/replay`;
 const form = byId("span");
@@ -29,7 +42,13 @@ let replay = null;
 let cursor = 0;
 let playing = 0;
 
-const title = (signal) => pick(signal.title, signal.title_zh);
+/** The name of a signal; a motor's carries its number where there are several. */
+function title(signal) {
+  const [name, rest] = signal.name.split("[");
+  const known = NAMES[name]?.() ?? pick(signal.title, signal.title_zh);
+  const isOneOfMany = rest && replay.signals.some((other) => other.name === `${name}[2]`);
+  return isOneOfMany ? `${known} ${rest.slice(0, -1)}` : known;
+}
 
 /** The signals of a panel: a name without its number means every motor's. */
 function chosen(name) {
@@ -42,7 +61,7 @@ function chosen(name) {
   }
   const all = replay.signals.filter((signal) => signal.name === name || signal.name.startsWith(`${name}[`));
   return all.map((signal) => ({ ...signal,
-    name_shown: all.length > 1 ? `${title(signal)} ${signal.name.slice(name.length)}` : title(signal),
+    name_shown: title(signal),
     values: name === "brake_pct" ? signal.values.map((value) => (value === PRESSED ? 100 : value)) : signal.values }));
 }
 
@@ -54,6 +73,7 @@ function shown(signal, index) {
     return [GEARS[value & 0x0f] ?? String(value & 0x0f), ...forces].filter(Boolean).join(" · ");
   }
   if (signal.name === "brake_pct" && value === PRESSED) return _("pressed");
+  if (signal.name.endsWith("_no")) return String(value);
   const code = signal.codes[value];
   if (code) return pick(code[0], code[1]);
   return `${number(value, Number.isInteger(value) ? 0 : 1)} ${signal.unit}`;
@@ -65,9 +85,7 @@ function values() {
   const rows = [...SHOWN.map((name) => named[name]).filter(Boolean), ...motors]
     .filter((signal) => signal.values.some((value) => value !== null));
   const place = replay.position[cursor];
-  fill(byId("values"), rows.map((signal) => [
-    h("dt", {}, signal.name.endsWith("]") ? `${title(signal)} ${signal.name.slice(signal.name.indexOf("["))}` : title(signal)),
-    h("dd", {}, shown(signal, cursor))]),
+  fill(byId("values"), rows.map((signal) => [h("dt", {}, title(signal)), h("dd", {}, shown(signal, cursor))]),
   h("dt", {}, _("Position")), h("dd", {}, place ? `${number(place[0], 6)}°E ${number(place[1], 6)}°N` : "–"));
 }
 

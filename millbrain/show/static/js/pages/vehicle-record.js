@@ -14,7 +14,7 @@ const TABLE_MONTHS = 24;
 const vin = byId("vehicle").dataset.vin;
 const path = `/vehicles/${encodeURIComponent(vin)}`;
 
-const empty = (text) => h("p", { class: "empty" }, text);
+const empty = (text) => h("p", { class: "faint" }, text);
 const titled = (each) => pick(each.title, each.title_zh);
 
 function table(heads, rows) {
@@ -47,8 +47,8 @@ function drawPacks(part) {
   if (!part.entries.length) return fill(byId("packs"), empty(_("No login carried pack codes.")));
   const rows = part.entries.map((each, index) => h("tr", {},
     h("td", {}, index ? h("span", { class: "badge" }, _("swap")) : _("first seen")),
-    h("td", { class: "wrap codes mono" }, each.codes.join(" ")), h("td", {}, full(each.first_at)),
-    h("td", {}, full(each.last_at)), h("td", { class: "number" }, number(each.login_count))));
+    h("td", { class: "wrap codes mono" }, each.codes.join(" ")), h("td", {}, full(each.first_at).slice(0, 16)),
+    h("td", {}, full(each.last_at).slice(0, 16)), h("td", { class: "number" }, number(each.login_count))));
   return fill(byId("packs"), table([[""], [_("Pack codes")], [_("From")], [_("Until")], [_("Logins"), "number"]], rows));
 }
 
@@ -71,13 +71,13 @@ function drawOperation(part) {
   monthly.spec = { x: { kind: "time", name: "" }, y: { kind: "number", name: _("Distance"), unit: "km", zero: true },
     series: [{ type: "bars", name: _("Distance"), tone: "--drive",
       data: part.entries.map((month) => [Date.parse(`${month.month}-15T00:00:00Z`), month.distance_km]) }] };
-  const spreads = [monthly, spread(_("State of charge"), "%", whole.soc_edges_pct, whole.soc_h),
+  const spreads = [...(part.entries.length > 1 ? [monthly] : []), spread(_("State of charge"), "%", whole.soc_edges_pct, whole.soc_h),
     spread(_("Hottest probe"), "°C", whole.temp_edges_degc, whole.temp_h)];
   fill(byId("operation"), h("dl", { class: "figures" },
     figure(_("Reports"), whole.report_count, ""), figure(_("Odometer"), whole.last_km, "km", 0),
     figure(_("Observed"), whole.observed_h, _("hours"), 1), figure(_("Driving"), whole.driving_h, _("hours"), 1),
     figure(_("Used"), whole.used_kwh, "kWh", 1), figure(_("Regained"), whole.regained_kwh, "kWh", 1),
-    figure(_("Charged"), charges?.energy_kwh ?? whole.charged_kwh, "kWh", 1), figure(_("Charges"), charges?.charge_count || whole.charge_count, ""),
+    figure(_("Charged"), charges?.energy_kwh || whole.charged_kwh, "kWh", 1), figure(_("Charges"), charges?.charge_count || whole.charge_count, ""),
     figure(_("Odometer ran backwards"), whole.backward_count, _("times"))),
   h("div", { class: "spreads" }, spreads), monthTable(part.entries));
   for (const chart of spreads) chart.set(chart.spec);
@@ -155,8 +155,9 @@ function drawEvents(kinds) {
     part.entries.length ? h("table", {}, h("tbody", {}, part.entries.map((row) => h("tr", {}, h("td", {}, full(row.at).slice(0, 16)),
       h("td", { class: "wrap" }, part.fields.filter((field) => row.fields[field.name] !== undefined)
         .map((field) => `${titled(field)}: ${fieldText(field, row.fields[field.name])}`).join(" · ")),
-      h("td", { class: "soft wrap" }, `${row.source} ${row.reference}`, row.version > 1 ? ` v${row.version}` : "", h("br", {}), _("as of {at}", { at: full(row.as_of) })),
-      part.fields.length && row.kind === "accident" ? h("td", {}, h("a", { href: `/vehicles/${encodeURIComponent(vin)}/replay?at=${encodeURIComponent(row.at)}` }, _("replay"))) : null))))
+      h("td", { class: "soft wrap" }, `${row.source} ${row.reference}`, row.version > 1 ? ` v${row.version}` : "", h("br", {}),
+        _("as of {at}", { at: full(row.as_of).slice(0, 16) }),
+        row.kind === "accident" ? [h("br", {}), h("a", { href: `/vehicles/${encodeURIComponent(vin)}/replay?at=${encodeURIComponent(row.at)}` }, _("Accident replay"))] : null)))))
       : null]));
 }
 
