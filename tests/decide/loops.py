@@ -1,7 +1,7 @@
-"""A ledger with vehicles and alarms, a clock that tests set, and the parts of the loop over them."""
+"""A ledger with vehicles, a clock that tests set, and the parts of the loop over them."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from millbrain.decide.alarms.app import Alarms
 from millbrain.decide.orders.app import Orders
 from millbrain.decide.orders.model import OrderRules
 from millbrain.record.ledger import Ledger, OrderFilter, Thing
+from millbrain.record.ledger.models import now
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NORTH, SOUTH = "North Fleet", "South Fleet"
@@ -23,7 +24,7 @@ VINS = ("LDPGABAC2JN361504", "LSVAU2A37N2183294", "LGXCE4CB8P0041177")
 class Clock:
     """An instant that moves when it is told to."""
 
-    at: datetime = field(default_factory=lambda: datetime.now(tz=UTC).replace(microsecond=0))
+    at: datetime = field(default_factory=lambda: now().replace(microsecond=0))
 
     def __call__(self) -> datetime:
         return self.at
@@ -36,7 +37,7 @@ def finding(
     vin: str = VINS[0], cell: int = 82, severity: Severity = Severity.STOP, **more: Any
 ) -> Finding:
     """A finding that calls for somebody."""
-    seen = int(datetime.now(tz=UTC).timestamp()) - 60
+    seen = int(now().timestamp()) - 60
     values = {
         "app": "battery", "kind": "self_discharge", "pack_no": 1, "first_seen": seen - 86_400,
         "last_seen": seen, "value": -0.47, "unit": "mV", "threshold": -0.3, "confidence": 0.9,

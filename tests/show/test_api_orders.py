@@ -1,6 +1,5 @@
-"""Orders over the API: from an alarm in the ledger to a notice at a receiver, and who may do what."""
+"""Orders over the API: from an alarm in the ledger to a notice at a receiver; who may do what."""
 
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from millbrain.decide.notices.app import Sender
 from millbrain.record.ledger import Ledger, Role
+from millbrain.record.ledger.models import now
 from tests.decide.loops import NORTH, SOUTH, VINS, Loop, finding
 from tests.decide.receivers import http_receiver
 from tests.show.conftest import PASSWORD, client_of
@@ -41,7 +41,7 @@ def test_from_the_alarm_to_the_receiver(
         assert (row["thing"], row["state"], row["assignee"]) == (VINS[0], "dispatched", NORTH)
         accepted = north.post(f"/api/v1/orders/{row['number']}/steps", json={"action": "accept"})
         assert accepted.json()["state"] == "accepted"
-        sender = Sender(ledger.outbox, ZoneInfo("Asia/Shanghai"), lambda: datetime.now(tz=UTC))
+        sender = Sender(ledger.outbox, ZoneInfo("Asia/Shanghai"), now)
         sender.tick()
         sender.settle()
         sender.stop()
