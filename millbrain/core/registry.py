@@ -102,6 +102,10 @@ class Registry(Protocol):
         """Return the values of a record that `asker` may read, the public ones first."""
         ...
 
+    def credentials(self, who: Reference) -> tuple[Value, ...]:
+        """Return the values that may hold the key of an identity: that of its index, of 0 all."""
+        ...
+
     def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
         """Return handles of a prefix in order.
 

@@ -116,7 +116,8 @@ class Face:
 
     key: the folder's name. standards: name and edition of what it speaks. port: default on
     loopback, 0 where it has none of its own. start: dotted ``module:function`` that starts it,
-    empty while the room has no sockets.
+    empty while the room has no sockets. routes: dotted ``module:function`` that returns the HTTP
+    routes which the room adds to the resolver's port, empty where it speaks no HTTP.
     """
 
     key: str
@@ -126,6 +127,7 @@ class Face:
     port: int
     level: Level
     start: str = ""
+    routes: str = ""
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
 

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millbrain.core import keys
-from millbrain.core.errors import FrameError
 from millbrain.core.limits import HANDLE_CHALLENGE_S_MAX, HANDLE_CHALLENGES_MAX
-from millbrain.core.records import Reference, Value, is_live, stored_values
+from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.identify.handle import challenge
 from millbrain.identify.handle import fields as f
@@ -81,7 +79,7 @@ def proved(registry: Registry, body: Any, nonce: bytes, digest: bytes) -> Refere
     """Return the identity that the body of operation 200 proves, None where it proves none."""
     kind, who = body["authentication"], Reference(body["handle"], body["index"])
     response = body["response"]
-    for value in _keys(registry, who):
+    for value in registry.credentials(who):
         if value.type != kind:
             continue
         if kind == PUBLIC_KEY and challenge.verify(value.data, response, nonce, digest):
@@ -96,17 +94,6 @@ def is_right(registry: Registry, body: Any) -> bool:
     _, digest = body["request_digest"]
     asked = dict(body) | {"authentication": SECRET_KEY}
     return proved(registry, asked, body["nonce"], digest) is not None
-
-
-def _keys(registry: Registry, who: Reference) -> tuple[Value, ...]:
-    """Return the values in which the key may be: that of the index, of index 0 all."""
-    (stored,) = registry.get_many([keys.handle_key(who.handle)])
-    if stored is None or not is_live(stored):
-        return ()
-    try:
-        return tuple(v for v in stored_values(stored) if who.index in (0, v.index))
-    except FrameError:
-        return ()
 
 
 def asked(pending: Pending, request_flags: int) -> dict[str, Any]:

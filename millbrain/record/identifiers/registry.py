@@ -103,6 +103,11 @@ class StoredRegistry:
         """Return the values of a record that `asker` may read, the public ones first."""
         return self.rights.readable(stored_values(stored), asker)
 
+    def credentials(self, who: Reference) -> tuple[Value, ...]:
+        """Return the values that may hold the key of an identity: that of its index, of 0 all."""
+        held = self.rights.values_of(who.handle)
+        return tuple(v for v in held if who.index in (0, v.index))
+
     def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
         """Return handles of a prefix in order; RegistryError where the asker may not list them."""
         what = f"list {prefix}"

@@ -82,13 +82,21 @@ class Rights:
     def of_prefix(self, handle: str) -> tuple[Value, ...]:
         """Return the values of the record of a handle's prefix, none where there is no record."""
         prefix = handle.partition("/")[0]
-        return self._values(PREFIX_HANDLE + prefix)
+        return self.values_of(PREFIX_HANDLE + prefix)
 
     def readable(self, values: Sequence[Value], asker: Asker) -> tuple[Value, ...]:
         """Return the values that the asker may read, in order."""
         is_reader = self.may(asker, READ_VALUE, values)
         bits = PUBLIC_READ | (ADMIN_READ if is_reader else 0)
         return tuple(v for v in values if v.permissions & bits)
+
+    def values_of(self, handle: str) -> tuple[Value, ...]:
+        """Return the values of a record, none where there is no record or a damaged one."""
+        try:
+            stored = self._look(keys.handle_key(handle))
+            return stored_values(stored) if stored is not None and is_live(stored) else ()
+        except FrameError:
+            return ()
 
     def _given(self, data: bytes, identity: Reference) -> int:
         try:
@@ -116,20 +124,13 @@ class Rights:
 
     def _members(self, handle: str, index: int) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
-        for value in self._values(handle):
+        for value in self.values_of(handle):
             if value.type == GROUP_TYPE and index in (0, value.index):
                 try:
                     found += [_folded(r) for r in read_group(value.data)]
                 except FrameError:
                     continue  # a damaged group has no members
         return found
-
-    def _values(self, handle: str) -> tuple[Value, ...]:
-        try:
-            stored = self._look(keys.handle_key(handle))
-            return stored_values(stored) if stored is not None and is_live(stored) else ()
-        except FrameError:
-            return ()
 
 
 def _folded(reference: Reference) -> tuple[str, int]:
