@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.calc.exact import (
+from millbrain.analyse.battery.fleet.exact import (
     beta_share,
     binomial_limit,
     binomial_upper,

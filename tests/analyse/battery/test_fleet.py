@@ -9,22 +9,22 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.calc.cases import (
+from millbrain.analyse.battery.fleet.cases import (
     Cases,
     cases_of_alarms,
     cases_of_events,
     cases_of_findings,
     joined,
 )
-from millbrain.analyse.battery.calc.dossier import dossier, page
-from millbrain.analyse.battery.calc.fleet import (
+from millbrain.analyse.battery.fleet.dossier import dossier, page
+from millbrain.analyse.battery.fleet.groups import (
     Vehicles,
     explained,
     log_likelihood_ratio,
     suspicions,
 )
-from millbrain.analyse.battery.calc.patterns import Item, Pattern
-from millbrain.analyse.battery.calc.suspicion import Suspicion, suspicion_columns
+from millbrain.analyse.battery.fleet.patterns import Item, Pattern
+from millbrain.analyse.battery.fleet.suspicion import Suspicion, suspicion_columns
 from millbrain.analyse.battery.model import FleetRules
 from millbrain.analyse.battery.tables import FLEET_SUSPICION
 from millbrain.core.columns import Columns

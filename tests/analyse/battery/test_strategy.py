@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.calc.patterns import pattern
-from millbrain.analyse.battery.calc.strategy import at_of, events
+from millbrain.analyse.battery.fleet.patterns import pattern
+from millbrain.analyse.battery.fleet.strategy import at_of, events
 from millbrain.analyse.battery.model import StrategyRules
 from millbrain.analyse.battery.tables import BATTERY_EVENT
 from millbrain.core.columns import Columns, concat

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.exact import fisher_upper
-from millbrain.analyse.battery.calc.signals import Floats, Ints, Signals, signals
+from millbrain.analyse.battery.fleet.exact import fisher_upper
+from millbrain.analyse.battery.fleet.signals import Floats, Ints, Signals, signals
 from millbrain.analyse.battery.model import StrategyRules
 from millbrain.core.columns import Columns
 

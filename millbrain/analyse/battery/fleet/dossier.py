@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.cases import Cases
-from millbrain.analyse.battery.calc.dossier_plots import funnel, timeline
-from millbrain.analyse.battery.calc.exact import binomial_limit
-from millbrain.analyse.battery.calc.fleet import Vehicles
-from millbrain.analyse.battery.calc.fleet_words import CAUSES, GROUPED, SIGNALS, what_words
-from millbrain.analyse.battery.calc.suspicion import Suspicion
+from millbrain.analyse.battery.fleet.cases import Cases
+from millbrain.analyse.battery.fleet.exact import binomial_limit
+from millbrain.analyse.battery.fleet.groups import Vehicles
+from millbrain.analyse.battery.fleet.plots import funnel, timeline
+from millbrain.analyse.battery.fleet.suspicion import Suspicion
+from millbrain.analyse.battery.fleet.words import CAUSES, GROUPED, SIGNALS, what_words
 from millbrain.analyse.battery.model import FleetRules
 from millbrain.core.times import BEIJING
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from millbrain.analyse.battery.calc.patterns import Pattern
+from millbrain.analyse.battery.fleet.patterns import Pattern
 from millbrain.core.columns import Columns
 
 DESIGN: Final = "design"

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.cases import Cases
-from millbrain.analyse.battery.calc.exact import binomial_limit, binomial_upper, false_discovery
-from millbrain.analyse.battery.calc.fleet_words import sentences
-from millbrain.analyse.battery.calc.patterns import Pattern
-from millbrain.analyse.battery.calc.suspicion import DESIGN, OPEN, STRATEGY, Suspicion
+from millbrain.analyse.battery.fleet.cases import Cases
+from millbrain.analyse.battery.fleet.exact import binomial_limit, binomial_upper, false_discovery
+from millbrain.analyse.battery.fleet.patterns import Pattern
+from millbrain.analyse.battery.fleet.suspicion import DESIGN, OPEN, STRATEGY, Suspicion
+from millbrain.analyse.battery.fleet.words import sentences
 from millbrain.analyse.battery.model import FleetRules
 
 Floats = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 Three kinds: DC-DC off while driving, charging current not reduced although the battery is hot, and
 jumps of the SOC that no current explains. One event may be a fault of one vehicle; many with the
-same sequence of states before them are a defect of the strategy (`patterns`, `fleet`).
+same sequence of states before them are a defect of the strategy (`patterns`, `groups`).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.signals import Floats, Ints, Signals, signals
+from millbrain.analyse.battery.fleet.signals import Floats, Ints, Signals, signals
 from millbrain.analyse.battery.model import StrategyRules
 from millbrain.core.columns import Columns
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from millbrain.analyse.battery.calc.suspicion import DESIGN, STRATEGY, Suspicion
+from millbrain.analyse.battery.fleet.suspicion import DESIGN, STRATEGY, Suspicion
 from millbrain.analyse.battery.model import KINDS
 from millbrain.analyse.battery.tables import EVENT_KINDS
 from millbrain.core.facts import GENERAL_ALARMS

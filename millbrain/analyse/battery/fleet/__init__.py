@@ -1,0 +1,1 @@
+"""Whole fleets: groups with more cases than chance explains, and what comes before. Pure."""
