@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery import reading
 from millbrain.analyse.battery.calc import kernels as k
-from millbrain.analyse.battery.calc.curve import consistency
+from millbrain.analyse.battery.calc.curve import consistency_by_day
 from millbrain.analyse.battery.calc.days import stack
 from millbrain.analyse.battery.calc.places import KEY, Keys
 from millbrain.analyse.battery.calc.sums import Block
@@ -208,7 +208,7 @@ def day_columns(block: Block, batch: int, as_of_ms: int) -> Columns:
     """Return sums as rows of `battery_day`: the state, and what it means for a reader."""
     days, rows = stack(list(block.slots())), len(block)
     warm = days.temp_max_degc != k.TEMP_NONE
-    index = consistency(days)
+    index = consistency_by_day(days)
     values: dict[str, Any] = {
         "vin": block.keys["vin"],
         "pack_no": block.keys["pack_no"].astype(np.uint8),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.app import Battery, start
+from millbrain.analyse.battery.app import start
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.sums import Sums
 from millbrain.analyse.battery.days_store import DaysStore

@@ -103,6 +103,20 @@ def consistency(days: PackDays) -> Floats:
     fullest cell ends the charge and the emptiest ends the drive, so that the range of charge
     between them is lost to all. 100 less that range [% SOC].
     """
-    missing = missing_pct(days, curve_of(days))
+    return _index(missing_pct(days, curve_of(days)))
+
+
+def consistency_by_day(days: PackDays) -> Floats:
+    """Return the index of each day from that day's own slopes, shape (days,), NaN = not told.
+
+    Depends on nothing but the day, which need not be of one pack: what is stored with a day is the
+    same whatever is known of the days around it.
+    """
+    unknown = np.full(len(days.day), fill_value=False)
+    own = Curve(days.slope_mv, days.soc_pct, np.nan, False, unknown, np.nan, np.nan)
+    return _index(missing_pct(days, own))
+
+
+def _index(missing: Floats) -> Floats:
     lost = np.max(missing, axis=1, initial=-np.inf) - np.min(missing, axis=1, initial=np.inf)
     return np.where(np.isfinite(lost), np.clip(100 - lost, 0, 100), np.nan)
