@@ -151,7 +151,9 @@ def _head(found: Inspection) -> Table:
     cells.append(("版本 Version", str(found.version)))
     if found.reason:
         cells.append(("更正原因 Correction", found.reason))
-    pairs = [[_said(name, 7.5, _SOFT), _said(value)] for name, value in cells]
+    pairs: list[list[Flowable | str]] = [
+        [_said(name, 7.5, _SOFT), _said(value)] for name, value in cells
+    ]
     if len(pairs) % 2:
         pairs.append(["", ""])
     rows = [a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True)]

@@ -77,14 +77,14 @@ def curve_of(given: Any) -> BenchCurve | None:
         return None
     if not isinstance(given, dict) or not isinstance(given.get("t_s"), list):
         raise ValueError("is an object of lists with `t_s`, the seconds since the start")
-    times = [_value(CURVE_TIME, t) for t in given["t_s"]]
+    times = [t for t in (_value(CURVE_TIME, t) for t in given["t_s"]) if t is not None]
+    if len(times) != len(given["t_s"]) or any(b < a for a, b in pairwise(times)):
+        raise ValueError("t_s has a gap or goes back; it rises with every point")
     if not 2 <= len(times) <= limits.CURVE_POINTS_MAX:
         raise ValueError(f"has {len(times)} points; 2 to {limits.CURVE_POINTS_MAX} are allowed")
-    if any(t is None for t in times) or any(b < a for a, b in pairwise(times)):
-        raise ValueError("t_s has a gap or goes back; it rises with every point")
     channels = {name: _channel(name, values, len(times))
                 for name, values in given.items() if name != "t_s"}  # fmt: skip
-    curve = BenchCurve([t for t in times if t is not None], channels)
+    curve = BenchCurve(times, channels)
     if len(curve.packed()) > limits.CURVE_BYTES_MAX:
         raise ValueError(f"needs more than {limits.CURVE_BYTES_MAX} bytes; send fewer points")
     return curve

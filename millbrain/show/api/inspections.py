@@ -18,9 +18,9 @@ from millbrain.core.inspections import (
     TESTS,
     LaneRules,
 )
-from millbrain.record.ledger import Inspection, NewInspection, SetLimit, Taken
+from millbrain.record.ledger import Inspection, NewInspection, Role, SetLimit, Taken
 from millbrain.show import lane
-from millbrain.show.access import Caller, Needs, OperatorCaller, Role, ViewerCaller
+from millbrain.show.access import Caller, Needs, OperatorCaller, ViewerCaller
 from millbrain.show.api.answers import Done, Rows
 from millbrain.show.api.paging import Page
 from millbrain.show.api.things import PROBLEMS_SHOWN, ImportProblem

@@ -69,7 +69,7 @@ function items() {
 }
 
 function versions() {
-  fill(byId("versions"), h("thead", {}, h("tr", {}, [_("Version"), _("Entered"), _("By"), _("Conclusion"), _("Replaced")].map((t) => h("th", {}, t)))),
+  fill(byId("versions"), h("thead", {}, h("tr", {}, [_("Version"), _("Entered"), _("Entered by"), _("Conclusion"), _("Replaced")].map((t) => h("th", {}, t)))),
     h("tbody", {}, found.versions.map((each) => h("tr", {}, h("td", {}, h("a", { href: `/lane/${each.id}` }, each.version)),
       h("td", {}, full(each.entered_at)), h("td", {}, each.entered_by), h("td", {}, conclusion(each)),
       h("td", { class: "soft" }, each.replaced_at ? full(each.replaced_at) : "–")))));

@@ -49,7 +49,7 @@ function drawPacks(part) {
     h("td", {}, index ? h("span", { class: "badge" }, _("swap")) : _("first seen")),
     h("td", { class: "wrap codes mono" }, each.codes.join(" ")), h("td", {}, full(each.first_at).slice(0, 16)),
     h("td", {}, full(each.last_at).slice(0, 16)), h("td", { class: "number" }, number(each.login_count))));
-  return fill(byId("packs"), table([[""], [_("Pack codes")], [_("From")], [_("Until")], [_("Logins"), "number"]], rows));
+  return fill(byId("packs"), table([[""], [_("Pack codes")], [_("First login")], [_("Last login")], [_("Logins"), "number"]], rows));
 }
 
 function figure(name, value, unit, digits = 0) {
@@ -126,10 +126,8 @@ function drawWarnings(answer) {
     h("td", {}, h("a", { href: `/orders/${encodeURIComponent(row.number)}` }, row.number)), h("td", {}, row.state),
     h("td", { class: "wrap" }, pick(row.title, row.title_zh)), h("td", {}, row.assignee), h("td", {}, full(row.raised_at)),
     h("td", {}, full(row.repaired_at)), h("td", { class: "number" }, row.clean_days ?? "–")));
-  const from = [_("From")];
-  const until = [_("Until")];
   fill(byId("warnings"),
-    h("h3", {}, _("Findings")), findings.length ? table([[_("Severity")], [_("Part")], [_("What was found")], from, until, [_("State")]], findings) : empty(_("Nothing was found.")),
+    h("h3", {}, _("Findings")), findings.length ? table([[_("Severity")], [_("Part")], [_("What was found")], [_("First seen")], [_("Last seen")], [_("State")]], findings) : empty(_("Nothing was found.")),
     h("h3", {}, _("Alarms")), alarms.length ? table([[_("State")], [_("Part")], [_("What it says")], [_("Raised")], [_("Ended")], [_("Work order")]], alarms) : empty(_("No alarm was raised.")),
     h("h3", {}, _("Work orders")), orders.length ? table([[_("Number")], [_("State")], [_("Title")], [_("In charge")], [_("Raised")], [_("Repaired")], [_("Clean days"), "number"]], orders) : empty(_("No work order was raised.")));
 }
@@ -152,12 +150,12 @@ function drawEvents(kinds) {
   const newest = Object.values(kinds).reduce((a, b) => (instant(a.as_of) > instant(b.as_of) ? a : b));
   note("events", newest);
   fill(byId("events"), Object.values(kinds).flatMap((part) => [h("h3", {}, `${titled(part)} (${number(part.entries.length)})`),
-    part.entries.length ? h("table", {}, h("tbody", {}, part.entries.map((row) => h("tr", {}, h("td", {}, full(row.at).slice(0, 16)),
+    part.entries.length ? h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, part.entries.map((row) => h("tr", {}, h("td", {}, full(row.at).slice(0, 16)),
       h("td", { class: "wrap" }, part.fields.filter((field) => row.fields[field.name] !== undefined)
         .map((field) => `${titled(field)}: ${fieldText(field, row.fields[field.name])}`).join(" · ")),
       h("td", { class: "soft wrap" }, `${row.source} ${row.reference}`, row.version > 1 ? ` v${row.version}` : "", h("br", {}),
         _("as of {at}", { at: full(row.as_of).slice(0, 16) }),
-        row.kind === "accident" ? [h("br", {}), h("a", { href: `/vehicles/${encodeURIComponent(vin)}/replay?at=${encodeURIComponent(row.at)}` }, _("Accident replay"))] : null)))))
+        row.kind === "accident" ? [h("br", {}), h("a", { href: `/vehicles/${encodeURIComponent(vin)}/replay?at=${encodeURIComponent(row.at)}` }, _("Accident replay"))] : null))))))
       : null]));
 }
 
