@@ -86,7 +86,7 @@ def create_app(
         api.include_router(module.router)
     api.include_router(rooms.router_of(pages))
     app.include_router(api)
-    mount_pages(app, page_viewer, pages, settings.time_zone)
+    mount_pages(app, page_viewer, pages, settings.time_zone, settings.regions)
     errors.install(app)
     app.add_middleware(Shield, is_secure=settings.secure)
     return app

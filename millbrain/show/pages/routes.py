@@ -1,6 +1,6 @@
 """The routes of the pages, declared as data, and how they are rendered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,6 +21,7 @@ SHOW_FOLDER: Final = Path(__file__).parent.parent
 THEMES: Final = ("auto", "light", "dark")
 PLANT_ZONE: Final = "Asia/Shanghai"
 ROOM_FILES: Final = {".js": "text/javascript", ".css": "text/css"}
+_DRAWN: Final = ("code", "name", "name_zh", "short", "col", "row")
 WORDS_KEPT_S: Final = 365 * 24 * 3600
 
 
@@ -83,6 +84,7 @@ def mount_pages(
     viewer: Callable[[Request], Viewer | None],
     rooms: Sequence[RoomPage] = (),
     zone: str = PLANT_ZONE,
+    regions: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Add every page, the static files and the word lists to the application.
 
@@ -96,8 +98,10 @@ def mount_pages(
         Pages that rooms bring along, in the order of the navigation.
     zone
         IANA name of the plant's time zone; every page shows its times in it.
+    regions
+        Districts with code, names, tile column and row, for pages that draw them.
     """
-    renderer = Renderer(viewer, rooms, zone)
+    renderer = Renderer(viewer, rooms, zone, regions)
     app.mount("/static", StaticFiles(directory=SHOW_FOLDER / "static"), name="static")
     app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
     for page in PAGES:
@@ -160,8 +164,10 @@ class Renderer:
         viewer: Callable[[Request], Viewer | None],
         rooms: Sequence[RoomPage],
         zone: str,
+        regions: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._viewer = viewer
+        self._regions = [{k: r[k] for k in _DRAWN if k in r} for r in regions]
         self._zone = zone
         self._rooms = rooms
         self._environments = {code: _environment(code, rooms) for code in words.LANGUAGES}
@@ -200,6 +206,7 @@ class Renderer:
             "rooms": [r.page for r in self._rooms if not r.page.within and not r.page.wall],
             "queries": {q.name: _query_json(q, language) for q in page.queries},
             "parameters": request.path_params,
+            "regions": self._regions,
             "signals": signals(language),
             "vehicle_columns": [column.as_json(language) for column in VEHICLE_COLUMNS],
         }

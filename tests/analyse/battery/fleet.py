@@ -4,6 +4,7 @@ Everything is drawn from the vehicle's own name, so a vehicle has the same rows 
 figures are invented; they say how a page looks and how fast it is, nothing about batteries.
 """
 
+import json
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from millbrain.analyse.battery.tables import (
     FLEET_SUSPICION,
 )
 from millbrain.core.columns import Columns, Ragged
-from millbrain.core.facts import VEHICLE_LATEST
+from millbrain.core.facts import BLOCK_CELLS, VEHICLE_LATEST, VEHICLE_REPORT
 from millbrain.core.findings import FINDING, Evidence, Finding, Severity, finding_columns
 from millbrain.core.tables import Table, arrow_batch
 from millbrain.record.warehouse import Warehouse
@@ -30,7 +31,7 @@ CELLS = 96
 FAULTS = (model.SELF_DISCHARGE, model.RESISTANCE, model.CONNECTION, model.SENSOR, model.CAPACITY,
           model.DEVIATION, model.INSULATION, model.THERMAL, model.HEAT)  # fmt: skip
 TABLES = (BATTERY_DAY, BATTERY_CHARGE, BATTERY_HEALTH, BATTERY_EVENT, FLEET_SUSPICION, FINDING,
-          VEHICLE_LATEST)  # fmt: skip
+          VEHICLE_LATEST, VEHICLE_REPORT)  # fmt: skip
 _FAMILIES = {
     "deviation": "herd", "score": "herd", "rest_mv": "herd", "drift": "trend", "lowest": "rank",
     "follows the current": "load", "level at rest": "rest", "mirror": "measurement",
@@ -86,6 +87,8 @@ def rows(fleet: Sequence[Car], now_s: int, days: int) -> Iterable[tuple[Table, C
         if (first + days - 1 - day) % 7 == 0:
             yield BATTERY_HEALTH, _health(fleet, day)
             yield BATTERY_CHARGE, _charges(fleet, day)
+    yield FLEET_SUSPICION, _suspicions(fleet, now_s)
+    yield VEHICLE_REPORT, _reports([car for car in fleet if car.fault], now_s)
     yield BATTERY_EVENT, _events(fleet, now_s)
     yield FINDING, finding_columns(_findings(fleet, now_s), now_s * 1000)
     yield VEHICLE_LATEST, _latest(fleet, now_s)
@@ -175,6 +178,52 @@ def _charges(fleet: Sequence[Car], day: int) -> Columns:
     })  # fmt: skip
 
 
+def _suspicions(fleet: Sequence[Car], now_s: int) -> Columns:
+    """One suspicion of each cause about the model of the first car."""
+    name = fleet[0].model
+    own = sum(car.model == name for car in fleet)
+    what = ("finding:self-discharge", "event:hot_charge", "alarm:11")
+    items = [
+        {"signal": "temperature", "value": "50 to 54 °C", "value_zh": "50~54 °C", "before_s": 120},
+        {"signal": "current", "value": "charging at more than 1 C", "value_zh": "充电大于1C",
+         "before_s": 40},
+    ]  # fmt: skip
+    pattern = json.dumps({"items": items, "share": 0.82, "share_others": 0.09, "p_value": 1e-6,
+                          "events": 11, "controls": 300}).encode()  # fmt: skip
+    n = len(what)
+    return Columns(n, {
+        "grouped_by": _text(["model"] * n), "group": _text([name] * n), "what": _text(what),
+        "vehicles": np.full(n, own, np.uint32), "cases": np.array([9, 7, 4], np.uint32),
+        "expected": np.array([2.1, 1.9, 1.2], np.float32),
+        "limit_high": np.array([7.2, 6.4, 5.1], np.float32),
+        "llr": np.array([6.3, 5.1, 3.2], np.float32), "llr_limit": np.full(n, 4.6, np.float32),
+        "cause": _text(("design", "strategy", "open")),
+        "pattern": np.array([b"", pattern, b""], object),
+        "first_at": np.full(n, now_s - 30 * DAY_S, np.uint32),
+        "last_at": np.full(n, now_s - DAY_S, np.uint32),
+        "sentence": _text(f"9 of {own} vehicles of model {name} had it." for _ in what),
+        "sentence_zh": _text(f"车型{name}共{own}辆车，其中9辆出现。" for _ in what),
+        "is_open": np.array([1, 1, 0], np.uint8),
+        "as_of": np.full(n, now_s * 1000, np.int64),
+    })  # fmt: skip
+
+
+def _reports(fleet: Sequence[Car], now_s: int) -> Columns:
+    """The newest report of each, with its cells."""
+    n = len(fleet)
+    cells = np.stack([3_700 + car.random.normal(0, 2.5, CELLS) for car in fleet])
+    for row, car in zip(cells, fleet, strict=True):
+        row[car.cell - 1] -= 70
+    return Columns(n, {
+        "vin": _text(car.vin for car in fleet), "device_at": np.full(n, now_s - 10, np.uint32),
+        "received_at": np.full(n, (now_s - 10) * 1000, np.int64),
+        "link": _text("made" for _ in fleet), "batch": np.ones(n, np.uint64),
+        "frame_count": np.ones(n, np.uint8), "edition": np.full(n, 2016, np.uint16),
+        "blocks": np.full(n, 1 << BLOCK_CELLS, np.uint32),
+        "cells_mv": _ragged(np.rint(cells).astype(np.uint16)),
+    })  # fmt: skip
+
+
 def _events(fleet: Sequence[Car], now_s: int) -> Columns:
     n = len(fleet)
     kinds = ("soc_jump", "dcdc_off", "hot_charge")
@@ -237,8 +286,9 @@ def _figures(kind: str) -> tuple[list[tuple[str, float, float, str]], float, str
         return [("hot at rest", 51, 45, "degC")], 51, "degC", 45
     if kind == model.DEVIATION:
         return [("deviation", -68, -15, "mV")], -68, "mV", -15
-    return [("deviation", -68.4, -15, "mV"), ("score", -21.5, -6, ""), ("rest_mv", -66.2, -15, "mV"),
-            ("drift", -1.5, -0.3, "mV/d"), ("lowest", 0.98, 0.5, "")], -68.4, "mV", -15  # fmt: skip
+    return [("deviation", -68.4, -15, "mV"), ("score", -21.5, -6, ""),
+            ("rest_mv", -66.2, -15, "mV"), ("drift", -1.5, -0.3, "mV/d"), ("lowest", 0.98, 0.5, ""),
+            ], -68.4, "mV", -15  # fmt: skip
 
 
 def _latest(fleet: Sequence[Car], now_s: int) -> Columns:

@@ -48,7 +48,8 @@ SUSPECTS: Final = Query(
            greatest(0, least(1, trend * sign(f.value) * {TREND_DAYS}
                                 / nullIf(abs(f.threshold), 0))) AS trend_share,
            greatest(0, dateDiff('day', f.first_seen_at, now())) AS open_days,
-           toUInt8(round(20 * f.severity * if(f.severity = 4, 1, f.confidence) + 10 * ifNull(trend_share, 0)
+           toUInt8(round(20 * f.severity * if(f.severity = 4, 1, f.confidence)
+                         + 10 * ifNull(trend_share, 0)
                          + 10 * least(open_days, {OPEN_DAYS}) / {OPEN_DAYS})) AS risk
     FROM (SELECT thing AS vin, kind, pack_no, cell_no, severity, value, unit, threshold,
                  confidence, call_out, first_seen_at, last_seen_at, sentence, sentence_zh, as_of
@@ -220,6 +221,28 @@ OPENED: Final = Query(
     "day",
     (Argument("days", "UInt16", "How many days back", "天数", 30, 1, 400),),
     rows=400,
+)
+
+DISTRICTS: Final = Query(
+    "districts",
+    "Suspect vehicles by district",
+    "各区县疑似车辆数",
+    f"""
+    SELECT l.region_code AS region_code, count() AS vehicles, countIf(f.thing != '') AS cases,
+           countIf(f.called > 0) AS called
+    FROM (SELECT vin, region_code FROM vehicle_latest
+          WHERE {{operator:String}} = '' OR operator = {{operator:String}}) AS l
+    LEFT JOIN (SELECT thing, max(call_out) AS called FROM finding FINAL WHERE {_OPEN}
+               GROUP BY thing) AS f ON f.thing = l.vin
+    GROUP BY region_code""",
+    (
+        Column("region_code", "name", "District", "区县"),
+        Column("vehicles", "u64", "Vehicles known", "车辆数"),
+        Column("cases", "u64", "Of them with an open finding", "疑似车辆数"),
+        Column("called", "u64", "Of them with evidence enough to call", "建议召检车辆数"),
+    ),
+    "called desc, region_code",
+    rows=200,
 )
 
 QUERIES: Final = (SUSPECTS, COUNTS, MODELS, HEALTH, COVERAGE, OPENED)

@@ -20,23 +20,23 @@ function colour(at) {
   return `color-mix(in oklab, var(--map-high) ${Math.round(at * 100)}%, var(--map-low))`;
 }
 
-function tile(region, most) {
+function tile(region, most, words) {
   const at = place(region.connected, most);
   const x = region.col * (TILE + GAP);
   const y = region.row * (HEIGHT + GAP);
   const name = pick(region.name, region.short);
-  const connected = _("{n} connected", { n: number(region.connected) });
+  const connected = words.words(number(region.connected));
   const rect = s("rect", { x, y, width: TILE, height: HEIGHT, rx: 2 });
   rect.style.fill = colour(at);
   const tone = region.connected ? (at > 0.6 ? "over" : "") : "none";
-  return s("a", { href: `/vehicles?region=${encodeURIComponent(region.code)}`, class: tone },
+  return s("a", { href: words.link(region), class: tone },
     s("title", {}, `${pick(region.name, region.name_zh)}: ${connected}`),
     rect,
     s("text", { class: name.length > LONG_NAME ? "name long" : "name", x: x + 6, y: y + 17 }, name),
     s("text", { class: "count", x: x + 6, y: y + 41 }, number(region.connected)));
 }
 
-function legend(most, y) {
+function legend(most, y, words) {
   const steps = Array.from({ length: LEGEND_STEPS }, (_unused, index) => {
     const rect = s("rect", { x: index * LEGEND.step, y, width: LEGEND.step + 0.5, height: LEGEND.height });
     rect.style.fill = colour(index / (LEGEND_STEPS - 1));
@@ -47,12 +47,22 @@ function legend(most, y) {
     s("text", { x: 0, y: y + 21 }, "0"),
     s("text", { x: end / 2, y: y + 21, "text-anchor": "middle" }, number(Math.round(most / 4))),
     s("text", { x: end, y: y + 21, "text-anchor": "end" }, number(most)),
-    s("text", { x: end + 10, y: y + 8 }, _("vehicles connected")));
+    s("text", { x: end + 10, y: y + 8 }, words.legend));
 }
 
+/** What is counted where nobody says otherwise: vehicles connected. */
+const CONNECTED = {
+  legend: _("vehicles connected"),
+  words: (n) => _("{n} connected", { n }),
+  link: (region) => `/vehicles?region=${encodeURIComponent(region.code)}`,
+};
+
 export class TileMap extends HTMLElement {
-  /** regions: [{code, name, name_zh, short, col, row, connected}]; elsewhere: count outside. */
-  set(regions, elsewhere = 0) {
+  /**
+   * regions: [{code, name, name_zh, short, col, row, connected}]; elsewhere: count outside; words:
+   * {legend, words(n), link(region)} where something else than connected vehicles is counted.
+   */
+  set(regions, elsewhere = 0, words = CONNECTED) {
     const placed = regions.filter((region) => Number.isFinite(region.col));
     if (!placed.length) return;
     const most = Math.max(1, ...placed.map((region) => region.connected));
@@ -65,7 +75,7 @@ export class TileMap extends HTMLElement {
           _("elsewhere or without position: {n}", { n: number(elsewhere) })))
       : null;
     fill(this, s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": _("Districts") },
-      placed.map((region) => tile(region, most)), legend(most, height - 24), note));
+      placed.map((region) => tile(region, most, words)), legend(most, height - 24, words), note));
   }
 }
 

@@ -61,7 +61,8 @@ export class XyChart extends HTMLElement {
   }
 
   /**
-   * spec: {x: {kind: "time"|"number"|"log", name, unit, digits, min, max}, y: the same, series:
+   * spec: {x: {kind: "time"|"number"|"log", name, unit, digits of the readout, min, max}, y: the
+   * same, series:
    * [{type: "line"|"band"|"dots"|"bars", name, tone, data, ...}], limits: [{value, name}] across
    * the plot, empty: what to say where there are no points, tip(point) -> lines of text}. Data are
    * [x, y], of a band [x, low, high]; a null breaks the line. onpick(point) is called for a click.
@@ -103,7 +104,8 @@ export class XyChart extends HTMLElement {
 
   #label(given, value) {
     if (given.kind === "time") return full(value).slice(5, 10);
-    return number(value, given.digits ?? (Number.isInteger(value) ? 0 : 1));
+    const decimals = (String(Number(value.toFixed(4))).split(".")[1] ?? "").length;
+    return number(value, decimals); // as many as the step between two labels needs
   }
 
   #draw() {
