@@ -17,7 +17,8 @@ from millbrain.show.imports import RowProblem
 _LEVELS: Final = {word: (word, word_zh) for word, word_zh in PRIORITIES.values()}
 _LATCHES: Final = {**{w: (w, zh) for w, zh in SEVERITIES.values()}, "never": ("never", "不锁存")}
 _PRIORITY_FIELDS: Final = tuple(
-    FormField(f"priority_{word}", "choice", f"Priority of {word}", f"{word_zh}的优先级",
+    FormField(f"priority_{word}", "choice", word.capitalize(), word_zh,
+              headings=(f"priority of {word}",),
               is_required=True, choices=_LEVELS)
     for word, word_zh in SEVERITIES.values()
 )  # fmt: skip

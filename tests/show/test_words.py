@@ -34,6 +34,8 @@ _NAMES: Final = {
     "f",
     "s",
     "w",
+    "a",
+    "x",
 }
 _COMMANDS: Final = {"millbrain play FILE.hex.gz"}
 

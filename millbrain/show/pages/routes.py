@@ -72,6 +72,7 @@ PAGES: Final = (
     PlainPage("/vehicles/{vin}/replay", "replay.html", "Accident replay", "vehicles"),
     PlainPage("/lane", "lane.html", "Inspection lane", "lane"),
     PlainPage("/lane/{id}", "inspection.html", "Inspection", "lane"),
+    PlainPage("/alarms", "alarms.html", "Alarms", "alarms"),
     PlainPage("/intake", "intake.html", "Intake", "intake"),
     PlainPage("/system", "system.html", "System", "system"),
     PlainPage("/dictionary", "dictionary.html", "Data dictionary", "system"),

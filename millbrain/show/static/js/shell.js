@@ -1,6 +1,7 @@
 // What every page has: clock, search, menus, keys, the notice that the server is silent.
 
 import { get, patch, post } from "./api.js";
+import { start as startBell } from "./bell.js";
 import { byId, fill, h } from "./dom.js";
 import { full, time, zoneName } from "./format.js";
 import { start as startKeys } from "./keys.js";
@@ -134,4 +135,5 @@ startClock();
 startPreferences();
 startSearch();
 startLost();
+startBell();
 startKeys();
