@@ -29,6 +29,17 @@ def still_open(facts: Facts, app: str = "") -> list[Finding]:
     return _query(facts, "({app:String} = '' OR app = {app:String}) AND is_open = 1", {"app": app})
 
 
+def written_since(facts: Facts, since_ms: int) -> list[Finding]:
+    """Return every finding whose newest version was written at or after an instant [ms]."""
+    return _query(facts, "f.as_of >= fromUnixTimestamp64Milli({since:Int64})", {"since": since_ms})
+
+
+def newest_ms(facts: Facts) -> int:
+    """Return when the newest version of any finding was written [ms since 1970], 0 = never."""
+    newest = facts.query(f"SELECT toUnixTimestamp64Milli(max(as_of)) FROM {FINDING.name}")
+    return int(newest.column(0)[0].as_py() or 0)
+
+
 def _query(facts: Facts, where: str, params: dict[str, Any]) -> list[Finding]:
     sql = f"SELECT {_PICKED} FROM finding AS f FINAL WHERE {where} ORDER BY thing, kind, cell_no"
     return [finding_of(_decoded(row)) for row in facts.query(sql, params).to_pylist()]

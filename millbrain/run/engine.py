@@ -27,6 +27,7 @@ from millbrain.record.intake import Intake
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse, create_tables, open_embedded, open_server
 from millbrain.run import logs, run_files
+from millbrain.run.alarming import AlarmKeeper
 from millbrain.run.apps import Apps, Reporter, parameters_of
 from millbrain.run.discovery import apps, drivers
 from millbrain.run.engine_http import engine_app
@@ -49,6 +50,7 @@ class Engine:
     intake: Intake
     rooms: dict[str, Running]
     apps: Apps
+    alarms: AlarmKeeper
     started_at: float
 
     def status(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class Engine:
             "intake": self.intake.status(),
             "links": {key: len(room.links()) for key, room in self.rooms.items()},
             "apps": self.apps.status(),
+            "alarms": self.alarms.status(),
             "rooms": {key: {"port": room.port} for key, room in self.rooms.items()},
         }
 
@@ -121,7 +124,9 @@ def _open(settings: Settings) -> Engine:
     )
     intake.start()
     intake.register(ledger.things.columns())
-    engine = Engine(settings, warehouse, ledger, intake, {}, Apps(), started_at)
+    alarms = AlarmKeeper(ledger, warehouse)
+    engine = Engine(settings, warehouse, ledger, intake, {}, Apps(), alarms, started_at)
+    alarms.start()
     _start_apps(engine)
     return engine
 
@@ -132,7 +137,7 @@ def tables() -> tuple[Table, ...]:
 
 
 def _start_apps(engine: Engine) -> None:
-    reporter = Reporter(engine.warehouse, lambda findings: None)
+    reporter = Reporter(engine.warehouse, engine.alarms.take)
     for card in apps():
         if card.start and getattr(engine.settings.analyse, card.key):
             engine.apps.start(card, _ground(engine, card, reporter))
@@ -196,6 +201,7 @@ async def _close(engine: Engine) -> None:
         await room.stop()
     await asyncio.to_thread(engine.intake.stop)
     await asyncio.to_thread(engine.apps.stop)
+    await asyncio.to_thread(engine.alarms.stop)
     engine.ledger.close()
     await asyncio.to_thread(engine.warehouse.close)
     engine.settings.run_file("engine").unlink(missing_ok=True)

@@ -214,6 +214,15 @@ class Alarms:
         with self._database.read() as c:
             return c.execute(sa.select(ALARM.c.id).where(is_due(at)).limit(1)).first() is not None
 
+    def standing_things(self) -> dict[str, list[str]]:
+        """Return app -> things with alarms of it that have not ended."""
+        query = sa.select(ALARM.c.app, ALARM.c.thing).distinct().where(ALARM.c.ended_at.is_(None))
+        found: dict[str, list[str]] = {}
+        with self._database.read() as c:
+            for app, thing in c.execute(query):
+                found.setdefault(app, []).append(thing)
+        return found
+
     def restless(self, after: int) -> tuple[list[str], int]:
         """Return things with standing alarms that changed after a revision, and the newest one."""
         standing = sa.select(ALARM.c.thing).where(ALARM.c.ended_at.is_(None))
