@@ -20,7 +20,7 @@ class _Frame:
     def __init__(self, x: tuple[float, float], y_max: float, *, is_log: bool) -> None:
         self._log = is_log
         self._x = tuple(float(np.log(v)) for v in x) if is_log else x
-        self.y_max = y_max or 1.0
+        self.y_max = _round(y_max)
 
     def x(self, value: float) -> float:
         low, high = self._x
@@ -48,10 +48,19 @@ class _Frame:
             y = self.y(value)
             parts.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDE - _RIGHT}" stroke="#e4e4e4"/>')
             parts.append(self.text(_LEFT - 6, y + 4, f"{value:.3g}{unit}", "end"))
-        for at, words in x_ticks:
-            parts.append(self.text(self.x(at), base + 16, words, "middle"))
+        for i, (at, words) in enumerate(x_ticks):
+            anchor = "end" if i == len(x_ticks) - 1 else "middle"
+            parts.append(self.text(self.x(at), base + 16, words, anchor))
         return "".join(parts) + f'<path d="M{_LEFT} {_TOP}V{base}H{_WIDE - _RIGHT}" ' \
             'fill="none" stroke="#444"/>'  # fmt: skip
+
+
+def _round(value: float) -> float:
+    """Return the next number that divides into plain ticks."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(m * power for m in (1, 2, 4, 6, 8, 10) if m * power >= value))
 
 
 def _drawing(title: str, body: str) -> str:
@@ -105,5 +114,7 @@ def timeline(data: Mapping[str, Any]) -> str:
     ticks = [(s, datetime.fromtimestamp(s, tz=BEIJING).strftime("%Y-%m-%d")) for s in stops]
     body = frame.axes(ticks, "")
     body += frame.line(at, data["expected"], 'stroke="#888" stroke-dasharray="5 4"')
-    body += frame.line(at, data["cases"], 'stroke="#b00020" stroke-width="2"')
+    steps = [at[0], *(t for t in at[1:] for _ in (0, 1))]
+    counts = [c for c in data["cases"][:-1] for _ in (0, 1)] + data["cases"][-1:]
+    body += frame.line(steps, counts, 'stroke="#b00020" stroke-width="2"')
     return _drawing("course 时间进程", body)
