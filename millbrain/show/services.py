@@ -24,6 +24,7 @@ class WebSettings:
     secure: it is reached over TLS, so cookies say so. regions: each with code, name, name_zh
     and what the tile map needs. in_force: settings for display, without secrets. apps: cards of the
     rooms that find something, with the names of what they find. calendar: when people work.
+    clean_days: after which a work order closes [d], None = not known here.
     """
 
     time_zone: str = "Asia/Shanghai"
@@ -32,6 +33,7 @@ class WebSettings:
     in_force: Mapping[str, Any] = field(default_factory=dict)
     apps: Sequence[App] = ()
     calendar: WorkingCalendar = field(default_factory=lambda: china(ZoneInfo("Asia/Shanghai")))
+    clean_days: int | None = None
 
     def region(self, code: str) -> Mapping[str, Any]:
         """Return a region by its code; an unknown one is named by its code."""

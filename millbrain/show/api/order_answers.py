@@ -36,6 +36,7 @@ class OrderRow(BaseModel):
     left_is_working: bool = Field(description="Working time counts, not every hour.")
     clean_days: int | None = Field(description="Clean days since the repair; null = not judged.")
     version: int = Field(description="Send it with a step, so that nobody decides on old news.")
+    allowed: list[str] = Field(description="Steps that the caller may take now.")
 
 
 class FindingAnswer(BaseModel):
@@ -76,15 +77,6 @@ class AttachmentAnswer(BaseModel):
     added_by: str
 
 
-class AllowedAction(BaseModel):
-    """A step that the caller may take now, and the fields that must come with it."""
-
-    action: str
-    title: str
-    title_zh: str
-    needs: list[str]
-
-
 class OrderAnswer(OrderRow):
     """A work order with everything that belongs to it."""
 
@@ -98,7 +90,7 @@ class OrderAnswer(OrderRow):
     findings: list[FindingAnswer]
     steps: list[StepAnswer]
     files: list[AttachmentAnswer]
-    allowed: list[AllowedAction]
+    needs: dict[str, list[str]] = Field(description="Fields that each allowed step needs.")
 
 
 class Column(BaseModel):
@@ -120,12 +112,24 @@ class Board(BaseModel):
     as_of: datetime
 
 
+class OrderWords(BaseModel):
+    """The code words of orders with their names, English and Chinese."""
+
+    states: dict[str, tuple[str, str]]
+    actions: dict[str, tuple[str, str]]
+    severities: dict[int, tuple[str, str]]
+    levels: list[tuple[str, str]] = Field(description="Who is told at each escalation level.")
+    parts: dict[str, tuple[str, str]]
+
+
 class OrderChoices(BaseModel):
     """What filters and the dispatch may be set to."""
 
     assignees: list[str]
     apps: list[str]
     organisations: list[str]
+    clean_days: int | None = Field(description="Clean days until an order closes; null = unknown.")
+    words: OrderWords
 
 
 class NewOrder(BaseModel):

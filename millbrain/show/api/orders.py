@@ -9,8 +9,18 @@ from fastapi import APIRouter, Depends, Path, Query, Response, UploadFile
 
 from millbrain.core import limits
 from millbrain.core.errors import IllegalStepError
-from millbrain.core.orders import ACTIONS, ENDED, LIFECYCLE, Asked, Order, may
-from millbrain.record.ledger import ORDER_SORTS, OrderFilter, Role
+from millbrain.core.findings import SEVERITIES
+from millbrain.core.orders import (
+    ACTIONS,
+    ENDED,
+    ESCALATION,
+    LIFECYCLE,
+    REPAIR_PARTS,
+    STATES,
+    Asked,
+    Order,
+)
+from millbrain.record.ledger import ORDER_SORTS, OrderFilter
 from millbrain.show.access import Caller, OperatorCaller, ViewerCaller
 from millbrain.show.api.answers import Rows
 from millbrain.show.api.order_answers import (
@@ -62,6 +72,7 @@ Which = Annotated[OrderFilter, Depends(_filter)]
 )
 def orders(
     which: Which,
+    caller: ViewerCaller,
     use: Use,
     paging: Page,
     sort: Annotated[Literal[tuple(ORDER_SORTS)], Query()] = "raised_at",  # type: ignore[valid-type]  # the columns are data
@@ -73,21 +84,23 @@ def orders(
     """Return the orders that the caller may see."""
     up = order == "asc"
     if format != "json":
-        return export_response(queries.export(use, which, sort, up), format, "orders", ())
+        return export_response(queries.export(use, which, caller, sort, up), format, "orders", ())
     found, total = use.ledger.orders.page(which, sort, up, paging.offset, paging.size)
-    return paging.answer([queries.row(o, use) for o in found], total)
+    return paging.answer([queries.row(o, use, caller) for o in found], total)
 
 
 @router.get("/board", summary="The board: a column for each state, with counts")
-def board(which: Which, use: Use) -> Board:
+def board(which: Which, caller: ViewerCaller, use: Use) -> Board:
     """Return the most urgent orders of each state, and how many there are and how many late."""
-    return Board(**queries.board(use, which))
+    return Board(**queries.board(use, which, caller))
 
 
 @router.get("/choices", summary="What the filters and the dispatch may be set to")
 def choices(caller: ViewerCaller, use: Use) -> OrderChoices:
     """Return organisations and apps that the caller may see."""
-    return OrderChoices(**use.ledger.orders.choices(caller.operator))
+    found = use.ledger.orders.choices(caller.operator)
+    days = use.settings.clean_days
+    return OrderChoices.model_validate({**found, "clean_days": days, "words": _words()})
 
 
 @router.post("", summary="Raise an order by hand", status_code=201)
@@ -154,37 +167,30 @@ def _asked(
 def _answer(found: Order, caller: Caller, use: Services) -> OrderAnswer:
     calendar = use.settings.calendar
     return OrderAnswer.model_validate({
-        **queries.row(found, use),
+        **queries.row(found, use, caller),
         "holidays_known": found.due_at is None or calendar.is_known(found.due_at.year),
         "inspection": found.inspection,
         "repaired_at": found.repaired_at,
         "findings": [asdict(f) for f in found.findings],
         "steps": [asdict(s) for s in use.ledger.orders.history(found.id)],
         "files": [asdict(a) for a in use.ledger.order_files.all(found.id)],
-        "allowed": [_action(name) for name in _allowed(found, caller)],
+        "needs": {n: list(ACTIONS[n].needs) for n in queries.allowed(found, caller)},
         "is_ended": found.state in ENDED,
     })  # fmt: skip
 
 
-def _action(name: str) -> dict[str, Any]:
-    action = ACTIONS[name]
-    return {"action": name, "title": action.title, "title_zh": action.title_zh,
-            "needs": list(action.needs)}  # fmt: skip
-
-
-def _allowed(found: Order, caller: Caller) -> list[str]:
-    """Return the steps that this caller may take now."""
-    in_charge = bool(caller.operator) and caller.operator == found.assignee
-    possible = LIFECYCLE.allowed(found.state, {"can_rise": False})
-    return [
-        name
-        for name in possible
-        if may(name, is_centre=not caller.operator, is_in_charge=in_charge)
-        and caller.role.covers(Role(ACTIONS[name].role))
-    ]
+def _words() -> dict[str, Any]:
+    raised = {"raise": ("raised", "生成工单")}
+    return {
+        "states": dict(STATES),
+        "actions": raised | {name: (a.title, a.title_zh) for name, a in ACTIONS.items()},
+        "severities": SEVERITIES,
+        "levels": list(ESCALATION),
+        "parts": REPAIR_PARTS,
+    }
 
 
 def _illegal(error: IllegalStepError, number: str, caller: Caller, use: Services) -> ApiError:
     now = use.ledger.orders.get(number, caller.operator)
-    detail = {"state": now.state, "version": now.version, "allowed": _allowed(now, caller)}
+    detail = {"state": now.state, "version": now.version, "allowed": queries.allowed(now, caller)}
     return ApiError(409, "illegal_step", str(error), detail)
