@@ -15,7 +15,7 @@ Stored form
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,11 +75,17 @@ def encode_values(values: Iterable[Value]) -> bytes:
 def _encoded(v: Value) -> bytes:
     try:
         head = _HEAD.pack(v.index, v.timestamp_s, v.ttl_type, v.ttl, v.permissions)
-        references = b"".join(_text(r.handle) + _COUNT.pack(r.index) for r in v.references)
+        references = encode_references(v.references)
     except struct.error as error:
         raise FrameError("structure", f"value {v.index} of type {v.type!r}: {error}") from error
     kind, data = _text(v.type), _COUNT.pack(len(v.data)) + v.data
-    return head + kind + data + _COUNT.pack(len(v.references)) + references
+    return head + kind + data + references
+
+
+def encode_references(references: Iterable[Reference]) -> bytes:
+    """Write references as HS_VLIST data: the members of a group."""
+    parts = [_text(r.handle) + _COUNT.pack(r.index) for r in references]
+    return _COUNT.pack(len(parts)) + b"".join(parts)
 
 
 def _text(text: str) -> bytes:
@@ -161,6 +167,19 @@ def stored_values(stored: bytes) -> tuple[Value, ...]:
 def is_live(stored: bytes | None) -> bool:
     """Whether there is a record: one was stored, and it is no tombstone."""
     return stored is not None and stored[0] == FORM
+
+
+def is_wanted(value: Value, indexes: Sequence[int], types: Sequence[str]) -> bool:
+    """Whether a request for these indexes and types asks for a value; without any, for all.
+
+    A type that ends in a full stop asks for its subtypes as well (RFC 3651 3.1).
+    """
+    if not indexes and not types:
+        return True
+    kind = value.type.upper()
+    return value.index in indexes or any(
+        kind == t.upper() or (t.endswith(".") and kind.startswith(t.upper())) for t in types
+    )
 
 
 # Values that say who may do what ----------------------------------------------------------------

@@ -30,6 +30,7 @@ class Verb(StrEnum):
     ADD = "add"
     REMOVE = "remove"
     MODIFY = "modify"
+    PUT = "put"  # modify what is there, add the others
     HOME = "home"
     UNHOME = "unhome"
 
@@ -72,7 +73,8 @@ class Change:
     """One change of one record.
 
     handle: as sent; it is folded for the key. values: of create, add, modify. indexes: of remove.
-    overwrite: a create replaces what is there.
+    overwrite: a create replaces the record that is there, a put
+    the values.
     """
 
     verb: Verb

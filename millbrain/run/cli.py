@@ -140,14 +140,19 @@ def _refuse_open_peers(settings: Settings) -> None:
 
 @app.command()
 @guarded
-def resolver(data: Data = None, config: Config = None, port: PortOption = None) -> None:
-    """Run the resolver alone: the identifiers of this node over the Handle protocol.
+def resolver(
+    data: Data = None,
+    config: Config = None,
+    port: PortOption = None,
+    http_port: PortOption = None,
+) -> None:
+    """Run the resolver alone: the identifiers of this node over the Handle protocol and HTTP.
 
     Example: `millbrain resolver --data /srv/millbrain`
     """
     from millbrain.run.resolver import main as run_resolver
 
-    run_resolver(load(data, config, handle__port=port))
+    run_resolver(load(data, config, handle__port=port, resolver__http_port=http_port))
 
 
 handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)

@@ -1,21 +1,23 @@
 """Identifiers from the command line: load a file, generate many, get one."""
 
-import json
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
 from millbrain.core.keys import handle_key, parse
-from millbrain.core.records import PERMISSIONS_USUAL, TTL_S, Value, store_form
+from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.codec import Message, decode, encode
+from millbrain.identify.handle_json.codec import value_json, values_of
 from millbrain.record.identifiers.store import Record
 from millbrain.run import run_files
 from millbrain.run.resolver import open_registry
@@ -29,7 +31,8 @@ _PREFIX: Final = "88.608.8889"
 def load_file(settings: Settings, path: Path, err: Console) -> int:
     """Store the identifiers of a JSON-lines file; return how many.
 
-    A line is ``{"handle", "values": [{"index", "type", "data", "ttl"}]}``; data is text.
+    A line is ``{"handle", "values": [{"index", "type", "data", "ttl"}]}``, as in the HTTP JSON API;
+    data may be plain text.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def get(settings: Settings, handle: str) -> dict[str, Any]:
         code = f.RESPONSES.get(answer.code)
         title = code.title if code else str(answer.code)
         raise MillbrainError(f"{handle}: {title} {answer.body.get('message', '')}".rstrip())
-    return {"handle": handle, "values": [_shown(v) for v in answer.body["values"]]}
+    return {"handle": handle, "values": [value_json(v) for v in answer.body["values"]]}
 
 
 def _asked(host: str, port: int, packet: bytes) -> bytes:
@@ -135,31 +138,14 @@ def _store(settings: Settings, rows: Iterator[Record], source: str) -> int:
 
 def _record(line: bytes, where: str, at_s: int) -> Record:
     try:
-        told = json.loads(line)
+        told = orjson.loads(line)
         handle = parse(f"hdl:{told['handle']}").display
-        values = [_value(v, at_s) for v in told["values"]]
+        values = [replace(v, timestamp_s=at_s) for v in values_of(told)]
     except (ValueError, KeyError, TypeError) as error:
         raise MillbrainError(
-            f'{where}: {error!r}; {{"handle", "values": [{{"index", "type", "data"}}]}} expected'
+            f'{where}: {error}; {{"handle", "values": [{{"index", "type", "data"}}]}} expected'
         ) from error
     return handle_key(handle), store_form(values)
-
-
-def _value(told: dict[str, Any], at_s: int) -> Value:
-    return Value(
-        int(told["index"]), str(told["type"]), str(told["data"]).encode(),
-        int(told.get("ttl", TTL_S)), permissions=int(told.get("permissions", PERMISSIONS_USUAL)),
-        timestamp_s=at_s,
-    )  # fmt: skip
-
-
-def _shown(value: Value) -> dict[str, Any]:
-    try:
-        data = {"format": "string", "value": value.data.decode()}
-    except UnicodeDecodeError:
-        data = {"format": "hex", "value": value.data.hex()}
-    return {"index": value.index, "type": value.type, "data": data, "ttl": value.ttl,
-            "timestamp": value.timestamp_s}  # fmt: skip
 
 
 def _bar(err: Console) -> Progress:

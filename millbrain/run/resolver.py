@@ -19,6 +19,7 @@ from millbrain.core.rooms import Face
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.run import logs, run_files
 from millbrain.run.discovery import faces
+from millbrain.run.resolver_http import ResolverHttp
 from millbrain.run.settings import Settings, prepare_data_folder
 
 log = logging.getLogger(__name__)
@@ -97,9 +98,14 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    serving: asyncio.Task[None] | None = None
     try:
         for card in faces():
             await _start_face(resolver, card)
+        section = settings.resolver
+        http = ResolverHttp(faces(), registry, section.http_host, section.http_port)
+        serving = asyncio.create_task(http.serve())
+        resolver.faces["http"] = http
         ports = {name: face.port for name, face in resolver.faces.items()}
         run_files.write(settings.run_file("resolver"), ports, version=millbrain.__version__)
         log.info("resolver ready after %.2f s, ports %s", time.monotonic() - started, ports)
@@ -108,6 +114,8 @@ async def _serve(settings: Settings) -> None:
     finally:
         for face in resolver.faces.values():
             await face.stop()
+        if serving is not None:
+            await serving
         await asyncio.to_thread(registry.close)
         await asyncio.to_thread(store.close)
         settings.run_file("resolver").unlink(missing_ok=True)
@@ -115,8 +123,10 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _start_face(resolver: Resolver, card: Face) -> None:
+    if not card.start:
+        return
     section = getattr(resolver.settings, card.key)
-    if not section.enabled or not card.start:
+    if not section.enabled:
         return
     module, _, name = card.start.partition(":")
     start = getattr(importlib.import_module(module), name)

@@ -111,8 +111,10 @@ class WebSettings(Section):
 
 
 class ResolverSettings(Section):
-    """The identifiers of this node and who administers it."""
+    """The identifiers of this node, who administers it, and its HTTP port."""
 
+    http_host: str = Field(default=LOOPBACK, description="Address of the HTTP faces.")
+    http_port: Port = Field(default=8000, description="Port of that; 0 takes any free one.")
     cache_mib: int = Field(
         default=256, ge=8, le=1 << 20, description="Memory for decoded records [MiB]."
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.limits import HANDLE_LIST_MAX
-from millbrain.core.records import Value, is_live, stored_values
+from millbrain.core.records import is_live, is_wanted, stored_values
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -245,19 +245,6 @@ class Responder:
             self._site.serial, request.recursion, 0, int(time.time()) + FRESH_S, digest, b"",
             replace(reply, flags=0, sequence=0),
         )  # fmt: skip
-
-
-def is_wanted(value: Value, indexes: Sequence[int], types: Sequence[str]) -> bool:
-    """Whether a request for these indexes and types asks for a value; without any, for all.
-
-    A type that ends in a full stop asks for its subtypes as well (RFC 3651 3.1).
-    """
-    if not indexes and not types:
-        return True
-    kind = value.type.upper()
-    return value.index in indexes or any(
-        kind == t.upper() or (t.endswith(".") and kind.startswith(t.upper())) for t in types
-    )
 
 
 def _envelope_of(packet: bytes) -> Envelope | None:

@@ -94,6 +94,18 @@ def _added(change: Change, held: tuple[Value, ...], rights: Rights, at_s: int) -
     return _checked([*held, *new], f"add to {change.handle}")
 
 
+def _put(change: Change, held: tuple[Value, ...], rights: Rights, at_s: int) -> Sequence[Value]:
+    there = {v.index for v in held}
+    old = tuple(v for v in change.values if v.index in there)
+    new = tuple(v for v in change.values if v.index not in there)
+    if old and not change.overwrite:
+        raise RegistryError(
+            Reason.VALUE_EXISTS, f"{change.handle} has a value {old[0].index}; nothing was changed"
+        )
+    after = tuple(_modified(replace(change, values=old), held, rights, at_s)) if old else held
+    return _added(replace(change, values=new), after, rights, at_s)
+
+
 def _removed(change: Change, held: tuple[Value, ...], rights: Rights, _: int) -> Sequence[Value]:
     wanted = set(change.indexes)
     _demand_there(wanted, held, change.handle)
@@ -119,6 +131,7 @@ def _modified(
 
 _EDITS: Final[Mapping[Verb, Callable[..., Sequence[Value]]]] = {
     Verb.ADD: _added, Verb.REMOVE: _removed, Verb.MODIFY: _modified,
+    Verb.PUT: _put,
 }  # fmt: skip
 
 

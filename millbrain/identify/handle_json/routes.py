@@ -1,0 +1,227 @@
+"""The routes of the Handle HTTP JSON API over the registry.
+
+An answer is ``{"responseCode": n, "handle": h, ...}`` with the codes of the binary protocol and the
+HTTP status that says the same. Who asks is proved by HTTP Basic: the user name is ``index:handle``
+percent-encoded, the password the secret of that HS_SECKEY value.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from millbrain.core import keys
+from millbrain.core.errors import LimitError, MillbrainError
+from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
+from millbrain.core.records import Reference, Value, is_live, is_wanted
+from millbrain.core.registry import (
+    Asker,
+    Change,
+    Reason,
+    Registry,
+    RegistryError,
+    Verb,
+)
+from millbrain.identify.handle_json.codec import value_json, values_of
+
+FACE: Final = "handle_json"
+SECRET_TYPE: Final = "HS_SECKEY"
+_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="handle"'}
+# The registry's reason -> (code of the protocol, HTTP status).
+_ANSWERS: Final[Mapping[Reason, tuple[int, int]]] = {
+    Reason.NOT_FOUND: (100, 404), Reason.EXISTS: (101, 409), Reason.NOT_HOMED: (301, 400),
+    Reason.INVALID: (102, 400), Reason.VALUE_EXISTS: (201, 409),
+    Reason.VALUES_NOT_FOUND: (200, 400), Reason.NO_IDENTITY: (402, 401), Reason.DENIED: (400, 403),
+}  # fmt: skip
+
+
+def routes(registry: Registry) -> list[Route]:
+    """Return the routes that the room adds to the resolver's HTTP port."""
+    api = _Api(registry)
+    return [
+        Route("/api/handles", api.list, methods=["GET"]),
+        Route("/api/handles/", api.list, methods=["GET"]),
+        Route("/api/handles/{handle:path}", api.get, methods=["GET"]),
+        Route("/api/handles/{handle:path}", api.put, methods=["PUT"]),
+        Route("/api/handles/{handle:path}", api.delete, methods=["DELETE"]),
+    ]
+
+
+def answer(code: int, status: int, handle: str = "", **more: Any) -> Response:
+    """Return an answer of the API."""
+    told = {"responseCode": code} | ({"handle": handle} if handle else {}) | more
+    headers = _CHALLENGE if status == 401 else None
+    return Response(orjson.dumps(told), status, headers, media_type="application/json")
+
+
+class _Api:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def get(self, request: Request) -> Response:
+        handle = request.path_params["handle"]
+        try:
+            return self._found(handle, request)
+        except RegistryError as error:
+            return _refused(error, handle)
+        except ValueError as error:
+            return answer(4, 400, handle, message=str(error))
+
+    def _found(self, handle: str, request: Request) -> Response:
+        indexes = [int(i) for i in request.query_params.getlist("index")]
+        types = request.query_params.getlist("type")
+        (stored,) = self._registry.get_many([keys.handle_key(handle)])
+        if stored is None or not is_live(stored):
+            reason = Reason.NOT_FOUND if self._registry.is_homed(handle) else Reason.NOT_HOMED
+            raise RegistryError(reason, "")
+        asker = self._asker(request)
+        readable = self._registry.readable(stored, handle, asker)
+        given = [v for v in readable if is_wanted(v, indexes, types)]
+        if not given:
+            return answer(200, 200, handle)
+        return answer(1, 200, handle, values=[value_json(v) for v in given])
+
+    async def put(self, request: Request) -> Response:
+        """Create or replace a record; with ``index``, add or change those values only."""
+        handle = request.path_params["handle"]
+        try:
+            asker = self._asker(request)
+            values = values_of(orjson.loads(await _body(request)))
+            parts = request.query_params.getlist("index")
+            is_over = request.query_params.get("overwrite", "true") != "false"
+            if parts:
+                chosen = _chosen(values, parts)
+                change = Change(Verb.PUT, handle, asker, chosen, overwrite=is_over)
+                await _made(self._registry, change)
+                return answer(1, 200, handle)
+            is_new = not self._is_there(handle)
+            change = Change(Verb.CREATE, handle, asker, values, overwrite=is_over)
+            await _made(self._registry, change)
+            return answer(1, 201 if is_new else 200, handle)
+        except RegistryError as error:
+            return _refused(error, handle)
+        except LimitError as error:
+            return answer(3, 503, handle, message=str(error))
+        except (ValueError, MillbrainError) as error:
+            return answer(4, 400, handle, message=str(error))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a record; with ``index``, remove those values only."""
+        handle = request.path_params["handle"]
+        try:
+            asker = self._asker(request)
+            indexes = tuple(int(i) for i in request.query_params.getlist("index"))
+            verb = Verb.REMOVE if indexes else Verb.DELETE
+            await _made(self._registry, Change(verb, handle, asker, indexes=indexes))
+            return answer(1, 200, handle)
+        except RegistryError as error:
+            return _refused(error, handle)
+        except LimitError as error:
+            return answer(3, 503, handle, message=str(error))
+        except (ValueError, MillbrainError) as error:
+            return answer(4, 400, handle, message=str(error))
+
+    async def list(self, request: Request) -> Response:
+        """Return the handles of a prefix, a page of them."""
+        prefix = request.query_params.get("prefix", "")
+        try:
+            asker = self._asker(request)
+            page = max(int(request.query_params.get("page", 0)), 0)
+            size = min(int(request.query_params.get("pageSize", HANDLE_LIST_MAX)), HANDLE_LIST_MAX)
+            if size < 1 or (page + 1) * size > HANDLE_LIST_MAX:
+                raise ValueError(f"a page ends at handle {HANDLE_LIST_MAX} at the latest")
+            found = self._registry.names(prefix, asker, "", (page + 1) * size)
+            part = found[page * size :]
+            return answer(1, 200, prefix=prefix, handles=part, page=page, pageSize=size)
+        except RegistryError as error:
+            return _refused(error, prefix)
+        except ValueError as error:
+            return answer(4, 400, message=str(error))
+
+    def _asker(self, request: Request) -> Asker:
+        """Return who asks; RegistryError where a proof is given and wrong."""
+        address = request.client.host if request.client else ""
+        given = request.headers.get("authorization", "")
+        if not given:
+            return Asker(None, FACE, address)
+        identity = proved(self._registry, given)
+        if identity is None:
+            raise RegistryError(Reason.NO_IDENTITY, "the credentials prove no identity")
+        return Asker(identity, FACE, address)
+
+    def _is_there(self, handle: str) -> bool:
+        (stored,) = self._registry.get_many([keys.handle_key(handle)])
+        return is_live(stored)
+
+
+def proved(registry: Registry, header: str) -> Reference | None:
+    """Return the identity that an Authorization header proves, None where it proves none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    index, colon, handle = unquote(name).partition(":")
+    if not colon or not index.isdecimal() or int(index) >= 1 << 32:
+        return None
+    for value in registry.credentials(Reference(handle, int(index))):
+        if value.type == SECRET_TYPE and hmac.compare_digest(value.data, secret.encode()):
+            return Reference(handle, value.index)
+    return None
+
+
+def _chosen(values: tuple[Value, ...], parts: "list[str]") -> tuple[Value, ...]:
+    if parts == ["various"]:
+        return values
+    wanted = {int(p) for p in parts}
+    if wanted != {v.index for v in values}:
+        raise ValueError("the indexes of the address and of the values differ")
+    return values
+
+
+async def _made(registry: Registry, change: Change) -> None:
+    """Make a change and wait until it is on disk."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def tell(future: "Future[None]") -> None:
+        loop.call_soon_threadsafe(_pass_on, future, over)
+
+    registry.apply(change, tell)
+    await over
+
+
+def _pass_on(future: "Future[None]", over: "asyncio.Future[None]") -> None:
+    if over.done():
+        return  # the client has gone
+    error = future.exception()
+    if error is None:
+        over.set_result(None)
+    else:
+        over.set_exception(error)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > 2 * HANDLE_MESSAGE_BYTES_MAX:  # base64 and names make JSON longer
+            raise ValueError(f"a body has at most {2 * HANDLE_MESSAGE_BYTES_MAX} bytes")
+    return body
+
+
+def _refused(error: RegistryError, handle: str) -> Response:
+    code, status = _ANSWERS[error.reason]
+    more = {"message": str(error)} if str(error) else {}
+    return answer(code, status, handle, **more)

@@ -1,0 +1,115 @@
+"""The HTTP port of the resolver: the routes of every face on one server.
+
+A face may answer its most frequent GET before any framework sees it (`Face.quick`); everything else
+goes through Starlette.
+"""
+
+import importlib
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from millbrain.core.registry import Registry
+from millbrain.core.rooms import Face
+
+Quick = Callable[[bytes], bytes | None]
+
+
+class ResolverHttp:
+    """A listening HTTP server; `serve` runs it, `stop` ends it."""
+
+    def __init__(self, cards: Sequence[Face], registry: Registry, host: str, port: int) -> None:
+        routes: list[Route] = []
+        quicks: list[Quick] = []
+        for card in cards:
+            if card.routes:
+                routes += _named(card.routes)(registry)
+            if card.quick:
+                quicks.append(_named(card.quick)(registry))
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        self._listener = socket.create_server((host, port), backlog=1024)
+        config = uvicorn.Config(
+            app, http=_protocol(quicks), log_config=None, access_log=False, server_header=False,
+            lifespan="off", timeout_keep_alive=75, loop="none",
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # the process has its own
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, as bound."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    async def serve(self) -> None:
+        """Answer until `stop`."""
+        await self._server.serve(sockets=[self._listener])
+
+    async def stop(self) -> None:
+        """Take no more requests; `serve` returns once the running ones are answered."""
+        self._server.should_exit = True
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe what went through."""
+        return {"requests": self._server.server_state.total_requests}
+
+
+def _named(dotted: str) -> Callable[[Registry], Any]:
+    module, _, name = dotted.partition(":")
+    found: Callable[[Registry], Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = f"nothing is served at {request.url.path}" if status == 404 else str(error)
+    return JSONResponse({"error": words}, status)
+
+
+def _protocol(quicks: Sequence[Quick]) -> type[HttpToolsProtocol]:
+    """Return the protocol of a connection, with the short ways before the long one."""
+
+    class Protocol(HttpToolsProtocol):
+        def on_headers_complete(self) -> None:
+            answer = self._quick_answer()
+            if answer is None:
+                super().on_headers_complete()
+            else:
+                self.transport.write(answer)
+                self.server_state.total_requests += 1
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+
+        def _quick_answer(self) -> bytes | None:
+            is_busy = self.cycle is not None and not self.cycle.response_complete
+            if is_busy or self.parser.get_method() != b"GET" or not self.parser.should_keep_alive():
+                return None  # an answer before this one is not out yet, or the link ends with it
+            if self.flow.write_paused:
+                return None  # a reader that does not read; the long way waits for it
+            if any(name == b"authorization" for name, _ in self.headers):
+                return None
+            for quick in quicks:
+                answer = quick(self.url)
+                if answer is not None:
+                    return answer
+            return None
+
+        def on_body(self, body: bytes) -> None:
+            if self.cycle is not None:
+                super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            if self.cycle is not None:
+                super().on_message_complete()
+
+    return Protocol
