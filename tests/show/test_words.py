@@ -35,6 +35,9 @@ _NAMES: Final = {
     "s",
     "w",
     "a",
+    "r",
+    "STARTTLS",
+    "TLS",
     "x",
 }
 _COMMANDS: Final = {"millbrain play FILE.hex.gz"}
