@@ -49,7 +49,7 @@ class Rules:
     deviation_clear_mv: float = 8.0
     crowd_max_ratio: float = 0.05
     resistance_min_mohm: float = 0.3
-    resistance_min_ratio: float = 0.3
+    resistance_min_ratio: float = 0.35
     charge_min_pct: float = 2.0
     capacity_min_pct: float = 4.5
     drift_min_pct_per_day: float = 0.06

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from millbrain.analyse.battery.calc.days import PackDays, slope_of
 from millbrain.analyse.battery.calc.trends import Floats
 
-FLAT_MV_MAX: Final = 3_700.0  # no flat cell (LFP) is charged beyond; a ternary one stands above
+FLAT_MV_MAX: Final = 3_700.0  # no flat cell (LFP) is charged beyond
+_FLAT_MEAN_MV_MAX: Final = 3_420.0  # at 20 % and more a ternary cell stands above
+_FLAT_SOC_PCT_MIN: Final = 20.0
 FLAT_FULL_MV: Final = 3_400.0  # a flat pack that was seen above has been charged full
 FULL_NEAR_MV: Final = 25.0
 FLAT_TOP_SLOPE_MV: Final = 25.0  # of a flat pack at its top, while charging; very roughly
-_FLAT_SLOPE_MV_MAX: Final = 2.5
 _TELLS_MV_MIN: Final = 3.0  # slope below which a millivolt of noise is half a percent and more
 _NEAR_PCT: Final = 7.0
 _SOC_SQUARES_MIN: Final = 300.0  # weighted squares of SOC around a place before it tells a slope
@@ -49,8 +50,7 @@ def curve_of(days: PackDays) -> Curve:
     slope = _local(days, days.soc_pct)
     _, drop = slope_of(days.cross.sum(axis=(0, 1)))
     top = float(np.max(days.highest_mv, initial=0))
-    known = slope[np.isfinite(slope)]
-    is_flat = top <= FLAT_MV_MAX and (not known.size or float(known.min()) <= _FLAT_SLOPE_MV_MAX)
+    is_flat = top <= FLAT_MV_MAX and _is_low(days)
     is_full = days.highest_mv >= top - FULL_NEAR_MV
     if is_flat:
         is_full &= days.highest_mv >= FLAT_FULL_MV
@@ -59,6 +59,12 @@ def curve_of(days: PackDays) -> Curve:
         top_mv, depth = _top(days, slope, top)
     return Curve(slope, days.soc_pct, float(drop) if drop > 0 else np.nan, is_flat, is_full,
                  top_mv, depth)  # fmt: skip
+
+
+def _is_low(days: PackDays) -> bool:
+    """Whether the pack stands as low as only a flat chemistry does."""
+    seen = days.mean_mv[days.soc_pct >= _FLAT_SOC_PCT_MIN]
+    return bool(seen.size) and float(np.median(seen)) <= _FLAT_MEAN_MV_MAX
 
 
 def _local(days: PackDays, at_pct: Floats) -> Floats:

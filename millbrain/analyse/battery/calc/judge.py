@@ -17,7 +17,7 @@ from millbrain.analyse.battery.calc.curve import Curve, curve_of, missing_pct
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
-from millbrain.analyse.battery.calc.trends import Floats, beside, drift_per_day
+from millbrain.analyse.battery.calc.trends import Floats, beside, drift_per_day, medians
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
 
@@ -28,11 +28,14 @@ UNSTEADY_RATIO_MIN: Final = 0.25  # spread by MAD over median: an internal resis
 UNSTEADY_DAYS: Final = 14
 _MAD_MIN: Final = 8
 STEADY_MV: Final = 4.0
+_FLAT_UNSURE: Final = 1.5  # the learnt slope of a flat curve is that much worse
+_FLOOR_PCT: Final = 0.15
 _UNSURE: Final = 1.75  # so much more where the pattern fits more than one kind
 _FLOOR_MOHM: Final = 0.05
 _FLOOR_TOP_MV: Final = 4.0
 _FLOOR_FLAT_TOP_MV: Final = 10.0
 _FLOOR_PCT_PER_DAY: Final = 0.004
+_NEWEST_DAYS: Final = 7
 _SHAPE_DAYS: Final = 14
 _ALONE_SHARE: Final = 0.5  # of the deviation must be left beside the neighbours
 _FAST_PCT_PER_DAY: Final = 0.06  # 2 % in a month: no cell ages so fast
@@ -167,7 +170,7 @@ def _standing_out(pack: _Pack, case: Case, name: str, side: int, off: Floats,
     shape = _shape(pack, case)
     drift = _drift(pack, case, side)
     kind = _kind(pack, case, shape, side, drift)
-    _follows(case, shape, kind, rules)
+    _follows(pack, case, shape, kind, rules)
     if np.bitwise_or.reduce(days.flags[case.run]) & CELL_ALARMS:
         case.add("own alarm", "vehicle", 1, 1, "")
     if kind == model.CAPACITY and np.isfinite(shape.low_mv):
@@ -186,7 +189,15 @@ def _shape(pack: _Pack, case: Case) -> Shape:
     return shape_of(days.end_mv[:, :, cell], days.full_mv[:, cell], pack.curve, on)
 
 
-def _follows(case: Case, shape: Shape, kind: str, rules: Rules) -> None:
+def _is_usual(pack: _Pack, case: Case) -> bool:
+    """Whether so much missing charge is nothing special in this pack, neither now nor before."""
+    missing = missing_pct(pack.days, pack.curve)
+    spans = (missing[-_NEWEST_DAYS:], missing[-_SHAPE_DAYS:], missing)
+    apart = [float(scores(medians(span.T), _FLOOR_PCT)[case.cell]) for span in spans]
+    return not any(score <= -pack.rules.score_min for score in apart)
+
+
+def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> None:
     """Add the pattern over SOC as evidence where it is there and large enough."""
     if kind == model.SENSOR:
         if shape.follows == ERROR:
@@ -195,11 +206,12 @@ def _follows(case: Case, shape: Shape, kind: str, rules: Rules) -> None:
         return
     elif kind == model.CAPACITY:
         limit = rules.capacity_min_pct * (1 if shape.follows == DEPTH else _UNSURE)
+        limit *= _FLAT_UNSURE if pack.curve.is_flat else 1
         if shape.capacity_pct >= limit:
             case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
     elif kind == model.SELF_DISCHARGE:
         limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
-        if shape.charge_pct <= -limit:
+        if shape.charge_pct <= -limit and not _is_usual(pack, case):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
 
 
@@ -231,11 +243,24 @@ def _drift(pack: _Pack, case: Case, side: int) -> float:
     value = float(np.nan_to_num(drift[case.cell]))
     apart = float(scores(drift, _FLOOR_PCT_PER_DAY)[case.cell])
     if side * value < rules.drift_min_pct_per_day or side * apart < rules.score_min:
-        return value
+        return _since_opened(pack, case, value)
     case.add("loses charge", "drift", value, side * rules.drift_min_pct_per_day, "%/d")
     leak_ma = -value / 100 * pack.capacity_ah * _MA_PER_AH_DAY
     case.add("leak", "drift", leak_ma, 0.0, "mA")
-    return value
+    return _since_opened(pack, case, value)
+
+
+def _since_opened(pack: _Pack, case: Case, value: float) -> float:
+    """Return the drift since the case opened where that is long enough to tell one.
+
+    A cell that has come down and stays there is not losing charge any more.
+    """
+    days = pack.days
+    on = days.day >= case.days.day[case.runs.opened[case.cell]]
+    if days.day[-1] - days.day[on][0] < DRIFT_DAYS_MIN:
+        return value
+    missing = missing_pct(days, pack.curve)[on][:, [case.cell]]
+    return float(np.nan_to_num(drift_per_day(days.day[on], missing))[0])
 
 
 def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str:
@@ -247,7 +272,7 @@ def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str
     is_fast = drift <= -_FAST_PCT_PER_DAY
     if shape.follows == DEPTH and (shape.is_deep or not is_fast):
         return model.CAPACITY
-    is_losing = any(e.family == "drift" for e in case.evidence) or (shape.is_charge and is_fast)
+    is_losing = is_fast and (shape.is_charge or any(e.family == "drift" for e in case.evidence))
     if shape.follows in (CHARGE, DEPTH) or is_losing:
         return model.SELF_DISCHARGE
     # A matter of charge in which the two cannot be told apart: what does not grow is capacity.
@@ -260,16 +285,18 @@ def _is_error(case: Case, shape: Shape, rules: Rules) -> bool:
     level = days.level_mv[:, cell]
     if shape.is_charge:
         return False
+    seen = level[case.newest(UNSTEADY_DAYS)]
+    value = median(seen)
+    tolerance = max(STEADY_MV, 0.15 * abs(value))
+    apart = median(days.rest_mv[case.run, cell] - days.loaded_mv[case.run, cell])
+    if abs(apart) > tolerance:
+        return False
     step = measured.jumped(case, level, rules)
     if step:
         case.add("at once", "course", step, np.copysign(rules.deviation_min_mv, step), "mV")
         return True
-    seen = level[case.newest(UNSTEADY_DAYS)]
-    value = median(seen)
-    tolerance = max(STEADY_MV, 0.15 * abs(value))
     is_steady = NORMAL * median(np.abs(seen - value)) <= tolerance
-    apart = median(days.rest_mv[case.run, cell] - days.loaded_mv[case.run, cell])
-    return shape.is_constant and is_steady and abs(apart) <= tolerance
+    return shape.is_constant and is_steady
 
 
 def _scatter(values: Floats) -> float:

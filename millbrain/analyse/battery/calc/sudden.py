@@ -43,11 +43,13 @@ class Heat:
     """The newest probe temperature and SOC of every vehicle, carried from batch to batch.
 
     24 bytes a vehicle and its number (24 bytes more), in tables that double. `jumps` holds the
-    jumps of SOC of the batch that was watched last.
+    jumps of SOC of the batch that was watched last; `left_out` counts what one batch had too many
+    of.
     """
 
     def __init__(self, vehicles: int = 1_024) -> None:
         self.jumps: list[SocJump] = []
+        self.left_out = 0
         self._count = 0
         self._hold(1 << max(4, (2 * vehicles - 1).bit_length()))
 
@@ -79,17 +81,18 @@ class Heat:
         names = w.words(reports.vin)
         found = np.zeros((w.FOUND_MAX, w.FOUND), np.int64)
         new, rises, jumps = w.watch(
-            names, order, reports.device_at, degrees, reports.soc_pct, reports.row, self._names,
+            names, order, reports.device_at, degrees, reports.soc_pct, self._names,
             self._held, rules.heat_rise_degc_per_min, rules.heat_min_degc, rules.soc_jump_min_pct,
             rules.soc_jump_s_max, found,
         )  # fmt: skip
         self._count += new
         half = w.FOUND_MAX // 2
+        self.left_out += max(rises - half, 0) + max(jumps - half, 0)
         self.jumps = [
             SocJump(_name(reports.vin[row]), since, at, before, after)
-            for row, since, at, before, after in found[half : half + jumps].tolist()
+            for row, since, at, before, after in found[half : half + min(jumps, half)].tolist()
         ]
-        return _first_of_each(reports, found[:rises].tolist(), rules)
+        return _first_of_each(reports, found[: min(rises, half)].tolist(), rules)
 
     def _grow(self, places: int) -> None:
         names, held = self._names, self._held

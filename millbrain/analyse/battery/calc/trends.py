@@ -18,16 +18,16 @@ def medians(values: Floats) -> Floats:
     return np.asarray(((low + high) / 2)[..., 0])
 
 
-def beside(values: Floats, cell: int, side: int, reach: int = 6) -> Floats:
+def beside(values: Floats, cell: int, side: int, reach: int = 3) -> Floats:
     """Return by how much a cell stands out from both its neighbourhoods, shape (days,).
 
     values: shape (days, cells). side: 1 above, -1 below. The smaller of the two differences from
     the median of the `reach` cells before and of those after it, since cells of one module are
-    warm, old or empty together: one side of it always is its own module. NaN = not known.
+    warm, old or empty together: one side of it nearly always is its own module. NaN = not known.
     """
     parts = values[:, max(cell - reach, 0) : cell], values[:, cell + 1 : cell + 1 + reach]
     apart = [
-        side * (values[:, cell] - medians(part)) for part in parts if part.shape[1] >= reach // 2
+        side * (values[:, cell] - medians(part)) for part in parts if part.shape[1] >= 2
     ]
     return np.min(apart, axis=0) if apart else side * values[:, cell]
 

@@ -18,7 +18,7 @@ HELD: Final = np.dtype(
      ("rose_from", "<i2"), ("rose_to", "<i2"), ("soc_pct", "u1"), ("is_held", "u1")]
 )  # fmt: skip
 FOUND: Final = 5
-FOUND_MAX: Final = 4_096  # rises and as many jumps in one batch; more are left out
+FOUND_MAX: Final = 4_096  # rises and as many jumps in one batch; more are counted
 RISE_S_MIN: Final = 10  # nearer, a probe's step of 1 degC tells nothing
 RISE_S_MAX: Final = 300  # farther, too
 _FALLS_DEGC: Final = 2  # a rise is confirmed by a report that has fallen by no more
@@ -65,13 +65,13 @@ def move(names: Any, held: Any, new_names: Any, new_held: Any) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def watch(asked: Any, order: Any, at_s: Any, degrees: Any, soc: Any, rows: Any, names: Any,
+def watch(asked: Any, order: Any, at_s: Any, degrees: Any, soc: Any, names: Any,
           held: Any, rise_min: Any, degc_min: Any, jump_min: Any, jump_s_max: Any,
           found: Any) -> Any:  # fmt: skip
     """Look at every report in order of time; return new vehicles, rises and jumps.
 
     found: rows of five numbers: report, since, at, before, after; rises in the first half, jumps in
-    the second.
+    the second; they are counted on where there is no room for them.
     """
     new, rises, jumps = 0, 0, 0
     half = len(found) // 2
@@ -86,16 +86,18 @@ def watch(asked: Any, order: Any, at_s: Any, degrees: Any, soc: Any, rows: Any, 
         if soc[i] <= _SOC_MAX and at > now["soc_at"]:
             step = abs(np.int64(soc[i]) - np.int64(now["soc_pct"]))
             near = now["soc_pct"] <= _SOC_MAX and at - now["soc_at"] <= jump_s_max
-            if near and step >= jump_min and jumps < half:
-                _note(found, half + jumps, i, now["soc_at"], at, now["soc_pct"], soc[i])
+            if near and step >= jump_min:
+                if jumps < half:
+                    _note(found, half + jumps, i, now["soc_at"], at, now["soc_pct"], soc[i])
                 jumps += 1
             now["soc_at"], now["soc_pct"] = at, soc[i]
         if degc == TEMP_NONE:
             continue
         if now["rose_at"] and at > now["rose_at"]:
-            if degc >= now["rose_to"] - _FALLS_DEGC and rises < half:
-                _note(found, rises, i, now["rose_since"], now["rose_at"], now["rose_from"],
-                      now["rose_to"])  # fmt: skip
+            if degc >= now["rose_to"] - _FALLS_DEGC:
+                if rises < half:
+                    _note(found, rises, i, now["rose_since"], now["rose_at"], now["rose_from"],
+                          now["rose_to"])  # fmt: skip
                 rises += 1
             now["rose_at"] = 0
         _follow(now, at, degc, rise_min, degc_min)

@@ -56,7 +56,7 @@ HEALTHY: Final = Fault("", 0, 1 << 30, 0.0)
 
 
 def drawn(kind: str, cells: int, capacity_ah: float, random: np.random.Generator) -> Fault:
-    """Draw a fault of a kind: onset between the 12th and 30th day, from mild to severe."""
+    """Draw a fault, from mild to severe; onset from the 12th to the 30th day, capacity before."""
     cell, onset = int(random.integers(cells - 1)), int(random.integers(12, 30))
 
     def between(low: float, high: float) -> float:
@@ -68,7 +68,8 @@ def drawn(kind: str, cells: int, capacity_ah: float, random: np.random.Generator
         return Fault(kind, cell, onset, between(0.15, 1.2) / 100 * capacity_ah * 1_000 / 24,
                      between(0.01, 0.3) * capacity_ah / 100)  # fmt: skip
     if kind == model.CAPACITY:
-        return Fault(kind, cell, onset, between(6, 12), between(0.02, 0.1))
+        # No cell loses so much overnight: it has been low since before the record begins.
+        return Fault(kind, cell, 0, between(6, 12), between(0.02, 0.1))
     if kind == model.RESISTANCE:
         return Fault(kind, cell, onset, between(0.5, 1.2) * relative,
                      between(0.002, 0.01) * relative)  # fmt: skip

@@ -63,7 +63,11 @@ class Vehicle:
 
 
 def drawn(seed: int, chemistry: str | None = None) -> Vehicle:
-    """Draw a healthy vehicle; the same seed gives the same vehicle."""
+    """Draw a healthy vehicle; the same seed gives the same vehicle.
+
+    Healthy is: no cell lacks more than 4 % of capacity or 2.5 % of charge or has 30 % more
+    resistance than the median, whatever its module is.
+    """
     random = np.random.default_rng([seed, 1])
     kind = chemistry or str(random.choice([NCM, LFP]))
     cells = int(random.choice([84, 88, 92, 96, 96, 100, 104, 108, 112, 120, 144, 192]))
@@ -80,11 +84,14 @@ def drawn(seed: int, chemistry: str | None = None) -> Vehicle:
         capacity[other] += random.normal(0, 0.03)
         charge[other] += random.normal(0, 1.5)
         mohm[other] *= random.uniform(0.8, 1.3)
+    capacity = np.clip(capacity, *(np.median(capacity) + np.array([-0.04, 0.04])))
+    mohm = np.clip(mohm, *(np.median(mohm) * np.array([0.7, 1.3])))
+    charge = np.clip(charge, *(np.median(charge) + np.array([-2.5, 2.5])))
     zones = np.abs(np.arange(cells) / cells - random.uniform(0, 1)) * random.uniform(0, 8)
     return Vehicle(
         seed=seed, chemistry=kind, capacity_ah=capacity_ah, capacity=capacity,
         charge_pct=charge - charge.max() * 0.5, mohm=mohm, error_mv=error,
-        loss_pct_per_day=np.abs(random.normal(0.03, 0.006 + 0.006 * age, cells)),
+        loss_pct_per_day=np.abs(random.normal(0.03, 0.003 + 0.003 * age, cells)),
         lag=(random.normal(0, random.uniform(0.02, 0.4), modules))[module],
         warmth_degc=zones.max() - zones,
         depth_pct=float(np.clip(random.lognormal(3.2, 0.5), 6, 80)),
