@@ -66,10 +66,10 @@ def _plain(values: list[Any], kind: str) -> list[Any]:
     convert: Callable[[Any], Any] | None = None
     if kind == "at_s" and isinstance(first, int):
         convert = _from_seconds
-    elif kind == "day" and isinstance(first, int):
-        convert = _from_days
     elif isinstance(first, datetime):
         convert = _from_datetime
+    elif isinstance(first, date) or (kind == "day" and isinstance(first, int)):
+        convert = _from_day
     elif isinstance(first, bytes):
         convert = _from_bytes
     elif isinstance(first, float):
@@ -83,8 +83,9 @@ def _from_seconds(value: int) -> str | None:
     return iso(value * 1000) if value else None  # 0 = the column's default: never
 
 
-def _from_days(value: int) -> str:
-    return (_FIRST_DAY + timedelta(days=value)).isoformat()
+def _from_day(value: date | int) -> str:
+    day = value if isinstance(value, date) else _FIRST_DAY + timedelta(days=value)
+    return day.isoformat()
 
 
 def _from_datetime(value: datetime) -> str | None:

@@ -210,7 +210,14 @@ def _stand_out(fleet: Vehicles, sorts: list[_Sort], table: _Table, figure: Mappi
 
 def log_likelihood_ratio(first: Ints, in_group: NDArray[np.bool_], since: Ints, own_since: Ints,
                          rules: FleetRules) -> float:  # fmt: skip
-    """Return the largest log-likelihood ratio that the sequential test has reached.
+    """Return the largest log-likelihood ratio that the sequential test has reached, 0 at least."""
+    _, ratios = log_likelihood_ratios(first, in_group, since, own_since, rules)
+    return float(ratios.max(initial=0.0))
+
+
+def log_likelihood_ratios(first: Ints, in_group: NDArray[np.bool_], since: Ints, own_since: Ints,
+                          rules: FleetRules) -> tuple[Ints, Floats]:  # fmt: skip
+    """Return the device time of each case that tells something [s] and the ratio after it.
 
     Case by case in order of time: was it in the group, whose share of the vehicles under
     observation at that time is known? Likelihood of a rate 1, 2, 4, 8 times `fleet_rate_ratio`
@@ -229,14 +236,11 @@ def log_likelihood_ratio(first: Ints, in_group: NDArray[np.bool_], since: Ints, 
     # Before anybody is watched, or while only one side is, a case tells nothing.
     tells = (share > 0) & (share < 1)
     share, hit = share[tells], in_group[tells]
-    if not len(share):
-        return 0.0
     rates = rules.fleet_rate_ratio * np.array(_RATES)[:, None]
     mass = 1 + (rates - 1) * share
     walks = np.cumsum(np.where(hit, np.log(rates), 0.0) - np.log(mass), axis=1)
-    top = walks.max(axis=0)
-    mixed = top + np.log(np.exp(walks - top).mean(axis=0))
-    return float(max(mixed.max(), 0.0))
+    top = walks.max(axis=0, initial=-np.inf)
+    return first[tells], np.asarray(top + np.log(np.exp(walks - top).mean(axis=0)))
 
 
 def _suspicion(fleet: Vehicles, sort: _Sort, table: _Table, place: tuple[int, int],

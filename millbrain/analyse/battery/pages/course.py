@@ -1,15 +1,16 @@
 """The sequential test of a group as a curve: the statistic after every case.
 
-The same mixed likelihood ratio as `fleet.groups.log_likelihood_ratio`, which keeps its largest value;
-the page shows how it came there. Vehicles count as watched from the day of their first reports.
+The same mixed likelihood ratio as `fleet.groups.log_likelihood_ratio`, of which a suspicion keeps
+the largest value; the page shows how it came there. Vehicles count as watched from the day of their
+first reports.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from millbrain.analyse.battery.fleet.groups import log_likelihood_ratio
+from millbrain.analyse.battery.fleet.groups import log_likelihood_ratios
 from millbrain.analyse.battery.model import FleetRules
 from millbrain.core.pages import Rows
 from millbrain.core.times import BEIJING_OFFSET_S
@@ -25,17 +26,11 @@ def course(cases: Rows, watched: Rows) -> dict[str, Any]:
     own = np.array([bool(row["is_own"]) for row in cases], np.bool_)
     since = _repeated(watched, "vehicles")
     own_since = _repeated(watched, "own")
-    ratios = [
-        log_likelihood_ratio(first[:n], own[:n], since, own_since, rules)
-        for n in range(1, len(first) + 1)
-    ]
+    times, ratios = log_likelihood_ratios(first, own, since, own_since, rules)
     return {
-        "points": [[int(at) * 1000, round(r, 4)] for at, r in zip(first, ratios, strict=True)],
+        "points": [[int(t) * 1000, round(float(r), 4)] for t, r in zip(times, ratios, strict=True)],
         "limit": round(float(-np.log(rules.fleet_error_ratio)), 4),
     }
-
-
-_DAY: Final = 86_400
 
 
 def _seconds(text: str) -> int:

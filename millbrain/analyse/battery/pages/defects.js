@@ -89,7 +89,7 @@ async function showOne(signal) {
   const [groups, cases, course] = await Promise.all([
     isModel ? ask("groups", { what: row.what }, signal) : nothing,
     isModel ? ask("cases", { ...asked, size: CASES_MAX }, signal) : nothing,
-    isModel ? ask("course", asked, signal) : nothing]);
+    isModel ? ask("course", asked, signal).catch(() => nothing) : nothing]);
   showFunnel(row, groups);
   showCourse(row, course);
   showCases(row, cases);
@@ -119,7 +119,8 @@ function showFunnel(row, groups) {
 function showCourse(row, course) {
   fill(byId("course-note"), _("largest {llr}, limit {limit}", { llr: number(row.llr, 2), limit: number(row.llr_limit, 2) }));
   byId("course").set({
-    x: { kind: "time" }, y: { name: _("log-likelihood ratio"), digits: 2, min: 0 },
+    x: { kind: "time" }, y: { name: _("log-likelihood ratio"), digits: 2,
+      max: Math.ceil(Math.max(row.llr_limit, ...course.points.map((point) => point[1])) * 1.15) },
     series: [{ type: "line", name: _("ratio"), tone: "--level-3", width: 1.8, step: true, symbol: true, data: course.points }],
     limits: [{ value: row.llr_limit, name: _("limit") }],
     empty: row.grouped_by === "model" ? _("No case of a known vehicle is in the warehouse.")
@@ -162,8 +163,9 @@ async function load(signal) {
     rows = answer.rows;
     for (const format of ["csv", "xlsx"]) byId(format).href = download("suspicions", asked, format);
     asOf("suspicions", answer);
-    await showOne(signal);
     showList();
+    await showOne(signal);
+    showList(); // marks what showOne chose
     problem(null);
   } catch (error) {
     if (error.status) problem(error);

@@ -12,7 +12,7 @@ import { ask, asOf, download, noon, problem, severityMark, simulatedNotice, susp
 
 const PERIOD_S = 10;
 const DAYS_PERIOD_S = 300;
-const SIZE = 25;
+const SIZE = 12;
 const HOT_DEGC = 45;
 const STOP = 3;
 const CHARGING = 1;

@@ -13,7 +13,8 @@ import { ask, asOf, KIND_NAMES, kindName, noon, partName, sentence, severityName
 const PERIOD_S = 5;
 const DAY_PERIOD_S = 120;
 const TURN_S = 12;
-const SHOWN = 5; // lines of the ticker that can be read from five metres
+const SHOWN = 3; // lines of the ticker that can be read from five metres
+const KINDS_MAX = 8;
 const TAKEN = 40;
 const RELOAD_MS = 24 * 3600 * 1000;
 const STOP = 3;
@@ -35,7 +36,7 @@ function showCounts(answer) {
   const kinds = KIND_NAMES.map((kind) => {
     const mine = rows.filter((row) => row.kind === kind);
     return { kind, call: sum("call_outs", mine), all: sum("findings", mine) };
-  }).filter((each) => each.all).sort((a, b) => b.call - a.call || b.all - a.all);
+  }).filter((each) => each.all).sort((a, b) => b.call - a.call || b.all - a.all).slice(0, KINDS_MAX);
   const most = Math.max(1, ...kinds.map((each) => each.all));
   fill(byId("kinds"), kinds.map((each) => {
     const call = h("i", { class: "call" });

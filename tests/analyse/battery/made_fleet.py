@@ -137,7 +137,7 @@ def _days(fleet: Sequence[Car], day: int, ago: int) -> Columns:
         "rest_mv": _ragged(rest.astype(np.float32)),
         "excess_mohm": _ragged(load.astype(np.float32)),
         "batch": np.ones(n, np.uint64),
-        "as_of": np.full(n, (day * DAY_S + 41_000) * 1000, np.int64),
+        "as_of": np.full(n, (day * DAY_S + 20_000) * 1000, np.int64),
     })  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _health(fleet: Sequence[Car], day: int) -> Columns:
         "reference_ah": np.full(n, 150, np.float32), "reference": _text("rated" for _ in fleet),
         "soh_pct": soh.astype(np.float32), "soh_std_pct": np.full(n, 1.2, np.float32),
         "charge_count": np.full(n, 9, np.uint16),
-        "as_of": np.full(n, (day * DAY_S + 41_000) * 1000, np.int64),
+        "as_of": np.full(n, (day * DAY_S + 20_000) * 1000, np.int64),
     })  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def _charges(fleet: Sequence[Car], day: int) -> Columns:
     start = np.array([car.random.integers(10, 50) for car in fleet], np.uint8)
     end = np.array([car.random.integers(70, 100) for car in fleet], np.uint8)
     put = (end.astype(float) - start) * 1.4
-    at = day * DAY_S + 50_000
+    at = day * DAY_S + 12_000
     return Columns(n, {
         "vin": _text(c.vin for c in fleet), "pack_no": np.ones(n, np.uint8),
         "start_at": np.full(n, at, np.uint32), "end_at": np.full(n, at + 5_400, np.uint32),
@@ -174,7 +174,7 @@ def _charges(fleet: Sequence[Car], day: int) -> Columns:
         "capacity_ah": (put / (end.astype(float) - start) * 100).astype(np.float32),
         "capacity_std_ah": np.full(n, 3.1, np.float32),
         "report_count": np.full(n, 540, np.uint32), "gap_max_s": np.full(n, 30, np.uint32),
-        "as_of": np.full(n, (at + 6_000) * 1000, np.int64),
+        "as_of": np.full(n, (at + 60) * 1000, np.int64),
     })  # fmt: skip
 
 
