@@ -211,7 +211,8 @@ def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> 
             case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
     elif kind == model.SELF_DISCHARGE:
         limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
-        if shape.charge_pct <= -limit and not _is_usual(pack, case):
+        is_much = shape.charge_pct <= -2 * limit  # whatever the herd does
+        if is_much or (shape.charge_pct <= -limit and not _is_usual(pack, case)):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
 
 
