@@ -34,9 +34,9 @@ def catalogue(text: str) -> Catalogue:
         items = tuple(_item(entry) for entry in read["item"])
         limits = tuple(limit for entry in read["item"] for limit in _limits(entry))
         edition = str(read["edition"])
+        _check(items, limits)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as e:
         raise SettingsError(f"items of the inspection lane: {e}") from e
-    _check(items, limits)
     return Catalogue(edition, items, limits)
 
 
