@@ -70,7 +70,7 @@ LOGIN_KEPT_S_MAX: Final = 30  # a password that was right is not hashed again fo
 LOGINS_KEPT_MAX: Final = 1_000  # ... and of so many accounts
 
 # Recorded tables --------------------------------------------------------------------------------
-TABLE_ROWS_MAX: Final = 2_000_000  # rows held of one file: about 1 GB with 120 columns
+TABLE_ROWS_MAX: Final = 2_000_000  # rows held of one file: 1 GB of 120 columns, twice while read
 TABLE_COLUMNS_MAX: Final = 2_000  # columns of one file
 
 # Alarms -----------------------------------------------------------------------------------------

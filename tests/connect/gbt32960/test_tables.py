@@ -102,9 +102,9 @@ def test_times_of_many_forms(text: str, tmp_path: Path) -> None:
 
 def test_rows_without_a_time_the_wire_can_say_are_passed_over_and_counted(tmp_path: Path) -> None:
     found = read(table(tmp_path / "car.csv", "time,soc", "never,1", "1999-12-31 23:59:59,2",
-                       "2099-12-31 23:59:59,3", ",4", "2019-02-30 00:00:00,5"))  # fmt: skip
+                       "2099-12-31 23:59:59,3", ",4", "2019-02-30 00:00:00,5", "2019"))  # fmt: skip
     assert found.values["soc_pct"].tolist() == [3]
-    assert found.notes == ["4 rows have no readable time and are passed over"]
+    assert found.notes == ["rows that are cut or have no readable time, passed over: 5"]
 
 
 def test_other_spellings_units_delimiters_and_text_among_numbers(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _RAW_PROBE_DEGC: Final = 40  # a probe's byte on the wire counts from -40 degC
 _PROBE_DOUBT_DEGC: Final = 4
 _NEIGHBOURS_S: Final = 60  # steps of the current count between rows at most so far apart
 _STEPS_MIN: Final = 30
+_SAMPLE_ROWS: Final = 5_000  # enough to tell a unit
 _FOLLOWS_MIN: Final = 0.2  # correlation from which the voltage says which way the current flows
 
 
@@ -52,7 +53,7 @@ def in_known_units(found: Recording) -> None:
             found.notes.append(f"{name} is read as {unit.name}")
     if found.cells_mv.size:
         unit = unit_of(found.cells_mv, QUANTITIES[CELLS].units)
-        found.cells_mv = (found.cells_mv * np.float32(unit.factor)).astype(np.float32)
+        found.cells_mv *= np.float32(unit.factor)
     _take_off_offset(found)
     _turn_current(found)
 
@@ -61,7 +62,8 @@ def unit_of(values: NDArray[Any], units: tuple[Unit, ...]) -> Unit:
     """Return the unit that values of this size come in; the first where none fits."""
     if len(units) == 1:
         return units[0]
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    some = values[:: max(len(values) // _SAMPLE_ROWS, 1)]
+    sizes = np.abs(some[np.isfinite(some) & (some != 0)])
     if not len(sizes):
         return units[0]
     typical = float(np.quantile(sizes, 0.9))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -163,10 +163,11 @@ class _Part:
 
 
 def _rows(path: Path, heading: Heading, span: Span, *, is_strict: bool) -> tuple[_Part, int]:
-    """Return all rows within the span, and how many others have no readable time."""
+    """Return all rows within the span, and how many others are cut or have no readable time."""
     parts: list[_Part] = []
     rows = lost = 0
-    for batch in _batches(path, heading, is_strict=is_strict):
+    odd: list[Any] = []
+    for batch in _batches(path, heading, odd, is_strict=is_strict):
         part, untimed = _part(batch, heading, span)
         parts.append(part)
         lost += untimed
@@ -177,7 +178,7 @@ def _rows(path: Path, heading: Heading, span: Span, *, is_strict: bool) -> tuple
                 "play it in parts with --from and --until"
             )
     joined = (np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Part))
-    return _Part(*joined), lost
+    return _Part(*joined), lost + len(odd)
 
 
 def _part(batch: Any, heading: Heading, span: Span) -> tuple[_Part, int]:
@@ -211,8 +212,11 @@ def _matrix(batch: Any, places: list[int], rows: NDArray[np.intp], kind: Any) ->
 
 
 def _recording(whole: _Part, vin: bytes, heading: Heading, lost: int) -> Recording:
-    rows = np.flatnonzero(whole.vin == vin)
-    notes = [f"{lost:,} rows have no readable time and are passed over"] if lost else []
+    is_all = VIN not in heading.single and bool(np.all(np.diff(whole.at) >= 0))
+    rows: Any = (
+        slice(None) if is_all else np.flatnonzero(whole.vin == vin)
+    )  # a slice copies nothing
+    notes = [f"rows that are cut or have no readable time, passed over: {lost:,}"] if lost else []
     if np.any(np.diff(whole.at[rows]) < 0):
         rows = rows[np.argsort(whole.at[rows], kind="stable")]
         notes.append("the rows were not in the order of time and are sent oldest first")
@@ -245,8 +249,16 @@ def _first_line(path: Path) -> str:
         return line.decode("gb18030", "replace").strip()
 
 
-def _batches(path: Path, heading: Heading, *, is_strict: bool) -> Iterator[Any]:
-    """Yield the rows, columns named by their places; unless strict, what is no number is null."""
+def _batches(path: Path, heading: Heading, odd: list[Any], *, is_strict: bool) -> Iterator[Any]:
+    """Yield the rows, columns named by their places; unless strict, what is no number is null.
+
+    odd: gets what stands for a row that has more or fewer columns than the header.
+    """
+
+    def skip(row: Any) -> Literal["skip"]:
+        odd.append(row.actual_columns)
+        return "skip"
+
     numeric, textual = heading.numeric(), heading.textual()
     kinds = {k: pa.float64() if is_strict else pa.string() for k in numeric}
     kinds |= {k: pa.string() for k in textual}
@@ -258,7 +270,7 @@ def _batches(path: Path, heading: Heading, *, is_strict: bool) -> Iterator[Any]:
                 column_names=[str(k) for k in range(heading.columns)],
             ),
             arrow_csv.ParseOptions(
-                delimiter=heading.delimiter, invalid_row_handler=lambda _: "skip"
+                delimiter=heading.delimiter, invalid_row_handler=skip
             ),
             arrow_csv.ConvertOptions(
                 column_types={str(k): kind for k, kind in kinds.items()},
