@@ -102,6 +102,11 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> s
         if settings.demo.enabled
         else "no demonstration city"
     )
+    if settings.demo.enabled and settings.demo.history_days:
+        city += (
+            f"; on the first start {settings.demo.history_vehicles} of them send "
+            f"{settings.demo.history_days:g} days of history at once"
+        )
     return (
         f"\nMillbrain is up\n\n"
         f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"

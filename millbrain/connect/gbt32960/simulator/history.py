@@ -11,7 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.connect.gbt32960.simulator.cohort import City, Cohort, Snapshot
+from millbrain.connect.gbt32960.simulator.cohort import (
+    COHORT_VEHICLES_MAX,
+    Cohort,
+    Snapshot,
+)
 from millbrain.connect.gbt32960.simulator.fleet import Plan, shares
 from millbrain.connect.gbt32960.simulator.grid import Grid, layouts_of, write_checks
 from millbrain.connect.gbt32960.simulator.recorded import REISSUE
@@ -28,7 +32,7 @@ class History:
     """The history of some vehicles of a city.
 
     vehicles: of the city, 1 to 800,000. chosen: how many of them have a history, by the models'
-    shares, the first of each model. until_s: when it ends [s since 1970]. days: how long it is.
+    shares, the first of each model, at most a cohort of each. until_s: when it ends [s since 1970]. days: how long it is.
     since_s: instant from which the plan's `Weak.days` count back.
     """
 
@@ -39,15 +43,18 @@ class History:
         self.steps = int(days * _DAY_S / STEP_S)
         self._plan, self._until_s, self._since_s = plan, until_s, since_s
         self._weak = weak_serials(plan.models, plan.weak, vehicles)
-        wanted = dict(zip((m.letter for m in plan.models), shares(plan.models, chosen),
-                          strict=True))  # fmt: skip
         self._cohorts: list[Cohort] = []
-        for cohort in sorted(City(plan, vehicles, seed).cohorts, key=lambda c: int(c.serials[0])):
-            take = min(wanted[cohort.model.letter], cohort.size)
-            wanted[cohort.model.letter] -= take
-            if take:
-                cohort.keep(np.arange(take))
+        first, models = 0, plan.models
+        counts, wanted = shares(models, vehicles), shares(models, chosen)
+        for model, count, take in zip(models, counts, wanted, strict=True):
+            size = min(
+                count, COHORT_VEHICLES_MAX
+            )  # cut as the city is, or they were other vehicles
+            if min(take, size):
+                cohort = Cohort(plan, model, np.arange(first, first + size), seed)
+                cohort.keep(np.arange(min(take, size)))
                 self._cohorts.append(cohort)
+            first += count
 
     @property
     def vehicles(self) -> int:
