@@ -32,8 +32,8 @@ class History:
     """The history of some vehicles of a city.
 
     vehicles: of the city, 1 to 800,000. chosen: how many of them have a history, by the models'
-    shares, the first of each model, at most a cohort of each. until_s: when it ends [s since 1970]. days: how long it is.
-    since_s: instant from which the plan's `Weak.days` count back.
+    shares, the first of each model, at most a cohort of each. until_s: when it ends [s since
+    1970]. days: how long it is. since_s: instant from which the plan's `Weak.days` count back.
     """
 
     def __init__(
