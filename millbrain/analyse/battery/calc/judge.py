@@ -28,7 +28,7 @@ UNSTEADY_RATIO_MIN: Final = 0.25  # spread by MAD over median: an internal resis
 UNSTEADY_DAYS: Final = 14
 _MAD_MIN: Final = 8
 STEADY_MV: Final = 4.0
-_FLAT_UNSURE: Final = 1.5  # the learnt slope of a flat curve is that much worse
+_FLAT_UNSURE: Final = 1.75  # the learnt slope of a flat curve is that much worse
 _FLOOR_PCT: Final = 0.15
 _UNSURE: Final = 1.75  # so much more where the pattern fits more than one kind
 _FLOOR_MOHM: Final = 0.05
@@ -211,6 +211,7 @@ def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> 
             case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
     elif kind == model.SELF_DISCHARGE:
         limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
+        limit *= _FLAT_UNSURE if pack.curve.is_flat else 1
         is_much = shape.charge_pct <= -2 * limit  # whatever the herd does
         if is_much or (shape.charge_pct <= -limit and not _is_usual(pack, case)):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
