@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.calc.charges import charges
+from millbrain.analyse.battery.calc.charges import charges, in_force
 from millbrain.analyse.battery.model import ChargeRules
 from millbrain.analyse.battery.tables import BATTERY_CHARGE
 from millbrain.core.columns import Columns, Ragged, concat
@@ -128,6 +128,19 @@ def test_order_and_repetition_change_nothing() -> None:
     both = concat([other, whole, whole])
     mixed = both.take(np.random.default_rng(3).permutation(both.rows))
     assert told(mixed) == told(concat([whole, other]))
+
+
+def test_a_charge_that_late_reports_have_lengthened_counts_once() -> None:
+    whole = steady()
+    at = whole.array("device_at") + 86_400
+    next_day = Columns(whole.rows, whole.values | {"device_at": at})
+    early = charges(concat([whole.take(np.arange(60, whole.rows)), next_day]), RULES, 1)
+    late = charges(concat([whole, next_day]), RULES, 2)
+    both = in_force(concat([early, late]))
+    assert both.array("start_at").tolist() == [FIRST_AT, FIRST_AT + 86_400]
+    assert both.array("as_of").tolist() == [2, 2]
+    assert in_force(concat([late, early])).array("as_of").tolist() == [2, 2]
+    assert in_force(charges(rows([], [], []), RULES, 0)).rows == 0
 
 
 def test_empty_and_all_missing_batches_have_no_charges() -> None:

@@ -37,6 +37,8 @@ def charges(capacity_ah: Any, std_ah: Any = 2.0, every_s: int = 86_400, **more: 
         "capacity_ah": capacity,
         "capacity_std_ah": np.broadcast_to(np.float32(std_ah), capacity.shape).copy(),
         "ic_peak_ahpv": np.full(count, np.nan, np.float32),
+        "report_count": np.full(count, 360, np.uint32),
+        "as_of": np.zeros(count, np.int64),
     }
     return Columns(count, values | more)
 

@@ -68,6 +68,31 @@ def charges(columns: Columns, rules: ChargeRules, as_of_ms: int) -> Columns:
     return _table(reports, rows, rules, as_of_ms)
 
 
+def in_force(found: Columns) -> Columns:
+    """Return charges (rows of `BATTERY_CHARGE`) without those that a later look has replaced.
+
+    Late reports may show that a charge began earlier than was known; its row then has another key,
+    and the old one stays in the table. Of charges of a pack that overlap the one of more reports
+    holds, of equal ones the newer. Any order in, order of vehicle, pack and start out.
+    """
+    vin, pack = found.array("vin").astype("S"), found.array("pack_no")
+    start, end = (found.array(n).astype(np.int64) for n in ("start_at", "end_at"))
+    order = np.lexsort((start, pack, vin))
+    vin, pack, start, end = vin[order], pack[order], start[order], end[order]
+    is_new = np.ones(len(order), np.bool_)
+    is_new[1:] = (vin[1:] != vin[:-1]) | (pack[1:] != pack[:-1])
+    far = (np.cumsum(is_new) - 1) << 34  # no pack's times reach into another's
+    until = np.maximum.accumulate(far + end)
+    apart = np.ones(len(order), np.bool_)
+    apart[1:] = far[1:] + start[1:] > until[:-1]
+    cluster = np.cumsum(apart)
+    count, as_of = (found.array(n)[order].astype(np.int64) for n in ("report_count", "as_of"))
+    best = np.lexsort((as_of, count, cluster))
+    is_last = np.ones(len(best), np.bool_)
+    is_last[:-1] = np.diff(cluster[best]) != 0
+    return found.take(order[best[is_last]])
+
+
 def _states(columns: Columns) -> NDArray[np.uint8]:
     if "charge_state" not in columns.values:
         return np.full(columns.rows, 255, np.uint8)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from millbrain.analyse.battery.calc.charges import in_force
 from millbrain.analyse.battery.calc.days import NORMAL
 from millbrain.analyse.battery.calc.trends import medians
 from millbrain.analyse.battery.model import ChargeRules, HealthRules
@@ -87,6 +88,7 @@ def health(charges: Columns, rules: HealthRules, charge_rules: ChargeRules, as_o
     were counted by. as_of_ms: instant of writing [ms since 1970 UTC]. The SOH is missing where
     nothing is known to compare with.
     """
+    charges = in_force(charges)
     counted = _by_charge(charges, rules, charge_rules)
     return concat([
         _capacities(charges, counted, rules, as_of_ms, references),
@@ -101,6 +103,7 @@ def model_references(charges: Columns, model: Mapping[bytes, bytes], rules: Heal
     model: vehicle -> model. It is the median over the vehicles of the model that were seen in
     their first months [Ah]; a model of which fewer than three were is left out.
     """
+    charges = in_force(charges)
     counted = _by_charge(charges, rules, charge_rules)
     first = _first_months(counted, rules)
     begins = np.unique(counted.first)
@@ -121,16 +124,13 @@ def _known(charges: Columns, name: str) -> Floats:
 
 def _picked(charges: Columns, good: NDArray[np.bool_], value: Floats, random: Floats,
             common: Floats) -> _Charges:  # fmt: skip
-    """Put the good charges in order; of one start only one counts."""
+    """Put the good charges in order."""
     rows = np.flatnonzero(good)
     vin, pack, at = (charges.array(n) for n in ("vin", "pack_no", "start_at"))
     vin = vin.astype("S")
     rows = rows[np.lexsort((at[rows], pack[rows], vin[rows]))]
     is_new = np.ones(len(rows), np.bool_)
     is_new[1:] = (vin[rows[1:]] != vin[rows[:-1]]) | (pack[rows[1:]] != pack[rows[:-1]])
-    is_again = ~is_new
-    is_again[1:] &= at[rows[1:]] == at[rows[:-1]]
-    rows, is_new = rows[~is_again], is_new[~is_again]
     index = np.cumsum(is_new) - 1
     day = (charges.array("end_at")[rows].astype(np.int64) + BEIJING_OFFSET_S) // _DAY_S
     return _Charges(rows, index, np.flatnonzero(is_new)[index], day, value[rows], random[rows],
