@@ -122,6 +122,26 @@ def test_reports_without_current_leave_a_gap() -> None:
     assert one["gap_max_s"] == 610
 
 
+def test_packs_are_counted_by_their_own_current_or_not_at_all() -> None:
+    whole = steady()
+    count = whole.rows
+
+    def lists(values: Any, kind: Any) -> Ragged:
+        each = np.tile(np.asarray(values, kind), count)
+        return Ragged(np.arange(0, len(each) + 1, len(each) // count, dtype=np.int32), each)
+
+    packs = {"cells_mv": lists([3_700] * 20, np.uint16), "pack_no": lists([1, 2], np.uint8),
+             "pack_cell_count": lists([10, 10], np.uint16)}  # fmt: skip
+    own = {"pack_current_a": lists([-40, -20], np.float32)}
+    one, two = told(Columns(count, whole.values | packs | own))
+    assert (one["pack_no"], two["pack_no"]) == (1, 2)
+    assert one["capacity_ah"] == pytest.approx(200 / 3, rel=0.003)
+    assert two["capacity_ah"] == pytest.approx(100 / 3, rel=0.003)
+    assert told(Columns(count, whole.values | packs)) == []
+    half = {"pack_current_a": lists([-40, np.nan], np.float32)}
+    assert told(Columns(count, whole.values | packs | half)) == []
+
+
 def test_order_and_repetition_change_nothing() -> None:
     whole = steady()
     other = Columns(whole.rows, whole.values | {"vin": np.full(whole.rows, b"LNEVTEST0N0000002")})

@@ -63,7 +63,8 @@ def charges(columns: Columns, rules: ChargeRules, as_of_ms: int) -> Columns:
     """
     reports = pack_reports(columns)
     state = _states(columns)[reports.row]
-    kept = _runs(reports, state, rules)
+    known = (reports.current_da != NO_CURRENT) & ~_is_shared(columns, reports)
+    kept = _runs(reports, state, known, rules)
     rows = _counted(reports, kept, rules)
     return _table(reports, rows, rules, as_of_ms)
 
@@ -99,13 +100,27 @@ def _states(columns: Columns) -> NDArray[np.uint8]:
     return columns.array("charge_state").astype(np.uint8)
 
 
-def _runs(reports: PackReports, state: NDArray[np.uint8],
+def _is_shared(columns: Columns, reports: PackReports) -> Flags:
+    """Whether a report's current is the vehicle's although it has several packs.
+
+    Who knows whether they lie side by side or in a row? Such a current tells no pack's charge.
+    """
+    several = np.bincount(reports.row, minlength=columns.rows)[reports.row] > 1
+    if not several.any() or "pack_current_a" not in columns.values:
+        return several
+    own = columns.ragged("pack_current_a")
+    known = np.concatenate([[0], np.cumsum(np.isfinite(own.values.astype(np.float64)))])
+    told = np.diff(known[own.offsets]) == np.diff(own.offsets)
+    told &= np.diff(own.offsets) > 0
+    return np.asarray(several & ~told[reports.row])
+
+
+def _runs(reports: PackReports, state: NDArray[np.uint8], known: Flags,
           rules: ChargeRules) -> tuple[NDArray[np.intp], Ints]:  # fmt: skip
     """Return the places of the reports that belong to a charge, and the charge of each."""
     is_on = np.isin(state, (PARKED_CHARGING, CHARGED))
     # A report of a charge that does not say its current is passed over: what it leaves is a gap.
-    is_blind = is_on & (reports.current_da == NO_CURRENT)
-    said = np.flatnonzero((state >= 1) & (state <= _STATE_MAX) & ~is_blind)
+    said = np.flatnonzero((state >= 1) & (state <= _STATE_MAX) & (known | ~is_on))
     order = said[np.lexsort((state[said], reports.device_at[said], reports.pack_no[said],
                              reports.vin[said]))]  # fmt: skip
     vin, pack, at = reports.vin[order], reports.pack_no[order], reports.device_at[order]
