@@ -109,6 +109,22 @@ class App:
     records: tuple[str, ...] = ()
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
+    def chosen(self, given: Mapping[str, float]) -> dict[str, float]:
+        """Return every parameter by name: what was given, else its default.
+
+        Raises
+        ------
+        SettingsError
+            A name that the card does not declare, or a value out of its range.
+        """
+        unknown = given.keys() - {p.name for p in self.parameters}
+        if unknown:
+            raise SettingsError(
+                f"{self.key}: {', '.join(sorted(unknown))} is no parameter of it; it has "
+                f"{', '.join(p.name for p in self.parameters)}"
+            )
+        return {p.name: p.checked(given.get(p.name, p.default)) for p in self.parameters}
+
 
 @dataclass(frozen=True, slots=True)
 class Face:

@@ -31,6 +31,7 @@ from millbrain.run.alarming import AlarmKeeper
 from millbrain.run.apps import Apps, Reporter, parameters_of
 from millbrain.run.discovery import apps, drivers
 from millbrain.run.engine_http import engine_app
+from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
@@ -51,6 +52,7 @@ class Engine:
     rooms: dict[str, Running]
     apps: Apps
     alarms: AlarmKeeper
+    orders: OrderKeeper
     started_at: float
 
     def status(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Engine:
             "links": {key: len(room.links()) for key, room in self.rooms.items()},
             "apps": self.apps.status(),
             "alarms": self.alarms.status(),
+            "orders": self.orders.status(),
             "rooms": {key: {"port": room.port} for key, room in self.rooms.items()},
         }
 
@@ -125,9 +128,12 @@ def _open(settings: Settings) -> Engine:
     intake.start()
     intake.register(ledger.things.columns())
     alarms = AlarmKeeper(ledger, warehouse)
-    engine = Engine(settings, warehouse, ledger, intake, {}, Apps(), alarms, started_at)
+    running = Apps()
+    orders = OrderKeeper(ledger, settings, running.running)
+    engine = Engine(settings, warehouse, ledger, intake, {}, running, alarms, orders, started_at)
     alarms.start()
     _start_apps(engine)
+    orders.start()
     return engine
 
 
@@ -200,6 +206,7 @@ async def _close(engine: Engine) -> None:
     for room in engine.rooms.values():
         await room.stop()
     await asyncio.to_thread(engine.intake.stop)
+    await asyncio.to_thread(engine.orders.stop)
     await asyncio.to_thread(engine.apps.stop)
     await asyncio.to_thread(engine.alarms.stop)
     engine.ledger.close()

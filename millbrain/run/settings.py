@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import tomllib
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from millbrain.core import limits
 from millbrain.core.errors import SettingsError
+from millbrain.core.working_time import DAY_SHIFT
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 LOOPBACK = "127.0.0.1"
@@ -99,6 +101,30 @@ class AnalyseSettings(Section):
     )
 
 
+class DecideSettings(Section):
+    """Work orders and notices: working time, rules, and the address that links lead to."""
+
+    orders: dict[str, float] = Field(
+        default={}, description="Parameters of work orders by name, such as `clean_days`."
+    )
+    notices: dict[str, float] = Field(
+        default={}, description="Parameters of the sender of notices by name."
+    )
+    shifts: list[tuple[time, time]] = Field(
+        default=list(DAY_SHIFT), min_length=1, max_length=6,
+        description="Shifts of a working day, local time, each from and to.",
+    )  # fmt: skip
+    holidays: list[date] = Field(
+        default=[], description="Free weekdays besides the public holidays that are known."
+    )
+    working_days: list[date] = Field(
+        default=[], description="Days that are worked though free by calendar or holiday."
+    )
+    site: str = Field(
+        default="", description="Address of the pages as people reach it, for links in notices."
+    )
+
+
 class WebSettings(Section):
     """Pages and JSON API."""
 
@@ -169,6 +195,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()
     analyse: AnalyseSettings = AnalyseSettings()
+    decide: DecideSettings = DecideSettings()
     web: WebSettings = WebSettings()
     resolver: ResolverSettings = ResolverSettings()
     handle: HandleSettings = HandleSettings()

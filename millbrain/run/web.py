@@ -12,11 +12,13 @@ import uvloop
 import millbrain
 from millbrain.analyse.inspection.app import rules
 from millbrain.core.errors import SettingsError
+from millbrain.decide.orders.model import OrderRules
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import open_server
 from millbrain.run import logs, run_files
 from millbrain.run.discovery import apps, room_pages
 from millbrain.run.engine_http import INTERNAL_USER
+from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.show.app import WebSettings, create_app
@@ -71,6 +73,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             regions=read_regions(settings.demo.pack),
             in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
             apps=apps(),
+            calendar=calendar_of(settings),
+            clean_days=OrderRules.of(settings.decide.orders).clean_days,
         ),
         engine=EngineClient(url, key),
         lane=rules(),

@@ -93,8 +93,7 @@ class Sender:
         values: Mapping[str, float] | None = None,
         channels: Mapping[str, Channel] | None = None,
     ) -> None:
-        own = values or {}
-        self._rules = {p.name: p.checked(own.get(p.name, p.default)) for p in ROOM.parameters}
+        self._rules = ROOM.chosen(values or {})
         self._outbox = outbox
         self._zone = zone
         self._clock = clock

@@ -143,8 +143,10 @@ class Orders:
         verdicts = [self._verdict(order, f.app, f.key) for f in order.findings]
         found = calc.judged(order, verdicts, self._rules)
         known = [v for v in verdicts if v is not None]
-        if found.clean_days != order.clean_days or _is_news(order, known):
-            self._store.keep_verdicts(order.id, known, found.clean_days)
+        # An app that is only just starting knows nothing yet; what was kept stays until it does.
+        days = order.clean_days if found.clean_days is None else found.clean_days
+        if days != order.clean_days or _is_news(order, known):
+            self._store.keep_verdicts(order.id, known, days)
         if found.action and self._store.drive(
             order.id, order.version, found.action, found.detail, at
         ):

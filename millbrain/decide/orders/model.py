@@ -31,10 +31,9 @@ class OrderRules:
         Raises
         ------
         SettingsError
-            A parameter is out of its range.
+            A parameter is unknown or out of its range.
         """
-        own = given or {}
-        return cls({p.name: p.checked(own.get(p.name, p.default)) for p in ROOM.parameters})
+        return cls(ROOM.chosen(given or {}))
 
     def step_s(self, state: str, severity: int) -> float:
         """Return how long a step may last [s]: of working time, or of clock time for danger."""
