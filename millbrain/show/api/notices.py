@@ -21,7 +21,7 @@ router = APIRouter(prefix="/notices", tags=["notices"])
 _Id = Annotated[int, Path(ge=1)]
 _Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=50)]
 _MAIL: Final = re.compile(r"^[^@\s,<>\"]+@[^@\s,<>\"]+$")
-_HIDDEN: Final = "…"
+_HIDDEN: Final = "***"
 _MAIL_SECURITY: Final = ("none", "starttls", "tls")
 
 
@@ -145,7 +145,7 @@ def _shown(target: Target, waiting: int = 0) -> dict[str, Any]:
     values = asdict(target)
     if target.channel != "email":
         parts = urlsplit(target.address)
-        hidden = urlencode([(n, _HIDDEN) for n, _ in parse_qsl(parts.query)], safe=_HIDDEN)
+        hidden = urlencode([(n, _HIDDEN) for n, _ in parse_qsl(parts.query)], safe="*")
         host = parts.netloc.rpartition("@")[2]  # a password may stand before it
         values["address"] = urlunsplit((parts.scheme, host, parts.path, hidden, ""))
     return values | {"waiting": waiting}

@@ -180,7 +180,7 @@ def _answer(found: Order, caller: Caller, use: Services) -> OrderAnswer:
 
 
 def _words() -> dict[str, Any]:
-    raised = {"raise": ("raised", "生成工单")}
+    raised = {"raise": ("Raise", "生成工单")}
     return {
         "states": dict(STATES),
         "actions": raised | {name: (a.title, a.title_zh) for name, a in ACTIONS.items()},

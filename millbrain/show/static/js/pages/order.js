@@ -44,8 +44,8 @@ function showFacts(order) {
     h("span", { class: "vin" }, order.thing));
   pairs(byId("facts"), [
     [_("Vehicle"), vehicle], [_("Model"), order.model], [_("Organisation of the vehicle"), order.operator],
-    [_("In charge"), order.assignee || h("span", { class: "faint" }, _("nobody yet"))],
-    [_("Raised"), full(order.raised_at)],
+    [_("Organisation in charge"), order.assignee || h("span", { class: "faint" }, _("nobody yet"))],
+    [_("Raised on"), full(order.raised_at)],
     [_("In this state since"), `${full(order.state_at)} (${span((Date.now() - Date.parse(order.state_at)) / 1000)})`],
     [_("Inspection"), order.inspection ? h("a", { href: `/lane/${encodeURIComponent(order.inspection)}` }, order.inspection) : ""],
     [_("Repaired"), order.repaired_at ? full(order.repaired_at) : ""],
@@ -100,7 +100,7 @@ function told(step) {
     detail.organisation && _("to {organisation}", { organisation: detail.organisation }),
     detail.reason, detail.note,
     detail.inspection && _("inspection {number}", { number: detail.inspection }),
-    detail.repairs && _("{n} parts", { n: detail.repairs.length }),
+    detail.repairs && _("parts: {n}", { n: detail.repairs.length }),
     detail.file && `${detail.file}${size}`,
     pick(detail.sentence, detail.sentence_zh),
     detail.due_at && _("was due {at}", { at: full(detail.due_at).slice(0, 16) }),

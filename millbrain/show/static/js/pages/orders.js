@@ -100,8 +100,8 @@ function summary(total, late, asOf) {
 }
 
 const HEADS = [["number", () => _("Number")], ["severity", () => _("Severity")], ["thing", () => _("Vehicle")],
-  ["", () => _("What was found"), "wide"], ["state", () => _("State")], ["assignee", () => _("In charge"), "wide"],
-  ["raised_at", () => _("Raised"), "wide"], ["due_at", () => _("Time left")], ["clean_days", () => _("Clean days"), "number wide"]];
+  ["", () => _("What was found"), "wide"], ["state", () => _("State")], ["assignee", () => _("Organisation in charge"), "wide"],
+  ["raised_at", () => _("Raised on"), "wide"], ["due_at", () => _("Time left")], ["clean_days", () => _("Clean days"), "number wide"]];
 
 function heading([name, title, kind]) {
   const now = (query.sort || "raised_at") === name;
