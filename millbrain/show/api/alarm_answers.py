@@ -171,8 +171,9 @@ def lifecycle_answer() -> LifecycleAnswer:
 
 
 def export_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as a sheet carries it: the priority as a word."""
-    return row | {"priority": PRIORITIES[row["priority"]][0]}
+    """Return a row as a sheet carries it: the priority as a word, yes and no as 1 and 0."""
+    plain = {name: int(v) if isinstance(v, bool) else v for name, v in row.items()}
+    return plain | {"priority": PRIORITIES[row["priority"]][0]}
 
 
 def _finite(value: float) -> float | None:

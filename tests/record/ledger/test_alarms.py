@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from millbrain.core.errors import IllegalStepError, LimitError, NotFoundError
 from millbrain.core.findings import Evidence, Finding, Severity
 from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import AlarmFilter, Ledger, Thing
+from millbrain.record.ledger.models import now
 
 ANYTHING = AlarmFilter()
 EVERYTHING = AlarmFilter(states=("normal",))
@@ -21,7 +22,7 @@ class Clock:
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
-        self.at = datetime.now(tz=UTC).replace(microsecond=0)
+        self.at = now().replace(microsecond=0)
 
     def __call__(self) -> datetime:
         return self.at
@@ -163,7 +164,7 @@ def test_a_shelved_thermal_event_hides_nothing_after_the_next_tick(
     alarms.take([thermal, finding()])
     assert ("connection", "suppressed") in states(ledger)
     which = only(ledger, AlarmFilter(kind="thermal")).id
-    until = datetime.now(tz=UTC) + timedelta(hours=1)
+    until = now() + timedelta(hours=1)
     ledger.alarms.act([which], "shelve", "li", "false alarm of the sensor", until)
     alarms.tick()
     assert states(ledger) == [("connection", "unacknowledged"), ("thermal", "shelved")]
@@ -214,12 +215,12 @@ def test_a_scope_acts_and_sees_within_its_organisation(ledger: Ledger, alarms: A
             refused()
     assert ledger.alarms.steps(foreign.id, "North") == []
     day = timedelta(days=1)
-    now = datetime.now(tz=UTC)
-    seen, total = ledger.alarms.history(AlarmFilter("North"), now - day, now + day)
+    at = now()
+    seen, total = ledger.alarms.history(AlarmFilter("North"), at - day, at + day)
     assert {s.thing for s in seen} == {"V1"}
     assert total == 2
     assert sum(ledger.alarms.counts.standing("North").values()) == 1
-    assert ledger.alarms.counts.loads(now + timedelta(seconds=1), "North")[0].last == 1
+    assert ledger.alarms.counts.loads(at + timedelta(seconds=1), "North")[0].last == 1
 
 
 def test_a_thing_that_changes_hands_takes_its_alarms_along(ledger: Ledger, alarms: Alarms) -> None:
