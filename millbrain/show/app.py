@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from millbrain import __version__
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.inspections import LaneRules
+from millbrain.core.life.inspections import LaneRules
 from millbrain.core.pages import RoomPage
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -17,21 +17,19 @@ from millbrain.show.api import (
     alarm_rules,
     alarms,
     audit,
-    inspections,
     intake,
     me,
     notices,
     orders,
     overview,
     peers,
-    record,
-    replay,
     rooms,
     system,
     things,
     vehicle,
     vehicles,
 )
+from millbrain.show.api.life import inspections, record, replay
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard

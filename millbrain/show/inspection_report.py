@@ -24,7 +24,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from millbrain.core.inspections import (
+from millbrain.core.life.inspections import (
     CHEMISTRIES,
     CONCLUSIONS,
     CURVE_CHANNELS,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from millbrain.core import limits
 from millbrain.core.forms import FormField
-from millbrain.core.inspections import (
+from millbrain.core.life.inspections import (
     CURVE_CHANNELS,
     CURVE_TIME,
     HEAD,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
-from millbrain.core.inspections import LaneRules
+from millbrain.core.life.inspections import LaneRules
 from millbrain.core.rooms import App
 from millbrain.core.tables import Table
 from millbrain.core.working_time import WorkingCalendar, china

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from millbrain.core.alarms import LIFECYCLE
 from millbrain.core.forms import FormField
-from millbrain.core.inspections import CONCLUSIONS
-from millbrain.core.life_events import LIFE_KINDS
-from millbrain.core.vehicle_static import ANNEX, STATIC_FIELDS
+from millbrain.core.life.events import LIFE_KINDS
+from millbrain.core.life.inspections import CONCLUSIONS
+from millbrain.core.life.static import ANNEX, STATIC_FIELDS
 from millbrain.record.ledger import AlarmFilter, LifeEvent, Thing
 from millbrain.record.ledger.order_queries import OrderFilter
 from millbrain.show.queries import record as queries

@@ -3,9 +3,9 @@
 import pytest
 
 from millbrain.core.forms import FormField, heading_factor, heading_key, read_form
-from millbrain.core.inspections import CURVE_CHANNELS, HEAD
-from millbrain.core.life_events import LIFE_KINDS
-from millbrain.core.vehicle_static import STATIC_FIELDS
+from millbrain.core.life.events import LIFE_KINDS
+from millbrain.core.life.inspections import CURVE_CHANNELS, HEAD
+from millbrain.core.life.static import STATIC_FIELDS
 
 TEMP = FormField("temp_degc", "number", "Temperature", "温度", low=-60, high=250)
 DAY = FormField("at", "at", "At", "时间", is_required=True)

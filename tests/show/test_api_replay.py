@@ -27,7 +27,7 @@ from millbrain.core.facts import (
 )
 from millbrain.record.ledger import Ledger, NewLifeEvent, Thing
 from millbrain.record.warehouse import Warehouse, create_tables, open_embedded
-from millbrain.show.api.replay import zipped
+from millbrain.show.api.life.replay import zipped
 from millbrain.show.queries import replay
 from tests.show.conftest import VINS, insert
 

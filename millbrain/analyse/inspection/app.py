@@ -6,11 +6,11 @@ from typing import Any
 
 from millbrain.analyse.inspection import calc
 from millbrain.analyse.inspection.model import Catalogue, catalogue
-from millbrain.core.inspections import Item, LaneRules, Limit, Opinion
+from millbrain.core.life.inspections import Item, LaneRules, Limit, Opinion
 
 
 class Rules:
-    """The items, the standards' limits, and the judgement; a `core.inspections.LaneRules`."""
+    """The items, the standards' limits, and the judgement; a `core.life.inspections.LaneRules`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -33,7 +33,7 @@ class Rules:
     def judge(
         self, values: Mapping[str, float], about: Mapping[str, Any], settings: Sequence[Limit]
     ) -> Opinion:
-        """Judge measured values; see `core.inspections.LaneRules`."""
+        """Judge measured values; see `core.life.inspections.LaneRules`."""
         limits = (*self._catalogue.limits, *settings)
         return calc.judge(self.items, limits, values, about, self.edition)
 

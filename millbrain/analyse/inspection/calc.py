@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from millbrain.core.inspections import (
+from millbrain.core.life.inspections import (
     Conclusion,
     Item,
     Judged,

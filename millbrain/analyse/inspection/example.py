@@ -1,7 +1,7 @@
 """A ternary pack that reached 61 degrees on the bench: what the lane says."""
 
 from millbrain.analyse.inspection.app import rules
-from millbrain.core.inspections import Opinion
+from millbrain.core.life.inspections import Opinion
 
 
 def example() -> Opinion:

@@ -9,7 +9,7 @@ from typing import Any
 
 from millbrain.core.errors import SettingsError
 from millbrain.core.forms import FormField
-from millbrain.core.inspections import CHEMISTRIES, TESTS, Item, Limit, Need, Status
+from millbrain.core.life.inspections import CHEMISTRIES, TESTS, Item, Limit, Need, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,14 @@ from millbrain.record.ledger.alarm_filter import AlarmFilter
 from millbrain.record.ledger.alarm_models import ListedAlarm, ListedStep
 from millbrain.record.ledger.alarm_rules import OwnRule
 from millbrain.record.ledger.alarms import ActResult
+from millbrain.record.ledger.life.models import (
+    Inspection,
+    LifeEvent,
+    NewInspection,
+    NewLifeEvent,
+    SetLimit,
+    Taken,
+)
 from millbrain.record.ledger.models import (
     Account,
     ApiToken,
@@ -21,14 +29,6 @@ from millbrain.record.ledger.models import (
 )
 from millbrain.record.ledger.order_queries import ORDER_SORTS, OrderFilter
 from millbrain.record.ledger.peers import KEY_KINDS
-from millbrain.record.ledger.record_models import (
-    Inspection,
-    LifeEvent,
-    NewInspection,
-    NewLifeEvent,
-    SetLimit,
-    Taken,
-)
 from millbrain.record.ledger.store import Ledger
 
 __all__ = [

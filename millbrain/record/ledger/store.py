@@ -9,8 +9,8 @@ from millbrain.record.ledger.alarms import Alarms
 from millbrain.record.ledger.audit import Audit
 from millbrain.record.ledger.commands import Commands
 from millbrain.record.ledger.database import Database
-from millbrain.record.ledger.inspections import Inspections
-from millbrain.record.ledger.life_events import LifeEvents
+from millbrain.record.ledger.life.events import LifeEvents
+from millbrain.record.ledger.life.inspections import Inspections
 from millbrain.record.ledger.order_files import OrderFiles
 from millbrain.record.ledger.orders import WorkOrders
 from millbrain.record.ledger.outbox import Outbox

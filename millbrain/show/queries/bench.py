@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from millbrain.core.inspections import CURVE_CHANNELS
+from millbrain.core.life.inspections import CURVE_CHANNELS
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.lane import BenchCurve
 from millbrain.show.queries import signals

@@ -7,7 +7,7 @@ import pytest
 
 from millbrain.analyse.inspection.calc import judge, limit_of
 from millbrain.core.forms import FormField
-from millbrain.core.inspections import Conclusion, Item, Limit, Need, Opinion, Status
+from millbrain.core.life.inspections import Conclusion, Item, Limit, Need, Opinion, Status
 
 HOT = Item(FormField("temp_degc", "number", "Temperature", "温度"), "charging", Need.ALWAYS,
            is_condition=False, in_standard=True)  # fmt: skip

@@ -8,7 +8,7 @@ from millbrain.analyse.inspection.app import rules
 from millbrain.analyse.inspection.example import example
 from millbrain.analyse.inspection.model import catalogue
 from millbrain.core.errors import SettingsError
-from millbrain.core.inspections import HEAD, TESTS, Conclusion, Need, Status
+from millbrain.core.life.inspections import HEAD, TESTS, Conclusion, Need, Status
 
 RULES = rules()
 ENTRY = """

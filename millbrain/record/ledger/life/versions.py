@@ -6,16 +6,16 @@ ended.
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from millbrain.record.ledger.database import Database
+from millbrain.record.ledger.life.models import Taken
 from millbrain.record.ledger.models import now
-from millbrain.record.ledger.record_models import Taken
 
-_TRIES: Final = 3
 _KEYS_A_QUERY: Final = 500
 
 
@@ -34,8 +34,8 @@ def take(
 ) -> Taken:
     """Store rows as new entries or as corrections, all in one transaction.
 
-    Two processes that bring the same entry at once: the second finds the first one's version and
-    tries again.
+    Writers of one table wait for each other, since each reads the newest version before it adds
+    the next one.
 
     Parameters
     ----------
@@ -48,14 +48,10 @@ def take(
     who
         Account that brings them.
     """
-    for left in reversed(range(_TRIES)):
-        try:
-            with database.write() as c:
-                return _take(c, table, keys, rows, who)
-        except sa.exc.IntegrityError:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+    with database.write() as c:
+        if not database.is_sqlite:  # there a writer has the whole database to itself anyway
+            c.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(table.name.encode()))))
+        return _take(c, table, keys, rows, who)
 
 
 def _take(
@@ -79,7 +75,7 @@ def _take_one(
 ) -> tuple[str, int]:
     same = [table.c[key] == row[key] for key in keys]
     columns = (table.c.id, table.c.version, table.c.content_sha256)
-    newest = sa.select(*columns).where(*same, table.c.replaced_at.is_(None)).with_for_update()
+    newest = sa.select(*columns).where(*same, table.c.replaced_at.is_(None))
     found = c.execute(newest).first()
     if found and found.content_sha256 == row["content_sha256"]:
         return "unchanged", int(found.id)

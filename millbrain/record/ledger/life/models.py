@@ -24,7 +24,7 @@ INSPECTION: Final = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("vin", sa.String(64), nullable=False, index=True),
     sa.Column("tested_at", At, nullable=False, index=True),
-    sa.Column("head", sa.JSON, nullable=False),  # core.inspections.HEAD, as given
+    sa.Column("head", sa.JSON, nullable=False),  # core.life.inspections.HEAD
     sa.Column("measured", sa.JSON, nullable=False),  # item -> value
     sa.Column("conclusion", sa.String(16), nullable=False),
     sa.Column("opinion", sa.JSON, nullable=False),  # items judged, reasons, edition of the rules

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from millbrain.core.errors import NotFoundError
-from millbrain.core.life_events import COMMON, LIFE_KINDS, LifeKind
+from millbrain.core.life.events import COMMON, LIFE_KINDS, LifeKind
 from millbrain.record.ledger import NewLifeEvent
 from millbrain.show.access import Caller, OperatorCaller, ViewerCaller
 from millbrain.show.api.answers import Rows

@@ -7,9 +7,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from millbrain.record.ledger.database import Database
+from millbrain.record.ledger.life.models import LIFE_EVENT, LifeEvent, NewLifeEvent, Taken
+from millbrain.record.ledger.life.versions import content_sha256, take, vins_of
 from millbrain.record.ledger.models import THING
-from millbrain.record.ledger.record_models import LIFE_EVENT, LifeEvent, NewLifeEvent, Taken
-from millbrain.record.ledger.versions import content_sha256, take, vins_of
 
 _KEYS: Final = ("kind", "source", "reference")
 _SHOWN: Final = [c for c in LIFE_EVENT.c if c.name != "content_sha256"]

@@ -7,8 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from millbrain.record.ledger.database import Database
-from millbrain.record.ledger.models import THING, now
-from millbrain.record.ledger.record_models import (
+from millbrain.record.ledger.life.models import (
     INSPECTION,
     INSPECTION_LIMIT,
     Inspection,
@@ -16,7 +15,8 @@ from millbrain.record.ledger.record_models import (
     SetLimit,
     Taken,
 )
-from millbrain.record.ledger.versions import take, vins_of
+from millbrain.record.ledger.life.versions import take, vins_of
+from millbrain.record.ledger.models import THING, now
 
 _KEYS: Final = ("bench", "record_no")
 _SHOWN: Final = [c for c in INSPECTION.c if c.name != "curve"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millbrain.core.errors import LimitError, NotFoundError, RefusedError
 from millbrain.core.forms import read_form
-from millbrain.core.inspections import (
+from millbrain.core.life.inspections import (
     CHEMISTRIES,
     CONCLUSIONS,
     CURVE_CHANNELS,
