@@ -63,7 +63,9 @@ def _clean(column: Any, kind: str) -> Any:
     if kind == "at_s" and pa.types.is_integer(column.type):
         column = column.cast(pa.int64()).cast(pa.timestamp("s", "UTC"))
     if kind == "day" and pa.types.is_integer(column.type):
-        return column.cast(pa.int32()).cast(pa.date32()).cast(pa.string())
+        column = column.cast(pa.int32()).cast(pa.date32())
+    if pa.types.is_date(column.type):
+        return column.cast(pa.string())
     if pa.types.is_timestamp(column.type):
         never = pc.equal(column.cast(pa.int64()), 0)
         text = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ", locale="C")

@@ -13,9 +13,7 @@ from millbrain.show.pages.routes import PAGES
 
 PACKAGE: Final = Path(millbrain.__file__).parent
 TEMPLATES: Final = sorted(PACKAGE.rglob("*.html"))
-MODULES: Final = sorted(
-    p for p in (*(PACKAGE / "show/static/js").rglob("*.js"), *(PACKAGE / "connect").rglob("*.js"))
-)
+MODULES: Final = sorted(p for p in PACKAGE.rglob("*.js") if "vendor" not in p.parts)
 _CALL: Final = r"""(?<![\w$])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')"""
 _SHOWN_ATTRIBUTES: Final = ("placeholder", "aria-label", "title", "alt")
 # Names and commands that are the same in every language.
@@ -23,6 +21,7 @@ _NAMES: Final = {
     "Millbrain",
     "CSV",
     "XLSX",
+    "JSON",
     "OpenAPI",
     "B",
     "Enter",

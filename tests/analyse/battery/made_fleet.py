@@ -73,6 +73,25 @@ def cars(count: int, operators: Sequence[str], regions: Sequence[str], every: in
     ]
 
 
+def company(operator: str) -> list[Car]:
+    """Return the vehicles of one organisation for the kit of queries: one of each fault."""
+    return [
+        Car(f"LNEVKIT{operator[0]}00N{i:06d}", operator, "EV-1", "500112", fault)
+        for i, fault in enumerate((*FAULTS, "", ""))
+    ]
+
+
+def store_company(warehouse: Warehouse, operator: str, now_s: int) -> None:
+    """Insert everything that the room knows of one organisation's vehicles."""
+    store(warehouse, company(operator), now_s, days=4)
+
+
+def given(name: str, operator: str) -> str:
+    """Return a value for an argument that must be given, as somebody of `operator` would."""
+    vin = company(operator)[0].vin
+    return {"vin": vin, "kind": FAULTS[0], "model": "EV-1", "what": f"finding:{FAULTS[0]}"}[name]
+
+
 def store(warehouse: Warehouse, fleet: Sequence[Car], now_s: int, days: int = 45) -> None:
     """Insert all rows of the vehicles; tables must exist."""
     for table, columns in rows(fleet, now_s, days):
