@@ -6,7 +6,8 @@ and of an answer only the beginning is read.
 References
 ----------
 Group robots: WeCom developer centre, group robot (群机器人配置说明), text at most 2,048 bytes and
-20 messages a minute; DingTalk open platform, custom robot (自定义机器人接入) and its signature (加签).
+20 messages a minute; DingTalk open platform, custom robot (自定义机器人接入) and its signature
+(加签).
 """
 
 import base64
