@@ -62,8 +62,11 @@ class Case:
 
 def median(values: Floats) -> float:
     """Return the median of what is known, NaN where nothing is."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
+    known = np.sort(values[np.isfinite(values)])  # `np.median` takes ten times as long for a few
+    half = len(known) // 2
+    if not half:
+        return float(known[0]) if len(known) else float("nan")
+    return float(known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2)
 
 
 def finding(case: Case, rules: Rules, kind: str, value: float, unit: str, threshold: float, *,

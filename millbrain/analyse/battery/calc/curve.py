@@ -69,13 +69,16 @@ def _is_low(days: PackDays) -> bool:
 
 def _local(days: PackDays, at_pct: Floats) -> Floats:
     """Return the slope around each SOC [mV/%], pooled over the days, near ones counting most."""
-    with np.errstate(invalid="ignore"):
-        apart = at_pct.reshape(-1, 1) - days.soc_pct.reshape(1, -1)
-        near = np.nan_to_num(np.exp(-0.5 * (apart / _NEAR_PCT) ** 2))
-    pooled = near @ days.cross.reshape(-1, days.cross.shape[-1])
+    seen = np.flatnonzero(np.isfinite(days.soc_pct))
+    asked = np.flatnonzero(np.isfinite(at_pct))
+    apart = at_pct.reshape(-1, 1)[asked] - days.soc_pct.reshape(-1)[seen]
+    near = np.exp(-0.5 * (apart / _NEAR_PCT) ** 2)
+    pooled = near @ days.cross.reshape(-1, days.cross.shape[-1])[seen]
     slope, _ = slope_of(pooled)
     is_told = (pooled[:, 0] >= _SOC_SQUARES_MIN) & (slope > 0)
-    return np.where(is_told, slope, np.nan).reshape(at_pct.shape)
+    result = np.full(at_pct.size, np.nan)
+    result[asked] = np.where(is_told, slope, np.nan)
+    return result.reshape(at_pct.shape)
 
 
 def _top(days: PackDays, slope: Floats, top_mv: float) -> tuple[float, float]:
@@ -96,7 +99,8 @@ def missing_pct(days: PackDays, curve: Curve) -> Floats:
     known = np.isfinite(days.end_mv[:, :, 0]) & np.isfinite(curve.slope_mv)
     slope = np.where(known, curve.slope_mv, 0.0)
     power = (slope**2).sum(axis=1)
-    pull = np.einsum("dbc,db->dc", np.nan_to_num(days.end_mv), slope)
+    off = np.where(known[:, :, None], days.end_mv, 0.0)
+    pull = np.einsum("dbc,db->dc", off, slope)
     with np.errstate(divide="ignore", invalid="ignore"):
         charge = pull / power[:, None]
     return np.where(power[:, None] >= _TELLS_MV_MIN**2, charge, np.nan)

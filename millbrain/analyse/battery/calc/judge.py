@@ -5,6 +5,7 @@ observation and count once. Only where enough families agree is anybody called.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -42,18 +43,20 @@ _FAST_PCT_PER_DAY: Final = 0.06  # 2 % in a month: no cell ages so fast
 _MA_PER_AH_DAY: Final = 1_000 / 24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is computed once and only when asked for
 class _Pack:
-    """The days of a pack with what is learnt from all of them."""
+    """The days of a pack with what is learnt from all of them: curve, missing charge [%]."""
 
     days: PackDays
     curve: Curve
     rules: Rules
+    missing: Floats
     capacity_ah: float
 
+    @cached_property
     def drift(self) -> Floats:
-        """Return how much charge each cell gains against the herd [%/day]."""
-        return drift_per_day(self.days.day, missing_pct(self.days, self.curve))
+        """How much charge each cell gains against the herd [%/day]."""
+        return drift_per_day(self.days.day, self.missing)
 
 
 def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
@@ -79,7 +82,8 @@ def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
     days = days.taken(np.flatnonzero((days.reports >= rules.reports_min) & recent))
     if len(days.day) < rules.days_min:
         return []
-    pack = _Pack(days, curve_of(days), rules, capacity_ah or float("nan"))
+    curve = curve_of(days)
+    pack = _Pack(days, curve, rules, missing_pct(days, curve), capacity_ah or float("nan"))
     found = measured.broken(days, rules)
     found += _out_of_line(pack, _cells(found))
     named = [f for f in found if f.kind != model.DEVIATION]
@@ -127,13 +131,11 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
         hit = stays & (side * score >= rules.score_min)
         runs = follow(hit, stays, clear, rules.days_min)
         for cell in (int(c) for c in _single(runs, off, side, rules)):
-            if cell in passed:
+            if cell in passed or (cell in found and found[cell].call_out):
                 continue
             case = Case(cell, runs, days)
             made = _standing_out(pack, case, name, side, off[:, cell], score[:, cell])
-            if cell not in found or (made.call_out, made.confidence) > (
-                found[cell].call_out, found[cell].confidence,
-            ):  # fmt: skip
+            if cell not in found or made.confidence > found[cell].confidence:
                 found[cell] = made
     return list(found.values())
 
@@ -191,8 +193,7 @@ def _shape(pack: _Pack, case: Case) -> Shape:
 
 def _is_usual(pack: _Pack, case: Case) -> bool:
     """Whether so much missing charge is nothing special in this pack, neither now nor before."""
-    missing = missing_pct(pack.days, pack.curve)
-    spans = (missing[-_NEWEST_DAYS:], missing[-_SHAPE_DAYS:], missing)
+    spans = (pack.missing[-_NEWEST_DAYS:], pack.missing[-_SHAPE_DAYS:], pack.missing)
     apart = [float(scores(medians(span.T), _FLOOR_PCT)[case.cell]) for span in spans]
     return not any(score <= -pack.rules.score_min for score in apart)
 
@@ -241,7 +242,7 @@ def _drift(pack: _Pack, case: Case, side: int) -> float:
     days, rules = pack.days, pack.rules
     if days.day[-1] - days.day[0] < DRIFT_DAYS_MIN:
         return 0.0
-    drift = pack.drift()
+    drift = pack.drift
     value = float(np.nan_to_num(drift[case.cell]))
     apart = float(scores(drift, _FLOOR_PCT_PER_DAY)[case.cell])
     if side * value < rules.drift_min_pct_per_day or side * apart < rules.score_min:
@@ -261,8 +262,8 @@ def _since_opened(pack: _Pack, case: Case, value: float) -> float:
     on = days.day >= case.days.day[case.runs.opened[case.cell]]
     if days.day[-1] - days.day[on][0] < DRIFT_DAYS_MIN:
         return value
-    missing = missing_pct(days, pack.curve)[on][:, [case.cell]]
-    return float(np.nan_to_num(drift_per_day(days.day[on], missing))[0])
+    drift = drift_per_day(days.day[on], pack.missing[on][:, [case.cell]])
+    return float(np.nan_to_num(drift)[0])
 
 
 def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str:

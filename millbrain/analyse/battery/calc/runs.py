@@ -1,8 +1,10 @@
 """Hysteresis and persistence: when a run of days opens, and when it closes again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -31,19 +33,31 @@ def follow(
     them keeps an open run open and breaks one that has not opened yet.
     """
     cells = hit.shape[1]
-    up, calm, hits = (np.zeros(cells, np.int64) for _ in range(3))
-    start, opened, last = (np.full(cells, -1, np.int64) for _ in range(3))
-    is_open = np.zeros(cells, np.bool_)
+    state = np.zeros((4, cells), np.int64)
+    state[1:3] = -1
     # Most packs have no cell with so many hits at all: they need no walk.
-    days = len(hit) if (np.count_nonzero(hit, axis=0) >= days_min).any() else 0
-    for day in range(days):
-        start = np.where(hit[day] & (up == 0), day, start)
-        up = np.where(hit[day], up + 1, 0)
-        calm = np.where(clear[day], calm + 1, 0)
-        opens = ~is_open & (up >= days_min)
-        opened = np.where(opens, start, opened)
-        counts = hit[day] | (is_open & stays[day])
-        hits = np.where(opens, up, hits + (is_open & counts))
-        is_open = (is_open | opens) & (calm < days_min)
-        last = np.where(counts, day, last)
-    return Runs(is_open, opened, last, hits)
+    if (np.count_nonzero(hit, axis=0) >= days_min).any():
+        _walk(hit, stays, clear, days_min, state)
+    return Runs(state[0] > 0, state[1], state[2], state[3])
+
+
+@njit(nogil=True, cache=True)
+def _walk(hit: Any, stays: Any, clear: Any, days_min: Any, state: Any) -> None:
+    """Fill in state, shape (4, cells): is open, opened, last, hits."""
+    for cell in range(hit.shape[1]):
+        up, calm, start = 0, 0, -1
+        is_open, opened, last, hits = 0, -1, -1, 0
+        for day in range(hit.shape[0]):
+            is_hit = hit[day, cell]
+            start = day if is_hit and up == 0 else start
+            up = up + 1 if is_hit else 0
+            calm = calm + 1 if clear[day, cell] else 0
+            counts = is_hit or (is_open and stays[day, cell])
+            if not is_open and up >= days_min:
+                is_open, opened, hits = 1, start, up
+            elif is_open and counts:
+                hits += 1
+            if calm >= days_min:
+                is_open = 0
+            last = day if counts else last
+        state[0, cell], state[1, cell], state[2, cell], state[3, cell] = is_open, opened, last, hits

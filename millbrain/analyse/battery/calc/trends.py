@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_ALL_PAIRS_DAYS = 12
 
 
 def medians(values: Floats) -> Floats:
@@ -26,9 +27,7 @@ def beside(values: Floats, cell: int, side: int, reach: int = 3) -> Floats:
     warm, old or empty together: one side of it nearly always is its own module. NaN = not known.
     """
     parts = values[:, max(cell - reach, 0) : cell], values[:, cell + 1 : cell + 1 + reach]
-    apart = [
-        side * (values[:, cell] - medians(part)) for part in parts if part.shape[1] >= 2
-    ]
+    apart = [side * (values[:, cell] - medians(part)) for part in parts if part.shape[1] >= 2]
     return np.min(apart, axis=0) if apart else side * values[:, cell]
 
 
@@ -37,7 +36,8 @@ def drift_per_day(day: NDArray[np.int64], values: Floats) -> Floats:
 
     day: shape (days,), whole days. values: shape (days, cells), NaN = not observed.
     """
-    i, j = np.triu_indices(len(day), 1)
+    # The far pairs tell most; all of them are four times as many.
+    i, j = np.triu_indices(len(day), 1 if len(day) <= _ALL_PAIRS_DAYS else len(day) // 2)
     apart = (day[j] - day[i]).astype(np.float64)
     known = np.isfinite(values).sum(axis=0) >= 3
     result = np.full(values.shape[1], np.nan)
