@@ -102,6 +102,29 @@ def test_capacity_is_charge_over_steps_of_the_soc() -> None:
     assert one["temp_start_degc"] == 25
 
 
+def test_half_of_a_step_s_interval_belongs_to_either_side() -> None:
+    # A report a minute, 1 % each: 60 A for 20 reports, then 20 A. From the middle of the first
+    # interval to the middle of the last: 1/2 + 18 + 40/60 + 19/3 + 1/6 Ah over 39 %.
+    current = np.where(np.arange(41) < 20, -60, -20)
+    (one,) = told(rows(60 * np.arange(41), current, 20 + np.arange(41)))
+    assert one["capacity_ah"] == pytest.approx(25.6667 / 0.39, rel=1e-4)
+
+
+def test_a_correction_of_the_soc_is_no_step() -> None:
+    whole = steady()
+    soc = whole.array("soc_pct") + np.where(np.arange(whole.rows) >= 5, 3, 0)
+    (one,) = told(Columns(whole.rows, whole.values | {"soc_pct": soc.astype(np.uint8)}))
+    assert one["capacity_ah"] == pytest.approx(100, rel=0.003)
+
+
+def test_steps_within_gaps_tell_nothing() -> None:
+    whole = steady(20)
+    sparse = whole.take(np.arange(0, whole.rows, 13))  # 130 s apart: three steps in four reports
+    (one,) = told(sparse)
+    assert one["charge_ah"] == pytest.approx(60, rel=0.01)
+    assert one["capacity_ah"] is None
+
+
 def test_a_gap_makes_it_less_sure_not_wrong() -> None:
     whole = steady()
     cut = np.r_[np.arange(100), np.arange(160, whole.rows)]  # ten minutes are missing
@@ -219,6 +242,18 @@ def test_peak_of_incremental_capacity_is_where_it_is() -> None:
     assert one["ic_peak_ahpv"] == pytest.approx(
         100 / (0.030594 * (2 * np.pi) ** 0.5) + 40, rel=0.01
     )
+
+
+def test_the_tail_at_constant_voltage_is_no_peak() -> None:
+    main = peaked(20, 10)
+    count, at = 1_500, main.array("device_at")[-1] - FIRST_AT + 10
+    tail = 20 * np.exp(-np.arange(count) * 10 / 4_500)  # 24 Ah at 4.1 V
+    cells = Ragged(np.arange(0, count * 100 + 1, 100, dtype=np.int32),
+                   np.full(count * 100, 4_100, np.uint16))  # fmt: skip
+    end = rows(at + 10 * np.arange(count), -tail, 95, cells_mv=cells,
+               voltage_v=np.full(count, 410, np.float32))  # fmt: skip
+    (one,) = told(concat([main, end]))
+    assert one["ic_peak_mv"] == pytest.approx(3_700, abs=1)
 
 
 def test_peak_is_not_told_where_resolution_forbids() -> None:

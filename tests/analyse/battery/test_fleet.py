@@ -84,6 +84,19 @@ def test_a_pack_that_stands_out_is_suspected_and_told_from_its_model() -> None:
     arrow_batch(FLEET_SUSPICION, suspicion_columns(found, 3))
 
 
+def test_a_pack_of_a_bad_model_is_not_blamed_for_it() -> None:
+    vehicles = fleet(6_000)
+    bad = vehicles.groups["model"] == b"M1"
+    found = suspicions(
+        vehicles, happened(vehicles, np.where(bad, 2e-4, 1e-5), b"alarm:6", 1), RULES
+    )
+    causes = {(s.grouped_by, s.group): s.cause for s in found}
+    assert causes.pop(("model", "M1")) == "design"
+    assert set(causes) <= {("pack_code", "P03"), ("pack_code", "P04"), ("pack_code", "P05")}
+    assert causes, "packs of a bad model stand out against all others"
+    assert set(causes.values()) == {"open"}
+
+
 def test_figures_of_a_suspicion_are_those_of_a_hand_count() -> None:
     # 100 vehicles with 12 cases, 900 with 9, all observed for 100 days.
     count = 1_000

@@ -70,6 +70,14 @@ def test_a_charge_far_off_is_left_out() -> None:
     assert one["charge_count"] == 4
 
 
+def test_fade_within_the_window_is_allowed_for() -> None:
+    # 0, 30, 60, 90 days old: 5 % a year over 45 days are 0.616 Ah, as a rectangle / sqrt 3.
+    made = charges([100] * 4, every_s=30 * 86_400)
+    one = last(health(made, RULES, EXACT, 0))
+    fade = 5 * 45 / 365.25 / 3**0.5
+    assert one["capacity_std_ah"] == pytest.approx(np.hypot(1, fade), rel=1e-4)
+
+
 def test_charges_that_scatter_more_than_they_state_are_believed_less() -> None:
     # Mean 100, chi2 = 4 * 36 / 4 = 36 over 3 degrees: Birge ratio sqrt 12; 2 / sqrt 4 * 3.464.
     one = last(health(charges([94, 106, 94, 106]), STILL, EXACT, 0))

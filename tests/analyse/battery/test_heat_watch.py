@@ -91,7 +91,9 @@ def test_a_finding_needs_several_newer_reports() -> None:
     hot = {"temp_max_degc": 50, "temp_min_degc": 48}
     assert looked(hot, looks=2) == []
     assert looked(hot | {"device_at": FIRST_AT}, looks=9) == [], "the same report again and again"
-    assert looked(hot | {"device_at": FIRST_AT - 901}) == [], "too long ago"
+    late = HeatWatch(RULES)
+    for at in range(FIRST_AT, FIRST_AT + 60, 10):
+        assert late.look(picture(at, hot | {"device_at": at - 901}), at) == [], "too long ago"
     watch = HeatWatch(RULES)
     for look, degc in enumerate([50, 50, 30, 50, 50]):
         at = FIRST_AT + 10 * look
@@ -119,6 +121,23 @@ def test_it_is_told_once_then_closed_after_clear_looks() -> None:
         assert watch.look(picture(at, vehicle), at) == [], "the same picture says nothing new"
     assert told == [(2, True), (13, False)], "open on the third look, closed on the sixth clear one"
     assert watch.summary() == {"region_code": {}, "model": {}, "rule": {}}
+
+
+def seen(*looks: dict[str, Any]) -> list[tuple[int, bool]]:
+    """Return on which look a vehicle was told of, and whether it opened."""
+    watch, told = HeatWatch(RULES), []
+    for number, vehicle in enumerate(looks):
+        at = FIRST_AT + 10 * number
+        told += [(number, f.is_open) for f in watch.look(picture(at, vehicle), at)]
+    return told
+
+
+def test_looks_count_in_a_row_for_each_rule_and_for_release() -> None:
+    hot, other, cool = {"temp_max_degc": 50, "temp_min_degc": 48}, {"alarm_flags": 1}, {}
+    assert seen(hot, hot, other, hot, hot) == []
+    assert seen(hot, hot, other, hot, hot, hot) == [(5, True)]
+    assert seen(*[hot] * 3, *[cool] * 5, hot, *[cool] * 5) == [(2, True)]
+    assert seen(*[hot] * 3, *[cool] * 5, hot, *[cool] * 6) == [(2, True), (14, False)]
 
 
 def test_an_open_finding_is_told_again_with_new_reasons_and_after_ten_minutes() -> None:

@@ -131,12 +131,22 @@ def test_the_sequence_before_the_events_is_found() -> None:
 
 
 def test_no_sequence_is_found_where_there_is_none() -> None:
-    found = 0
+    rules, found = StrategyRules(pattern_share_min_ratio=0.2), 0
     for seed in range(12):
         made = fleet(8, planted=False, seed=seed)
         vin, at = at_of(events(made, RULES, {}, 0), b"soc_jump")
-        found += pattern(made, vin, at, b"soc_jump", RULES) is not None
+        found += pattern(made, vin, at, b"soc_jump", rules) is not None
     assert found == 0
+
+
+def test_minutes_near_an_event_are_no_controls() -> None:
+    gear = [14] * 27 + [13] * 3 + [14] * 30
+    one = driven(60, gear_code=gear, soc_pct=[50] * 30 + [40] * 30)
+    made = concat([Columns(60, one.values | {"vin": np.full(60, b"LNEVTEST0N%07d" % i)})
+                   for i in range(20)])  # fmt: skip
+    vin, at = at_of(events(made, RULES, {}, 0), b"soc_jump")
+    assert len(at) == 20
+    assert pattern(made, vin, at, b"soc_jump", RULES) is None
 
 
 def test_what_defines_an_event_explains_nothing() -> None:
