@@ -27,7 +27,7 @@ class Reporter:
     """Brings findings to the alarms and into their table, again and again if need be.
 
     The alarms come first: what was taken and not stored is found again, since the app goes on from
-    what is stored. A version that is stored already is not stored again.
+    what is stored.
 
     Parameters
     ----------
@@ -40,9 +40,7 @@ class Reporter:
     def __init__(self, facts: Facts, take: Callable[[Sequence[Finding]], None]) -> None:
         self._facts, self._take = facts, take
         self._lock = threading.Lock()
-        self._stored = {f.key: f for f in finding_rows.still_open(facts)}
-        newest = facts.query(f"SELECT toUnixTimestamp64Milli(max(as_of)) FROM {FINDING.name}")
-        self._as_of_ms = int(newest.column(0)[0].as_py() or 0)
+        self._as_of_ms = finding_rows.newest_ms(facts)
 
     def report(self, findings: Sequence[Finding]) -> None:
         """Take findings; in the alarms and on disk when this returns. From any thread.
@@ -56,14 +54,10 @@ class Reporter:
             return
         with self._lock:
             self._take(findings)
-            fresh = {f.key: f for f in findings if f != self._stored.get(f.key)}
-            if fresh:
-                self._as_of_ms = max(int(time.time() * 1000), self._as_of_ms + 1)
-                rows = finding_columns(list(fresh.values()), self._as_of_ms)
-                self._facts.insert(FINDING, arrow_batch(FINDING, rows))
-                self._stored |= fresh
-                for key in [k for k, f in fresh.items() if not f.is_open]:
-                    del self._stored[key]
+            # A clock that was set back must not make a new version look old.
+            self._as_of_ms = max(int(time.time() * 1000), self._as_of_ms + 1)
+            rows = finding_columns(findings, self._as_of_ms)
+            self._facts.insert(FINDING, arrow_batch(FINDING, rows))
 
 
 class Apps:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 import millbrain
 from millbrain.core.errors import MillbrainError
+from millbrain.run import cli_analyse
 from millbrain.run.cli_options import Config, Data, PortOption, err, out
 from millbrain.run.cli_play import play
 from millbrain.run.settings import Settings, load
@@ -154,6 +155,12 @@ def resolver(
 
     run_resolver(load(data, config, handle__port=port, resolver__http_port=http_port))
 
+
+analyse = typer.Typer(
+    help="Recompute what the apps found from the stored reports.", no_args_is_help=True
+)
+app.add_typer(analyse, name="analyse")
+analyse.command("battery")(guarded(cli_analyse.battery))
 
 handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)
 app.add_typer(handles, name="handles")

@@ -62,6 +62,11 @@ class DaysStore:
             _one(facts, sql + BATTERY_DAY.name), _one(facts, sql + BATTERY_PROGRESS.name)
         )
 
+    @property
+    def newest_ms(self) -> int:
+        """Youngest version that is known to be on disk [ms since 1970 UTC]."""
+        return self._as_of_ms
+
     def next_as_of_ms(self) -> int:
         """Return the clock, or a millisecond after the last answer where that is later [ms]."""
         self._as_of_ms = max(int(time.time() * 1000), self._as_of_ms + 1)
@@ -118,6 +123,11 @@ class DaysStore:
         """Return the newest version of every row from a day on: for a few vehicles or days."""
         return self._query("day >= toDate({low:UInt16})", {"low": day})
 
+    def around(self, vins: Sequence[str], since_day: int) -> list[Stored]:
+        """Return the newest version of every day of some vehicles from a day on."""
+        where = "vin IN ({vins:Array(String)}) AND day >= toDate({low:UInt16})"
+        return self._query(where, {"vins": list(vins), "low": max(since_day, 0)})
+
     def window(self, vins: Sequence[str], window_days: int) -> list[Stored]:
         """Return the newest version of each vehicle's last days, counted from its own last one."""
         mine = "vin IN ({vins:Array(String)})"
@@ -155,7 +165,7 @@ class DaysStore:
             "GROUP BY vin ORDER BY first, vin"
         )
         rows: list[Any] = self._facts.query(sql, {"after": as_of_ms}).column("vin").to_pylist()
-        return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in rows]
+        return [reading.text(v) for v in rows]
 
     def _query(self, where: str, params: dict[str, Any]) -> list[Stored]:
         answer = self._facts.query(f"SELECT {_STATE} FROM battery_day FINAL WHERE {where}", params)

@@ -99,7 +99,6 @@ class Follower:
         self._rounds.restore(progress.judged_ms)
         known = finding_rows.still_open(facts, APP)
         self._urgent.remember([f for f in known if f.kind == model.THERMAL])
-        self._untold = known  # a crash may have come before the alarms had them
         self._gap_batches = 8
         self._writing: _Writing | None = None
         self._write_at = time.monotonic() + self._stream.flush_s
@@ -143,9 +142,6 @@ class Follower:
                 pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
     def _step(self) -> None:
-        if self._untold:
-            self._ground.report(self._untold)
-            self._untold = []
         is_busy = self._write_some()
         wait_s = 0.0 if is_busy or self._rounds.waiting else WAIT_S
         found = self._inflow.next(self._ground.settled(), self._gap_batches, wait_s)

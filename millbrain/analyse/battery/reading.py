@@ -38,17 +38,23 @@ _SCALARS: Final = {
     "dcdc_state": "dcdc_state",
     "speed_kmh": "ifNull(speed_kmh, nan)",
 }
-_LISTS: Final = ("cells_mv", "pack_cell_count", "pack_no", "pack_current_a", "temps_degc")
-_PICKED: Final = ", ".join(
-    [f"{sql} AS {name}_" for name, sql in _SCALARS.items()] + [f"{n} AS {n}_" for n in _LISTS]
-)
+_LISTS: Final = {
+    "cells_mv": "cells_mv",
+    "pack_cell_count": "pack_cell_count",
+    "pack_no": "pack_no",
+    "pack_current_a": "pack_current_a",
+    # The probes are only looked at where the frame told no extremes.
+    "temps_degc": "if(isNull(temp_max_degc) OR isNull(temp_min_degc), temps_degc, [])",
+}
+# Compressing what is read at once costs more than the reading.
+PLAIN: Final = "SETTINGS output_format_arrow_compression_method = 'none'"
+_PICKED: Final = ", ".join(f"{sql} AS {name}_" for name, sql in (_SCALARS | _LISTS).items())
 
 
-def reports(facts: Facts, where: str, params: Mapping[str, Any], order: str = "") -> Columns:
+def reports(facts: Facts, where: str, params: Mapping[str, Any]) -> Columns:
     """Return the vehicle reports that a condition picks, as columns with a `batch`."""
-    ending = f" ORDER BY {order}" if order else ""
-    answer = facts.query(f"SELECT {_PICKED} FROM vehicle_report WHERE {where}{ending}", params)
-    return columns_of(answer)
+    sql = f"SELECT {_PICKED} FROM vehicle_report WHERE {where} {PLAIN}"
+    return columns_of(facts.query(sql, params))
 
 
 def of_batches(facts: Facts, after: int, upto: int) -> Columns:
@@ -100,6 +106,11 @@ def _array(column: "pa.ChunkedArray[Any]") -> NDArray[Any] | Ragged:
     return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
+def text(value: bytes | str) -> str:
+    """Return a text of an answer, which comes as bytes from one engine and as text from another."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
 def texts(vins: NDArray[Any]) -> list[str]:
     """Return names of vehicles as query parameters."""
-    return [bytes(v).decode("utf-8", "surrogateescape") for v in vins.tolist()]
+    return [text(v) for v in vins.tolist()]

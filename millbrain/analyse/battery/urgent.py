@@ -8,9 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
+from millbrain.analyse.battery.calc.known import joined
 from millbrain.core.findings import Finding
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Urgent:
             return
         with self._changed:
             for finding in findings:
-                self._waiting[finding.key] = _joined(self._waiting.get(finding.key), finding)
+                self._waiting[finding.key] = joined(self._waiting.get(finding.key), finding)
             self._changed.notify_all()
 
     def remember(self, findings: Sequence[Finding]) -> None:
@@ -102,7 +102,7 @@ class Urgent:
 
     def _tell(self, due: list[Finding]) -> None:
         with self._changed:
-            versions = [_joined(self._told.get(f.key, (None, 0.0))[0], f) for f in due]
+            versions = [joined(self._told.get(f.key, (None, 0.0))[0], f) for f in due]
         try:
             self._report(versions)
         except Exception as error:
@@ -124,12 +124,3 @@ class Urgent:
             self._told |= {f.key: (f, now) for f in told}
             self._is_busy = False
             self._changed.notify_all()
-
-
-def _joined(before: Finding | None, now: Finding) -> Finding:
-    if before is None:
-        return now
-    return replace(
-        now if now.last_seen >= before.last_seen else before,
-        first_seen=min(before.first_seen, now.first_seen), is_open=True,
-    )  # fmt: skip

@@ -85,3 +85,11 @@ def cooled(known: Iterable[Finding], packs: Sequence[PackDays], rules: Rules) ->
         if len(clear - hot) >= rules.days_min and not any(day > since for day in hot):
             gone.append(replace(finding, is_open=False))
     return gone
+
+
+def joined(before: Finding | None, now: Finding) -> Finding:
+    """Return two sights of one thermal event as one: its first and last time, its newest words."""
+    if before is None or not before.is_open:
+        return now
+    newest = now if now.last_seen >= before.last_seen else before
+    return replace(newest, first_seen=min(before.first_seen, now.first_seen))

@@ -1,0 +1,215 @@
+"""Recomputing days and findings from the reports in the warehouse, with the same `calc`.
+
+A shard is some vehicles. It reads their reports part by part, sums them up, writes the days, then
+walks over the days in order as they were lived through and writes what is found. The same reports
+give the same rows, however often and wherever that is done, beside a running engine too: a version
+of the engine's that is younger than the start of the backfill stays in force.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millbrain.analyse.battery import reading
+from millbrain.analyse.battery.calc.case import APP
+from millbrain.analyse.battery.calc.days import PackDays
+from millbrain.analyse.battery.calc.inputs import on_time, pack_reports
+from millbrain.analyse.battery.calc.judge import judge
+from millbrain.analyse.battery.calc.known import changed, cooled, current, joined
+from millbrain.analyse.battery.calc.sudden import Heat
+from millbrain.analyse.battery.calc.sums import Block, Sums
+from millbrain.analyse.battery.days_store import ROWS_AT_ONCE_MAX, DaysStore
+from millbrain.analyse.battery.model import Rules, chosen
+from millbrain.analyse.battery.rounds import packs_of
+from millbrain.core import finding_rows
+from millbrain.core.columns import Columns
+from millbrain.core.findings import FINDING, Finding, finding_columns
+from millbrain.core.rooms import Facts
+from millbrain.core.tables import arrow_batch
+from millbrain.core.times import BEIJING_OFFSET_S
+
+ROWS_A_PART: Final = 250_000  # reports read at once, about 90 MB
+ROWS_A_SHARD: Final = 3_000_000
+VEHICLES_A_SHARD: Final = 100
+_DAY: Final = f"intDiv(toInt64(toUInt32(device_at)) + {BEIJING_OFFSET_S}, 86400)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Vehicles to recompute, and how.
+
+    since_day, until_day: first and last day, Beijing time [days since 1970]. rows: reports of them,
+    about. upto: newest batch that counts. as_of_ms: instant of the versions that are written [ms
+    since 1970 UTC]. parameters: what the operator set, by name.
+    """
+
+    vins: tuple[str, ...]
+    since_day: int
+    until_day: int
+    rows: int
+    upto: int
+    as_of_ms: int
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a shard: reports read, days written, versions of findings written."""
+
+    vehicles: int
+    reports: int
+    days: int
+    findings: int
+
+
+def shards(
+    facts: Facts, settled: Callable[[], int], vins: Sequence[str], since_day: int, until_day: int,
+    parameters: Mapping[str, float],
+) -> list[Shard]:  # fmt: skip
+    """Divide the work.
+
+    Parameters
+    ----------
+    facts
+        The warehouse.
+    settled
+        Returns the newest batch that is on disk with all before it.
+    vins
+        Empty = every vehicle that has reports on those days.
+    since_day, until_day
+        First and last day, Beijing time [days since 1970].
+    parameters
+        What the operator set, by name.
+    """
+    # In this order: what an engine writes from here on is younger, and it may have later batches.
+    as_of_ms = max(int(time.time() * 1000), DaysStore(facts).newest_ms)
+    upto = settled()
+    answer = facts.query(
+        f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last "
+        "FROM vehicle_report WHERE (empty({vins:Array(String)}) OR vin IN ({vins:Array(String)})) "
+        f"AND batch <= {{upto:UInt64}} AND {_DAY} BETWEEN {{since:Int64}} AND {{until:Int64}} "
+        "GROUP BY vin ORDER BY vin",
+        {"vins": list(vins), "upto": upto, "since": since_day, "until": until_day},
+    )
+    return [
+        Shard(
+            tuple(reading.text(row["vin"]) for row in part), min(row["first"] for row in part),
+            max(row["last"] for row in part), sum(row["rows"] for row in part), upto, as_of_ms,
+            parameters,
+        )
+        for part in _parted(answer.to_pylist())
+    ]  # fmt: skip
+
+
+def _parted(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Divide vehicles so that no part has many of them or of their reports."""
+    part: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        if part and (len(part) == VEHICLES_A_SHARD or size + row["rows"] > ROWS_A_SHARD):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += row["rows"]
+    if part:
+        yield part
+
+
+def recompute(facts: Facts, shard: Shard) -> Done:
+    """Recompute the days and findings of a shard and write what differs from what is there."""
+    rules = chosen(Rules, shard.parameters)
+    sums, heat = Sums(rules.rest_a, rules.leak_ohm_per_v), Heat()
+    thermal: list[Finding] = []
+    reports = 0
+    for columns in _parts(facts, shard):
+        good = on_time(columns)
+        batch = pack_reports(columns if good.all() else columns.take(np.flatnonzero(good)))
+        sums.watch(batch)
+        thermal += heat.watch(batch, rules)
+        reports += columns.rows
+    store = DaysStore(facts)
+    blocks = sums.blocks(sums.live())
+    for block in _cut(blocks):
+        store.write([block], shard.upto, shard.as_of_ms)
+    found = _walk(facts, store, shard, thermal, rules)
+    if found:
+        as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
+        facts.insert(FINDING, arrow_batch(FINDING, finding_columns(found, as_of_ms)))
+    return Done(len(shard.vins), reports, len(sums), len(found))
+
+
+def _parts(facts: Facts, shard: Shard) -> Iterator[Columns]:
+    """Yield the reports of a shard in parts of some days, the next one read meanwhile."""
+    days = np.arange(shard.since_day, shard.until_day + 1)
+    count = max(1, -(-shard.rows // ROWS_A_PART))
+    spans = [part for part in np.array_split(days, min(count, len(days))) if len(part)]
+    with ThreadPoolExecutor(1, "read") as reader:
+
+        def read(span: NDArray[np.int64]) -> Columns:
+            return reading.of_days(facts, shard.vins, span, shard.upto)
+
+        coming = reader.submit(read, spans[0])
+        for following in [*spans[1:], None]:
+            columns = coming.result()
+            if following is not None:
+                coming = reader.submit(read, following)
+            if columns.rows:
+                yield columns
+
+
+def _cut(blocks: Sequence[Block]) -> Iterator[Block]:
+    for block in blocks:
+        for start in range(0, len(block), ROWS_AT_ONCE_MAX):
+            yield block.take(np.arange(start, min(start + ROWS_AT_ONCE_MAX, len(block))))
+
+
+def _walk(
+    facts: Facts, store: DaysStore, shard: Shard,
+    thermal: Sequence[Finding], rules: Rules,
+) -> list[Finding]:  # fmt: skip
+    """Return what must be written so that the table holds what the days say."""
+    packs = packs_of(store.around(shard.vins, shard.since_day - rules.window_days))
+    stored = finding_rows.known(facts, APP, shard.vins)
+    found: list[Finding] = []
+    for vin in shard.vins:
+        own = stored.get(vin, [])
+        events = [f for f in thermal if f.thing == vin]
+        found += _of_vehicle(packs.get(vin, []), own, events, shard.since_day, rules)
+    return found
+
+
+def _of_vehicle(
+    packs: Sequence[PackDays], stored: Sequence[Finding], thermal: Sequence[Finding],
+    since_day: int, rules: Rules,
+) -> list[Finding]:  # fmt: skip
+    """Live through the days again; return the findings that differ from those stored."""
+    since = since_day * 86_400 - BEIJING_OFFSET_S
+    known = {f.key: f for f in stored if f.first_seen < since}
+    days = np.unique(np.concatenate([np.zeros(0, np.int64), *(p.day for p in packs)]))
+    for day in days[days >= since_day].tolist():
+        for event in thermal:
+            if (event.last_seen + BEIJING_OFFSET_S) // 86_400 == day:
+                known[event.key] = joined(known.get(event.key), event)
+        seen = [
+            p.taken(np.flatnonzero((p.day <= day) & (p.day > day - rules.window_days)))
+            for p in packs
+        ]
+        seen = [p for p in seen if len(p.day)]
+        news: list[Finding] = []
+        for pack in current(seen, rules):
+            if pack.day[-1] == day:
+                news += changed(known.values(), judge(pack, rules), pack, rules)
+        known |= {f.key: f for f in [*news, *cooled(known.values(), seen, rules)]}
+    before = {f.key: f for f in stored}
+    fresh = [f for f in known.values() if f != before.get(f.key)]
+    gone = [
+        replace(f, is_open=False)
+        for f in stored
+        if f.is_open and f.first_seen >= since and f.key not in known
+    ]
+    return fresh + gone
