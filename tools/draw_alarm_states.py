@@ -18,19 +18,25 @@ PICTURE: Final = ROOT / "docs" / "concepts" / "alarm-states.svg"
 DOCUMENT: Final = ROOT / "docs" / "concepts" / "alarms.md"
 _BEGIN: Final = "<!-- table: made by tools/draw_alarm_states.py -->"
 _END: Final = "<!-- end of table -->"
-_WIDTH: Final = 190
+_WIDTH: Final = 200
+_CENTRED: Final = ' text-anchor="middle"'
 _HEIGHT: Final = 46
-# Middle of each box: the way of an alarm goes down, what is hidden stands on the right.
+# Middle of each box: the way of an alarm goes down, what is latched stands right, hidden below.
 _PLACES: Final = {
-    "delayed": (130, 60), "unacknowledged": (130, 200), "acknowledged": (130, 380),
-    "normal": (130, 560), "returned_unacknowledged": (430, 380),
-    "latched_unacknowledged": (430, 200), "latched_acknowledged": (430, 560),
-    "suppressed": (780, 60), "shelved": (780, 310), "out_of_service": (780, 560),
+    "delayed": (130, 50), "unacknowledged": (130, 190), "acknowledged": (130, 390),
+    "returned_unacknowledged": (450, 325), "latched_unacknowledged": (770, 190),
+    "latched_acknowledged": (770, 390), "normal": (450, 530), "suppressed": (130, 660),
+    "shelved": (450, 660), "out_of_service": (770, 660),
 }  # fmt: skip
-_HIDING: Final = ("shelve", "take_out", "suppress")
+_HIDDEN: Final = frozenset(("suppressed", "shelved", "out_of_service"))
+_NOTES: Final = (
+    (240, 54, "gone before its delay is over: normal"),
+    (450, 612, "Every announced state can be suppressed by design, shelved or taken out of service."
+     " Afterwards: B, E if latched, A if the condition is gone."),
+)  # fmt: skip
 _STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#16191c}.zh{font-size:11px;fill:#565b61}"
-    ".say{font-size:11px;fill:#565b61;paint-order:stroke;stroke:#fcfbf8;stroke-width:4px}"
+    ".say{font-size:11px;fill:#565b61;paint-order:stroke;stroke:#f6f5f1;stroke-width:4px}"
     "rect{fill:#fcfbf8;stroke:#16191c}path{fill:none;stroke:#868b91}"
 )
 
@@ -60,20 +66,23 @@ def picture() -> str:
     says: dict[tuple[str, str], list[str]] = defaultdict(list)
     for step in LIFECYCLE.steps:
         for source in step.sources:
-            word = step.action.replace("_", " ")
-            if step.action not in _HIDING and word not in says[source, step.target]:
+            word = step.action + (" (latched)" if step.when == "is_latched" else "")
+            if not {source, step.target} & _HIDDEN and step.action != "drop":
                 says[source, step.target].append(word)
-    arrows = [_arrow(a, b, ", ".join(words)) for (a, b), words in says.items() if words]
+    arrows = [_arrow(a, b, ", ".join(words)) for (a, b), words in says.items()]
     boxes = [_box(state) for state in LIFECYCLE.states]
+    notes = [
+        f'<text x="{x}" y="{y}" class="zh"{"" if i == 0 else _CENTRED}>{text}</text>'
+        for i, (x, y, text) in enumerate(_NOTES)
+    ]
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 640" role="img">'
-        f"<title>States of an alarm</title><style>{_STYLE}</style>"
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 720" role="img">'
+        f"<title>States of an alarm, with the letters of ISA-18.2</title><style>{_STYLE}</style>"
         '<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7"'
         ' orient="auto"><path d="M0 0 8 4 0 8" style="stroke:#565b61"/></marker></defs>'
-        '<rect width="920" height="640" style="fill:#f6f5f1;stroke:none"/>\n'
-        + "\n".join((*arrows, *boxes))
-        + '\n<text x="20" y="625" class="zh">Any announced state: shelve, take out of service,'
-        " suppress by design. Letters: ISA-18.2.</text></svg>\n"
+        '<rect width="900" height="720" style="fill:#f6f5f1;stroke:none"/>\n'
+        + "\n".join((*arrows, *boxes, *notes))
+        + "\n</svg>\n"
     )
 
 
@@ -110,10 +119,14 @@ def _arrow(source: str, target: str, words: str) -> str:
     bend_x, bend_y = (y1 - y2) * 0.12, (x2 - x1) * 0.12
     middle = ((start[0] + end[0]) / 2 + bend_x, (start[1] + end[1]) / 2 + bend_y)
     say_x, say_y = (middle[0] * 2 + start[0] + end[0]) / 4, (middle[1] * 2 + start[1] + end[1]) / 4
+    anchor = "middle"
+    if x1 == x2:  # beside an upright arrow, below its middle, where a level one may cross it
+        anchor = "end" if bend_x < 0 else "start"
+        say_x, say_y = say_x + (-5 if bend_x < 0 else 5), say_y + 28
     return (
         f'<path d="M{start[0]:.0f} {start[1]:.0f}Q{middle[0]:.0f} {middle[1]:.0f} {end[0]:.0f}'
         f' {end[1]:.0f}" marker-end="url(#a)"/><text x="{say_x:.0f}" y="{say_y:.0f}"'
-        f' text-anchor="middle" class="say">{words}</text>'
+        f' text-anchor="{anchor}" class="say">{words}</text>'
     )
 
 
