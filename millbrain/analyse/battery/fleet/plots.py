@@ -87,8 +87,9 @@ def funnel(data: Mapping[str, Any], group: str) -> str:
     for (name, values), look in zip(data["limits"].items(), ("#8aa", "#366"), strict=False):
         curve = [100 * v for v in values]
         parts.append(frame.line(data["size"], curve, f'stroke="{look}" stroke-width="1.5"'))
-        parts.append(frame.text(_WIDE - _RIGHT - 2, frame.y(min(curve[-1], frame.y_max)) - 4,
-                                f"P = {name}", "end"))  # fmt: skip
+        third = len(curve) // 3  # beside the curve where it is steep and no group is near
+        at = frame.x(data["size"][third]) + 6, frame.y(min(curve[third], frame.y_max)) - 4
+        parts.append(frame.text(*at, f"P = {name}", "start"))
     mean = 100 * data["rate"]
     parts.append(frame.line((low, high), (mean, mean), 'stroke="#999" stroke-dasharray="4 4"'))
     for each, rate in sorted(zip(groups, rates, strict=True), key=lambda p: p[0]["group"] == group):
