@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from millbrain.record.ledger import Ledger, NewInspection, NewLifeEvent, SetLimit, Thing
+from millbrain.record.ledger.life.versions import ROWS_A_WRITE
 
 AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 
@@ -50,11 +51,30 @@ def test_a_correction_keeps_the_old_version_with_its_end(ledger: Ledger) -> None
     assert ([r.id for r in rows], total) == ([newest.id], 1)
 
 
-def test_of_one_batch_all_or_none(ledger: Ledger) -> None:
+def test_one_entry_twice_in_a_file_is_its_own_correction(ledger: Ledger) -> None:
+    both = [inspection(content="a"), inspection(content="b"), inspection(content="b")]
+    done = ledger.inspections.put(both, "ann")
+    assert (done.added, done.corrected, done.unchanged) == (1, 1, 1)
+    newest, before = ledger.inspections.versions("3", "1")
+    assert list(done.ids) == [before.id, newest.id, newest.id]
+    assert (newest.content_sha256, newest.replaced_at) == ("b", None)
+    assert before.replaced_at is not None
+
+
+def test_of_one_transaction_all_or_none(ledger: Ledger) -> None:
     bad = inspection("2", vin=None)
     with pytest.raises(sa.exc.IntegrityError):
         ledger.inspections.put([inspection("1"), bad], "ann")
     assert ledger.inspections.page() == ([], 0)
+
+
+def test_an_import_that_was_broken_off_is_brought_again(ledger: Ledger) -> None:
+    many = [inspection(str(i)) for i in range(ROWS_A_WRITE + 2)]
+    with pytest.raises(sa.exc.IntegrityError):
+        ledger.inspections.put([*many[:-1], inspection("x", vin=None)], "ann")
+    assert ledger.inspections.page()[1] == ROWS_A_WRITE, "the first transaction was committed"
+    again = ledger.inspections.put(many, "ann")
+    assert (again.added, again.unchanged) == (2, ROWS_A_WRITE)
 
 
 def test_two_writers_of_one_record_make_one_version_each_time(ledger: Ledger) -> None:

@@ -7,7 +7,8 @@ ended.
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.life.models import Taken
 from millbrain.record.ledger.models import now
 
+ROWS_A_WRITE: Final = 500
 _KEYS_A_QUERY: Final = 500
 
 
@@ -32,10 +34,11 @@ def take(
     rows: Sequence[Mapping[str, Any]],
     who: str,
 ) -> Taken:
-    """Store rows as new entries or as corrections, all in one transaction.
+    """Store rows as new entries or as corrections, `ROWS_A_WRITE` in one transaction.
 
     Writers of one table wait for each other, since each reads the newest version before it adds
-    the next one.
+    the next one; a large import lets others in between. Broken off in the middle it is simply
+    brought again: what is there already changes nothing.
 
     Parameters
     ----------
@@ -48,10 +51,27 @@ def take(
     who
         Account that brings them.
     """
-    with database.write() as c:
-        if not database.is_sqlite:  # there a writer has the whole database to itself anyway
-            c.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(table.name.encode()))))
-        return _take(c, table, keys, rows, who)
+    parts: list[Taken] = []
+    for start in range(0, len(rows), ROWS_A_WRITE):
+        with database.write() as c:
+            if not database.is_sqlite:  # there a writer has the whole database to itself anyway
+                lock = zlib.crc32(table.name.encode())
+                c.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+            parts.append(_take(c, table, keys, rows[start : start + ROWS_A_WRITE], who))
+    return Taken(
+        sum(p.added for p in parts), sum(p.corrected for p in parts),
+        sum(p.unchanged for p in parts), [row_id for p in parts for row_id in p.ids],
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The newest version of an entry. id: 0 while it waits to be inserted as `waiting`."""
+
+    id: int
+    version: int
+    content_sha256: str
+    waiting: int = -1
 
 
 def _take(
@@ -61,31 +81,61 @@ def _take(
     rows: Sequence[Mapping[str, Any]],
     who: str,
 ) -> Taken:
-    counts = {"added": 0, "corrected": 0, "unchanged": 0}
-    ids: list[int] = []
-    for row in rows:
-        what, row_id = _take_one(c, table, keys, row, who)
-        counts[what] += 1
-        ids.append(row_id)
-    return Taken(**counts, ids=ids)
-
-
-def _take_one(
-    c: sa.Connection, table: sa.Table, keys: Sequence[str], row: Mapping[str, Any], who: str
-) -> tuple[str, int]:
-    same = [table.c[key] == row[key] for key in keys]
-    columns = (table.c.id, table.c.version, table.c.content_sha256)
-    newest = sa.select(*columns).where(*same, table.c.replaced_at.is_(None))
-    found = c.execute(newest).first()
-    if found and found.content_sha256 == row["content_sha256"]:
-        return "unchanged", int(found.id)
+    """Store some rows with three statements, however many they are."""
     at = now()
-    if found:
-        c.execute(sa.update(table).where(table.c.id == found.id).values(replaced_at=at))
-    version = found.version + 1 if found else 1
-    values = {**row, "version": version, "entered_by": who, "entered_at": at}
-    made = c.execute(sa.insert(table).values(**values).returning(table.c.id)).one()
-    return ("corrected" if found else "added"), int(made[0])
+    newest = _newest(c, table, keys, rows)
+    counts = {"added": 0, "corrected": 0, "unchanged": 0}
+    ended: list[int] = []
+    made: list[dict[str, Any]] = []
+    holding: list[_Newest] = []
+    for row in rows:
+        key = tuple(row[k] for k in keys)
+        known = newest.get(key)
+        if known and known.content_sha256 == row["content_sha256"]:
+            counts["unchanged"] += 1
+        else:
+            counts["corrected" if known else "added"] += 1
+            if known and known.id:
+                ended.append(known.id)
+            elif known:
+                made[known.waiting]["replaced_at"] = at
+            version = known.version + 1 if known else 1
+            newest[key] = _Newest(0, version, row["content_sha256"], len(made))
+            made.append({**row, "version": version, "entered_by": who, "entered_at": at,
+                         "replaced_at": None})  # fmt: skip
+        holding.append(newest[key])
+    if ended:
+        c.execute(sa.update(table).where(table.c.id.in_(ended)).values(replaced_at=at))
+    ids = _insert(c, table, made)
+    return Taken(**counts, ids=[n.id or ids[n.waiting] for n in holding])
+
+
+def _newest(
+    c: sa.Connection, table: sa.Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[Any, ...], _Newest]:
+    entries = {tuple(row[key] for key in keys) for row in rows}
+    columns = [table.c[key] for key in keys]
+    query = sa.select(*columns, table.c.id, table.c.version, table.c.content_sha256)
+    found = c.execute(query.where(*_among(columns, entries), table.c.replaced_at.is_(None)))
+    return {tuple(row[:-3]): _Newest(*row[-3:]) for row in found if tuple(row[:-3]) in entries}
+
+
+def _among(
+    columns: Sequence[sa.Column[Any]], entries: Collection[tuple[Any, ...]]
+) -> list[sa.ColumnElement[bool]]:
+    """Return conditions that hold for all entries, and for few others.
+
+    One list a column and not one of tuples: SQLite seeks the former in the index of the keys, for
+    the latter it reads the whole table.
+    """
+    return [c.in_({entry[i] for entry in entries}) for i, c in enumerate(columns)]
+
+
+def _insert(c: sa.Connection, table: sa.Table, made: list[dict[str, Any]]) -> list[int]:
+    if not made:
+        return []
+    statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return [int(row[0]) for row in c.execute(statement, made)]
 
 
 def vins_of(
@@ -96,7 +146,8 @@ def vins_of(
     columns = [table.c[key] for key in keys]
     with database.read() as c:
         for start in range(0, len(entries), _KEYS_A_QUERY):
-            some = sa.tuple_(*columns).in_(entries[start : start + _KEYS_A_QUERY])
-            query = sa.select(*columns, table.c.vin).where(some, table.c.replaced_at.is_(None))
-            found.update((tuple(row[:-1]), row[-1]) for row in c.execute(query))
+            some = set(entries[start : start + _KEYS_A_QUERY])
+            where = (*_among(columns, some), table.c.replaced_at.is_(None))
+            rows = c.execute(sa.select(*columns, table.c.vin).where(*where))
+            found.update((tuple(r[:-1]), r[-1]) for r in rows if tuple(r[:-1]) in some)
     return found
