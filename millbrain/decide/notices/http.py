@@ -66,7 +66,8 @@ def _reason(error: Exception) -> str:
     """Say what happened without the address: a robot's URL carries its key."""
     inner = getattr(error, "reason", None)
     known = {
-        "NewConnectionError": "connection refused or host unknown",
+        "NewConnectionError": "connection refused",
+        "NameResolutionError": "host unknown",
         "ConnectTimeoutError": "connection timed out",
         "ReadTimeoutError": f"silent for {limits.NOTICE_WAIT_S_MAX} s",
         "SSLError": "its certificate is not trusted",

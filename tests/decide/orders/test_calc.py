@@ -55,7 +55,7 @@ def test_each_escalation_comes_later_and_the_last_is_the_last() -> None:
     rises = [calc.rise_at(replace(made, level=n), due, RULES, CALENDAR) for n in range(3)]
     assert rises[0] == due
     assert rises[1] is not None
-    assert local(rises[1]) == "11-24 12:00"  # four working hours on: half of one on Monday, 3.5 on Tuesday
+    assert local(rises[1]) == "11-24 12:00"  # 0.5 h on Monday, 3.5 h on Tuesday
     assert rises[2] is None
 
 
