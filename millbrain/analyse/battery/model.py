@@ -178,7 +178,7 @@ class HeatRules:
 class StreamRules:
     """How the engine runs the app: how often days are written, how much time judging may take."""
 
-    flush_s: float = 600.0
+    flush_s: float = 10.0
     judge_share_ratio: float = 0.05
 
     def __post_init__(self) -> None:
