@@ -129,16 +129,23 @@ Rows = Sequence[Mapping[str, Any]]
 class Document:
     """A file made of the answers to queries: a dossier to print, the evidence to hand on.
 
-    parts: the queries; their arguments are the document's. make: pure function of the rows of each
-    query by its name and of the reader's language (`en`, `zh`); its text is sent as `media`.
+    parts: queries of which `make` is given the rows of one page. tables: those of which it is given
+    all rows as one Arrow table. Their arguments are the document's. make: pure function of these by
+    the query's name, and of the reader's language (`en`, `zh`); its text is sent as `media`.
     """
 
     name: str
     title: str
     title_zh: str
     parts: tuple[Query, ...]
-    make: Callable[[Mapping[str, Rows], str], str]
+    make: Callable[[Mapping[str, Any], str], str]
     media: str = "text/html"
+    tables: tuple[Query, ...] = ()
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Everything that it is made of."""
+        return (*self.parts, *self.tables)
 
 
 @dataclass(frozen=True, slots=True)

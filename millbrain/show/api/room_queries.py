@@ -25,6 +25,8 @@ from millbrain.show.services import Use
 
 _FORMATS: Final = Literal["json", "csv", "xlsx"]
 _PAGES_MAX: Final = 1_000_000
+# A document brings its style along and may do nothing but be read.
+_ALONE: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def add_queries(router: APIRouter, pages: Sequence[RoomPage]) -> None:
@@ -98,19 +100,25 @@ def row_model(room: str, query: Query) -> type[BaseModel]:
 
 
 def _add_document(router: APIRouter, room: str, document: Any) -> None:
-    scope = Scope.WHOLE if any(q.scope is Scope.WHOLE for q in document.parts) else Scope.OPERATOR
+    scopes = {q.scope for q in document.queries}
+    scope = Scope.WHOLE if Scope.WHOLE in scopes else Scope.OPERATOR
 
     def answer(given: Any, caller: ViewerCaller, use: Use) -> Response:
         operator = allowed_operator(caller, scope, given.operator)
-        rows = {}
-        for query in document.parts:
+        answers: dict[str, Any] = {}
+        for query in document.queries:
             values = {a.name: getattr(given, a.name) for a in query.arguments}
             part = asked.Slice(size=query.rows_max)
-            rows[query.name], _, _ = asked.answer(use.warehouse, query, values, operator, part)
-        text = document.make(rows, given.language or caller.language or "en")
-        return Response(text, media_type=f"{document.media}; charset=utf-8")
+            if query in document.tables:
+                answers[query.name] = asked.table(use.warehouse, query, values, operator)
+            else:
+                found = asked.answer(use.warehouse, query, values, operator, part)
+                answers[query.name] = found[0]
+        text = document.make(answers, given.language or caller.language or "en")
+        media = f"{document.media}; charset=utf-8"
+        return Response(text, media_type=media, headers={"Content-Security-Policy": _ALONE})
 
-    arguments = {a.name: a for query in document.parts for a in query.arguments}
+    arguments = {a.name: a for query in document.queries for a in query.arguments}
     fields = {a.name: _field(a) for a in arguments.values()}
     language = (Literal["", "en", "zh"], Field("", description="Default: the account's."))
     operator = (str, Field("", max_length=128, description="One organisation's only."))

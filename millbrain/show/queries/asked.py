@@ -60,6 +60,16 @@ def export(
     return warehouse.query(sql, _bound(values, operator))
 
 
+def table(warehouse: Warehouse, query: Query, values: Mapping[str, Any], operator: str) -> pa.Table:
+    """Return all rows up to the limit of an export, as they are, in declared order."""
+    names = ", ".join(c.name for c in query.columns)
+    sql = (
+        f"SELECT {names} FROM ({query.sql}) "
+        f"ORDER BY {_order(query, Slice())} LIMIT {limits.EXPORT_ROWS_MAX}"
+    )
+    return warehouse.query(sql, _bound(values, operator))
+
+
 def _flat(name: str) -> str:
     each = "if(toString(x) IN ('nan', 'inf', '-inf'), '', toString(x))"
     return f"arrayStringConcat(arrayMap(x -> {each}, {name}), ';') AS {name}"

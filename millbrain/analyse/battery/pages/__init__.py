@@ -28,7 +28,7 @@ PAGES: Final = (
         title_zh="车队缺陷",
         template="pages/defects.html",
         queries=defects.QUERIES,
-        documents=(defects.COURSE,),
+        documents=(defects.DOSSIER, defects.COURSE),
         within="/battery",
     ),
     Page(

@@ -7,7 +7,7 @@ import { startRowLinks } from "/static/js/table.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/xy-chart.js";
 import { ask, asOf, download, eventName, kindName, problem, suspectPath, vehicleCell } from "./battery.js";
-import { funnel } from "./funnel.js";
+import { funnel, reach } from "./funnel.js";
 
 const PERIOD_S = 60;
 const CASES_MAX = 2000;
@@ -84,6 +84,8 @@ async function showOne(signal) {
   fill(byId("sentence"), pick(row.sentence, row.sentence_zh));
   showPattern(row);
   const isModel = row.grouped_by === "model";
+  byId("dossier").hidden = !isModel;
+  byId("dossier").href = download("dossier", { what: row.what, model: row.group });
   const nothing = { rows: [], points: [] };
   const asked = { what: row.what, model: row.group };
   const [groups, cases, course] = await Promise.all([
@@ -104,7 +106,7 @@ function showFunnel(row, groups) {
   const line = (points, extra) => ({ type: "line", quiet: true, dash: true, tone: "--soft", width: 1, data: points, ...extra });
   const dot = (vehicles, cases, label) => [vehicles, (100 * cases) / vehicles, label, cases];
   byId("funnel").set({
-    x: { kind: "log", name: _("vehicles of the group"), digits: 0 }, y: { name: _("vehicles concerned"), unit: "%", min: 0, digits: 1 },
+    x: { kind: "log", name: _("vehicles of the group"), digits: 0, ...reach(sizes) }, y: { name: _("vehicles concerned"), unit: "%", min: 0, digits: 1 },
     series: [
       line(edge.low95, { opacity: 0.6 }), line(edge.high95, { opacity: 0.6 }), line(edge.low998), line(edge.high998),
       { type: "dots", tone: "--soft", size: 7, labels: true, name: _("others"), data: others.map((each) => dot(each.vehicles, each.cases, each.model)) },

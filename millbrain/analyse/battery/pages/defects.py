@@ -6,11 +6,11 @@ limited to one is refused.
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from millbrain.analyse.battery.pages import parts
 from millbrain.analyse.battery.tables import FLEET_SUSPICION
-from millbrain.core.pages import TEXT, Argument, Document, Query, Rows, Scope
+from millbrain.core.pages import TEXT, Argument, Document, Query, Scope
 from millbrain.core.tables import Column
 
 _WHAT: Final = Argument(
@@ -86,39 +86,87 @@ CASES: Final = Query(
     rows=2_000,
 )
 
-WATCHED: Final = Query(
-    "watched",
-    "Since when how many vehicles are watched, all and of a model",
-    "每日开始监测的车辆数",
+SUSPICION: Final = Query(
+    "suspicion",
+    "One suspicion about a model",
+    "单条车型线索",
     """
-    SELECT d.since AS day, count() AS vehicles, countIf(l.model = {model:String}) AS own
-    FROM (SELECT vin, min(day) AS since FROM battery_day FINAL GROUP BY vin) AS d
-    JOIN (SELECT vin, model FROM vehicle_latest) AS l ON l.vin = d.vin GROUP BY day""",
-    (
-        Column("day", "day", "Day of the first reports", "首次上报日期"),
-        Column("vehicles", "u64", "Vehicles", "车辆数"),
-        Column("own", "u64", "Of them of the model", "其中该车型"),
-    ),
-    "day",
-    (_GROUP,),
+    SELECT * FROM fleet_suspicion FINAL
+    WHERE grouped_by = 'model' AND group = {model:String} AND what = {what:String}""",
+    SUSPICIONS.columns,
+    "group",
+    (_WHAT, _GROUP),
     Scope.WHOLE,
-    rows=2_000,
+)
+
+FLEET: Final = Query(
+    "fleet_vehicles",
+    "Every vehicle that was observed, since when and on how many days",
+    "全部已观测车辆",
+    """
+    SELECT d.vin AS vin, l.model AS model, d.since AS since, d.observed_days AS observed_days
+    FROM (SELECT vin, toUInt32(min(first_at)) AS since, uniqExact(day) AS observed_days
+          FROM battery_day FINAL GROUP BY vin) AS d
+    JOIN (SELECT vin, model FROM vehicle_latest WHERE model != '') AS l ON l.vin = d.vin""",
+    (
+        parts.VIN,
+        parts.MODEL,
+        Column("since", "at_s", "First report, device time", "首次上报"),
+        Column("observed_days", "u64", "Days with reports", "观测天数"),
+    ),
+    "vin",
+    (),
+    Scope.WHOLE,
+)
+
+FLEET_CASES: Final = Query(
+    "fleet_cases",
+    "First case of everything that is counted, by vehicle",
+    "各车辆各统计对象的首次案例",
+    """
+    SELECT thing AS vin, concat('finding:', kind) AS what, toUInt32(min(first_seen_at)) AS first_at
+    FROM finding FINAL WHERE app = 'battery' GROUP BY vin, what
+    UNION ALL
+    SELECT vin, concat('event:', kind) AS what, toUInt32(min(device_at)) AS first_at
+    FROM battery_event FINAL GROUP BY vin, what
+    UNION ALL
+    SELECT vin, concat('alarm:', toString(bit)) AS what, toUInt32(min(first_at)) AS first_at
+    FROM battery_day FINAL ARRAY JOIN bitPositionsToArray(alarm_flags) AS bit
+    WHERE alarm_flags != 0 GROUP BY vin, what""",
+    (
+        parts.VIN,
+        Column("what", "name", "What is counted", "统计对象"),
+        Column("first_at", "at_s", "First case, device time", "首次出现"),
+    ),
+    "vin, what",
+    (),
+    Scope.WHOLE,
 )
 
 
-def _course(rows: Mapping[str, Rows], _: str) -> str:
-    """Return the sequential test case by case; the arithmetic is imported on first use."""
-    from millbrain.analyse.battery.pages.course import course
+def _dossier(answers: Mapping[str, Any], _: str) -> str:
+    """Write the dossier; the statistics are imported on first use, so that the card stays light."""
+    from millbrain.analyse.battery.pages.dossier import document
 
-    return json.dumps(course(rows["cases"], rows["watched"]))
+    return document(answers["suspicion"], answers["fleet_vehicles"], answers["fleet_cases"])
 
 
+def _course(answers: Mapping[str, Any], _: str) -> str:
+    from millbrain.analyse.battery.pages.dossier import course
+
+    asked = answers["suspicion"].to_pylist()
+    told = asked[0] if asked else {"group": "", "what": ""}
+    fleet, cases = answers["fleet_vehicles"], answers["fleet_cases"]
+    return json.dumps(course(told["group"], told["what"], fleet, cases))
+
+
+_TABLES: Final = (SUSPICION, FLEET, FLEET_CASES)
+DOSSIER: Final = Document(
+    "dossier", "Dossier of a suspicion for the maker", "致车企线索报告", (), _dossier,
+    tables=_TABLES,
+)  # fmt: skip
 COURSE: Final = Document(
-    "course",
-    "Course of the sequential test of a model",
-    "序贯检验过程",
-    (CASES, WATCHED),
-    _course,
-    "application/json",
-)
-QUERIES: Final = (SUSPICIONS, GROUPS, CASES, WATCHED)
+    "course", "Course of the sequential test of a model", "序贯检验过程", (), _course,
+    "application/json", _TABLES,
+)  # fmt: skip
+QUERIES: Final = (SUSPICIONS, SUSPICION, GROUPS, CASES, FLEET, FLEET_CASES)

@@ -19,6 +19,11 @@ export function limitOf(n, p, level) {
   return Math.max(0, (k - over) / n);
 }
 
+/** The axis of sizes: a little wider than the groups that there are. */
+export function reach(sizes) {
+  return { min: Math.max(1, Math.round(Math.min(...sizes) * 0.7)), max: Math.round(Math.max(...sizes) * 1.6) };
+}
+
 /** Limits between two sizes of groups: {low95, high95, low998, high998}, each [[n, per cent], ...]. */
 export function funnel(sizeMin, sizeMax, p) {
   const first = Math.max(1, sizeMin * 0.7);

@@ -10,7 +10,7 @@ import {
   ask, asOf, columnsOf, download, figure, KIND_NAMES, kindName, noon, partName, problem, sentence,
   severityMark, severityName, simulatedNotice, suspectPath, unitText, vehicleCell,
 } from "./battery.js";
-import { funnel } from "./funnel.js";
+import { funnel, reach } from "./funnel.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/range-bars.js";
 import "/static/js/elements/state-bar.js";
@@ -189,7 +189,7 @@ function showFunnel(answer) {
   const edge = funnel(Math.min(...sizes), Math.max(...sizes), p);
   const line = (data, extra) => ({ type: "line", data, quiet: true, dash: true, tone: "--soft", width: 1, ...extra });
   byId("funnel").set({
-    x: { kind: "log", name: _("vehicles of the model"), digits: 0 },
+    x: { kind: "log", name: _("vehicles of the model"), digits: 0, ...reach(sizes) },
     y: { name: _("suspect vehicles"), unit: "%", min: 0, digits: 1 },
     series: [
       line(edge.low95, { opacity: 0.6 }), line(edge.high95, { opacity: 0.6 }), line(edge.low998), line(edge.high998),

@@ -29,9 +29,12 @@ def _columns(table: Table, without: tuple[str, ...] = ()) -> tuple[Column, ...]:
 def _of_table(table: Table, name: str, title: str, title_zh: str, order: str, since: str) -> Query:
     """Return the query for one vehicle's rows of a table. since: its instant or day column."""
     columns = _columns(table, _STATE)
-    # Hundredths of a millivolt are noise, and twice the bytes.
+    # What is finer is noise, and twice the bytes.
     names = ", ".join(
-        f"arrayMap(x -> round(x, 2), {c.name}) AS {c.name}" if c.many else c.name for c in columns
+        f"arrayMap(x -> round(x, {3 if c.name.endswith('mohm') else 1}), {c.name}) AS {c.name}"
+        if c.many
+        else c.name
+        for c in columns
     )
     from_day = f"{parts.TODAY} - {{days:UInt16}}"
     return Query(

@@ -20,7 +20,7 @@ const RELOAD_MS = 24 * 3600 * 1000;
 const STOP = 3;
 
 const regions = data("regions");
-const names = Object.fromEntries(regions.map((region) => [region.code, language === "zh" ? region.name_zh : region.name]));
+const names = Object.fromEntries(regions.map((region) => [region.code, language === "zh" ? region.short ?? region.name_zh : region.name]));
 const opened = Date.now();
 let suspects = [];
 let turn = 0;
