@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.life.models import LIFE_EVENT, LifeEvent, NewLifeEvent, Taken
-from millbrain.record.ledger.life.versions import content_sha256, take, vins_of
+from millbrain.record.ledger.life.versions import content_sha256, row_of, take, vins_of
 from millbrain.record.ledger.models import THING
 
 _KEYS: Final = ("kind", "source", "reference")
@@ -23,7 +23,7 @@ class LifeEvents:
 
     def put(self, events: Sequence[NewLifeEvent], who: str) -> Taken:
         """Keep events; one of the same kind, source and reference is a correction of it."""
-        rows = [asdict(e) | {"content_sha256": _sha256(e)} for e in events]
+        rows = [row_of(e) | {"content_sha256": _sha256(e)} for e in events]
         return take(self._database, LIFE_EVENT, _KEYS, rows, who)
 
     def vins_of(self, entries: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:

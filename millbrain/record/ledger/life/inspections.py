@@ -15,7 +15,7 @@ from millbrain.record.ledger.life.models import (
     SetLimit,
     Taken,
 )
-from millbrain.record.ledger.life.versions import take, vins_of
+from millbrain.record.ledger.life.versions import row_of, take, vins_of
 from millbrain.record.ledger.models import THING, now
 
 _KEYS: Final = ("bench", "record_no")
@@ -38,7 +38,7 @@ class Inspections:
 
     def put(self, inspections: Sequence[NewInspection], who: str) -> Taken:
         """Keep inspections; one of the same bench and record number is a correction of it."""
-        rows = [asdict(i) | {"curve": i.curve or None} for i in inspections]
+        rows = [row_of(i) | {"curve": i.curve or None} for i in inspections]
         return take(self._database, INSPECTION, _KEYS, rows, who)
 
     def vins_of(self, entries: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:

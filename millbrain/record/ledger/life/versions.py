@@ -8,14 +8,17 @@ import hashlib
 import json
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.life.models import Taken
 from millbrain.record.ledger.models import now
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROWS_A_WRITE: Final = 500
 _KEYS_A_QUERY: Final = 500
@@ -25,6 +28,11 @@ def content_sha256(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a content, whatever the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def row_of(entry: "DataclassInstance") -> dict[str, Any]:
+    """Return the fields of an entry as they are; `asdict` would copy every value in them."""
+    return {f.name: getattr(entry, f.name) for f in fields(entry)}
 
 
 def take(
