@@ -68,7 +68,7 @@ function draw(row) {
       [_("Announced"), full(row.raised_at)], [_("Evidence from"), full(row.first_seen_at)],
       [_("Newest evidence"), full(row.last_seen_at)], [_("Acknowledged by"), row.acknowledged_by],
       [_("Hidden until"), row.until ? full(row.until) : ""], [_("Reason"), row.reason],
-      [_("Work order"), row.order ? h("a", { href: `/orders#${encodeURIComponent(row.order)}` }, row.order)
+      [_("Work order"), row.order ? h("a", { href: `/orders/${encodeURIComponent(row.order)}` }, row.order)
         : row.call_out ? _("called for, not raised yet") : ""],
     ]),
     actions.length ? h("div", { class: "tools" }, actions) : null,
