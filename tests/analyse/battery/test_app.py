@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery import follower, held
+from millbrain.analyse.battery import backfill, follower, held
 from millbrain.analyse.battery.app import start
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.sums import Sums
@@ -236,10 +236,7 @@ def test_a_day_that_a_backfill_wrote_meanwhile_is_summed_up_anew(rig: Rig) -> No
     assert same(on_disk(rig.store), summed(columns))
 
 
-def test_a_thermal_event_is_told_before_it_is_on_disk(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follower, "STOP_S_MAX", 0.1)  # its batch never comes to the disk
+def test_a_thermal_event_is_told_before_it_is_on_disk(rig: Rig) -> None:
     columns = facts(
         Pack(days=1).columns().take(np.arange(50)),
         alarm_flags=np.where(np.arange(50) == 30, 1 << 23, 0).astype(np.uint32),
@@ -252,3 +249,46 @@ def test_a_thermal_event_is_told_before_it_is_on_disk(
     (found,) = rig.taken
     assert (found.kind, found.call_out, found.severity) == ("thermal", True, Severity.DANGER)
     assert took_s < 1
+    inflow = rig.app._follower._inflow
+    inflow.newest = 0  # its batch never comes to the disk: stopping need not wait for it
+    inflow.restart(0)
+
+
+def test_a_repair_is_judged_by_the_days_after_it(rig: Rig) -> None:
+    weak = Pack(days=12)
+    weak.lack(39, np.where(weak.day < 6, 6.0, 0.0))
+    rig.put(facts(weak.columns()))
+    rig.wait(rig.written)
+    repaired = FIRST_AT + 5 * 86_400
+    key = "LNEVTEST0N0000001|battery|self-discharge|1|40"
+    found = rig.app.verdict(key, repaired)
+    assert found is not None
+    assert (found.key, found.days_observed, found.is_clean) == (key, 6, True)
+    assert rig.app.verdict(key.replace("|40", "|400"), repaired) is None
+    assert rig.app.verdict(key.replace("LNEV", "LOTH"), repaired) is None
+
+
+def test_streaming_and_backfill_leave_the_same_rows(rig: Rig) -> None:
+    columns = facts(Pack(days=9).lack(39, 6).columns())
+    for part in parts(columns, 2):
+        rig.put(part)
+    rig.wait(rig.written)
+    rig.wait(lambda: not rig.app.status()["waiting_vehicles"])
+    streamed = everything(rig.store)
+    for table in ("battery_day", "finding"):
+        rig.store.execute(f"TRUNCATE TABLE {table}")
+    days = columns.array("device_at") // 86_400
+    (shard,) = backfill.shards(
+        rig.store, lambda: rig.intake.settled, (), int(days.min()), int(days.max()) + 1, {}
+    )
+    done = backfill.recompute(rig.store, shard)
+    assert (done.reports, done.days, done.findings) == (columns.rows, 9, 1)
+    assert everything(rig.store) == streamed
+    assert backfill.recompute(rig.store, shard).findings == 0
+
+
+def everything(store: Warehouse) -> list[bytes]:
+    return [
+        store.query_bytes(f"SELECT * EXCEPT ({left_out}) FROM {table} FINAL ORDER BY ALL", "TSV")
+        for table, left_out in (("battery_day", "batch, as_of"), ("finding", "as_of"))
+    ]
