@@ -302,7 +302,7 @@ def findings(
     Times are device times. Example: `millbrain findings --vin LTEST000000000001 --json`
     """
     from millbrain.record.warehouse import open_server
-    from millbrain.run.findings import print_json, print_table, read_findings
+    from millbrain.run.findings import print_json, print_blocks, read_findings
     from millbrain.run.settings import prepare_data_folder
     from millbrain.run.web import engine_url
 
@@ -316,7 +316,7 @@ def findings(
     if as_json:
         print_json(found, sys.stdout)
     else:
-        print_table(found, out)
+        print_blocks(found, out)
 
 
 @app.command()

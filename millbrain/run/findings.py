@@ -6,7 +6,8 @@ from math import isfinite
 from typing import Any, Final, TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from millbrain.core.errors import StoreError
 from millbrain.core.findings import FINDING, SEVERITIES
@@ -85,23 +86,23 @@ def print_json(findings: Sequence[Mapping[str, Any]], out: TextIO) -> None:
     out.write("[" + ",\n".join(lines) + "]\n")
 
 
-def print_table(findings: Sequence[Mapping[str, Any]], out: Console) -> None:
-    """Print a table for a person; times are device times in Beijing."""
+def print_blocks(findings: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """Print a block of lines a finding, for a person; times are device times in Beijing."""
     if not findings:
         out.print("no findings", highlight=False)
-        return
-    table = Table("vehicle", "kind", "pack", "cell", "since", "last", "severity", "value", "limit",
-                  "what to do", show_lines=True)  # fmt: skip
     for row in findings:
         state = row["severity"] if row["open"] else "closed"
-        table.add_row(
-            row["vin"], row["kind"], _number(row["pack"]), _number(row["cell"]),
-            _minute(row["first_seen"]), _minute(row["last_seen"]), state,
-            _figure(row["value"], row["unit"]), _figure(row["threshold"], row["unit"]),
-            row["sentence"],
-            style=_COLOURS.get(row["severity_level"], "") if row["open"] else "dim",
-        )  # fmt: skip
-    out.print(table, highlight=False)
+        colour = _COLOURS.get(row["severity_level"], "") if row["open"] else "dim"
+        part = "".join(f"  {name} {row[name]}" for name in ("pack", "cell") if row[name])
+        seen = f"{_minute(row['first_seen'])} to {_minute(row['last_seen'])}"
+        figure = (
+            f"{_figure(row['value'], row['unit'])}, limit {_figure(row['threshold'], row['unit'])}"
+        )
+        call = "  call in" if row["call_out"] and row["open"] else ""
+        head = f"{state:<8}{row['vin']}{part}  {row['kind']}{call}"
+        out.print(head, style=colour or None, highlight=False, markup=False)
+        told = f"{seen}  {figure}  confidence {row['confidence']:.0%}\n{row['sentence']}"
+        out.print(Padding(Text(told), (0, 0, 1, 8)), highlight=False)
 
 
 def _finite(value: float) -> float | None:
@@ -110,10 +111,6 @@ def _finite(value: float) -> float | None:
 
 def _figure(value: float | None, unit: str) -> str:
     return "" if value is None else f"{value:.4g} {unit}".strip()
-
-
-def _number(part: int | None) -> str:
-    return "" if part is None else str(part)
 
 
 def _minute(at: str) -> str:

@@ -12,7 +12,7 @@ from millbrain.core.findings import FINDING, Finding, Severity, finding_columns
 from millbrain.core.tables import arrow_batch
 from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
-from millbrain.run.findings import print_json, print_table, read_findings
+from millbrain.run.findings import print_json, print_blocks, read_findings
 
 AT_S = 1_555_321_350  # 2019-04-15 17:42:30 in Beijing
 WEAK = Finding(
@@ -65,7 +65,7 @@ def test_json_has_every_field_in_words_that_a_program_reads(filled: EmbeddedWare
 
 def test_a_table_for_a_person(filled: EmbeddedWarehouse) -> None:
     out = io.StringIO()
-    print_table(read_findings(filled), Console(file=out, width=200))
+    print_blocks(read_findings(filled), Console(file=out, width=200))
     text = out.getvalue()
     for word in ("0SMSMR001S1652241", "2019-04-15 17:42", "-31.5 mV", "closed", "danger"):
         assert word in text
@@ -79,5 +79,5 @@ def test_a_warehouse_without_the_table_is_told_in_a_sentence(warehouse: Embedded
 def test_no_findings_is_an_answer(warehouse: EmbeddedWarehouse) -> None:
     create_tables(warehouse, (FINDING,))
     out = io.StringIO()
-    print_table(read_findings(warehouse), Console(file=out, width=80))
+    print_blocks(read_findings(warehouse), Console(file=out, width=80))
     assert out.getvalue() == "no findings\n"
