@@ -14,6 +14,7 @@ from millbrain.record.ledger import LANGUAGES
 from millbrain.show.access import AdminCaller
 from millbrain.show.api.answers import Done, Rows
 from millbrain.show.api.paging import Page
+from millbrain.show.errors import ApiError
 from millbrain.show.queries.rows import instant_now
 from millbrain.show.services import Use
 
@@ -181,7 +182,10 @@ def change_target(id: _Id, change: TargetChange, caller: AdminCaller, use: Use) 
     changes = change.model_dump(exclude_none=True)
     if change.address is not None:
         known = {t.id: t.channel for t in use.ledger.outbox.targets()}
-        _check_address(known.get(id, "webhook"), change.address)
+        try:
+            _check_address(known.get(id, "webhook"), change.address)
+        except ValueError as e:
+            raise ApiError(422, "invalid", str(e)) from e
     changed = use.ledger.outbox.change_target(id, **changes)
     use.ledger.audit.add(
         caller.name, caller.address, "notice.target.change", changed.name,

@@ -351,3 +351,11 @@ def test_an_order_has_so_many_files_and_no_more(
     add("two")
     with pytest.raises(LimitError, match="has 2 files"):
         add("three")
+
+
+def test_a_clock_that_was_set_back_stops_nobodys_work(filled: Ledger) -> None:
+    ahead = now() + timedelta(hours=1)
+    number = take(filled, call(), ahead)
+    assert number
+    finished(filled, number)
+    assert filled.orders.get(number).repaired_at == ahead
