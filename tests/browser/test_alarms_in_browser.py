@@ -137,7 +137,7 @@ def test_history_chattering_and_rules(reader: Reader, alarms: Alarms) -> None:
     book.save(changed)
     page.set_input_files("#upload input", [{"name": "rules.xlsx", "mimeType": "application/zip",
                                             "buffer": changed.getvalue()}])  # fmt: skip
-    expect(page.locator("#imported")).to_contain_text("1 rules changed, 1 rows refused.")
+    expect(page.locator("#imported")).to_contain_text("rules changed: 1, rows refused: 1")
     expect(page.locator("#rule-rows tbody tr").first).to_contain_text("5 s")
     reader.shoot("alarms_rules")
     page.locator("#rule-rows").get_by_role("button", name="Reset").click()

@@ -106,7 +106,7 @@ export function startRules(reload) {
     try {
       const answer = await post("/alarm-rules/import", new FormData(form));
       fill(told, h("p", { class: answer.refused ? "problem" : "good" },
-        _("{changed} rules changed, {refused} rows refused.", { changed: number(answer.changed), refused: number(answer.refused) })),
+        _("rules changed: {changed}, rows refused: {refused}", { changed: number(answer.changed), refused: number(answer.refused) })),
       answer.problems.length ? h("table", {}, heads([_("Row"), "number"], [_("Column")], [_("Problem")]), h("tbody", {}, problemRows(answer))) : null);
     } catch (error) {
       fill(told, h("p", { class: "problem" }, error.message));

@@ -207,7 +207,7 @@ async function figures(signal) {
   const most = answer.top[0];
   fill(byId("figures"),
     box(_("Not acknowledged"), number(answer.unacknowledged), _("of {n} standing", { n: number(answer.standing) })),
-    box(_("Standing by priority"), h("span", { class: "counts" }, counts), [4, 3, 2, 1].map(priorityName).join(" · ")),
+    box(_("Standing by priority"), h("span", { class: "counts" }, counts), `${priorityName(4)} – ${priorityName(1)}`),
     box(_("Last 10 minutes"), number(load.last),
       _("average {average}, highest {highest} in a day", { average: number(load.average, 1), highest: number(load.highest) })),
     box(_("Over a day old"), number(answer.stale), _("still standing")),
