@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from millbrain.core import finding_rows
-from millbrain.core.alarm_rules import DECLARED
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.findings import Finding
 from millbrain.core.rooms import Facts
 from millbrain.core.times import utc_from_epoch

@@ -6,8 +6,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from millbrain.core import limits
-from millbrain.core.alarm_rules import ANY, NEVER, AlarmRule
 from millbrain.core.alarms import PRIORITIES
+from millbrain.core.alarms.rules import ANY, NEVER, AlarmRule
 from millbrain.core.errors import LimitError
 from millbrain.core.findings import SEVERITIES
 from millbrain.core.forms import FormField

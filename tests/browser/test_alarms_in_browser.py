@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Browser, expect
 
-from millbrain.core.alarm_rules import DECLARED
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.findings import Evidence, Finding, Severity
 from millbrain.core.times import utc_from_epoch
 from millbrain.decide.alarms.app import Alarms

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from millbrain.core.alarm_rules import DECLARED
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.findings import Finding, Severity, Verdict
 from millbrain.core.orders import Asked, Order
 from millbrain.core.working_time import china

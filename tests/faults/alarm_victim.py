@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from millbrain.core.alarm_rules import ANY, DECLARED, AlarmRule
+from millbrain.core.alarms.rules import ANY, DECLARED, AlarmRule
 from millbrain.core.findings import Finding, Severity
 from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import AlarmFilter, Ledger

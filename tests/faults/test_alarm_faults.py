@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from millbrain.core.alarm_rules import DECLARED
 from millbrain.core.alarms import LIFECYCLE, NORMAL
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import AlarmFilter, Ledger
 from tests.conftest import ROOT

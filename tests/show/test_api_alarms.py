@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from millbrain.core.alarm_rules import DECLARED
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.findings import Evidence, Finding, Severity
 from millbrain.core.rooms import App, Level
 from millbrain.decide.alarms.app import Alarms

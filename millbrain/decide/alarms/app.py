@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Protocol
 
-from millbrain.core.alarm_rules import AlarmRules
 from millbrain.core.alarms import NORMAL, Alarm, AlarmChange
+from millbrain.core.alarms.rules import AlarmRules
 from millbrain.core.findings import Finding
 from millbrain.decide.alarms import calc
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from millbrain.core import limits
-from millbrain.core.alarm_rules import AlarmRule, AlarmRules
 from millbrain.core.alarms import (
     ACKNOWLEDGED,
     DELAYED,
@@ -29,6 +28,7 @@ from millbrain.core.alarms import (
     Priority,
     stepped,
 )
+from millbrain.core.alarms.rules import AlarmRule, AlarmRules
 from millbrain.core.findings import Finding
 
 _SUPPRESSIBLE = (UNACKNOWLEDGED, ACKNOWLEDGED, RETURNED)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from millbrain.core.alarm_rules import AlarmRule
 from millbrain.core.alarms import Alarm, AlarmStep, stepped
+from millbrain.core.alarms.rules import AlarmRule
 from millbrain.core.findings import Finding, Severity
 from millbrain.decide.alarms.calc import taken
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from millbrain.core.alarm_rules import DECLARED, AlarmRule, AlarmRules
+from millbrain.core.alarms.rules import DECLARED, AlarmRule, AlarmRules
 from millbrain.record.ledger.alarm_models import ALARM_RULE
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import now

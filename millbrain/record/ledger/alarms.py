@@ -9,7 +9,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from millbrain.core import limits
-from millbrain.core.alarm_rules import AlarmRules
 from millbrain.core.alarms import (
     ANNOUNCED,
     LIFECYCLE,
@@ -19,6 +18,7 @@ from millbrain.core.alarms import (
     AlarmStep,
     stepped,
 )
+from millbrain.core.alarms.rules import AlarmRules
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.record.ledger.alarm_book import AlarmBook, is_due
 from millbrain.record.ledger.alarm_counts import AlarmCounts

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, UploadFile
 from pydantic import BaseModel, ConfigDict
 
-from millbrain.core.alarm_rules import ANY, AlarmRule, AlarmRules
+from millbrain.core.alarms.rules import ANY, AlarmRule, AlarmRules
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.core.forms import read_form
 from millbrain.core.tables import Column

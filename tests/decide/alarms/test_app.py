@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millbrain.core.alarm_rules import ANY, DECLARED, AlarmRule
+from millbrain.core.alarms.rules import ANY, DECLARED, AlarmRule
 from millbrain.core.errors import StoreError
 from millbrain.core.findings import Finding, Severity
 from millbrain.decide import alarms as room

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millbrain.core.alarm_rules import AlarmRule
 from millbrain.core.alarms import Alarm, stepped
+from millbrain.core.alarms.rules import AlarmRule
 from millbrain.core.findings import Finding, Severity
 from millbrain.decide.alarms.calc import is_newer, newest_versions, passed, rejudged, taken
 

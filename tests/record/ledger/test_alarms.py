@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from millbrain.core.alarm_rules import ANY, DECLARED, AlarmRule
 from millbrain.core.alarms import Alarm, AlarmChange, AlarmStep
+from millbrain.core.alarms.rules import ANY, DECLARED, AlarmRule
 from millbrain.core.errors import IllegalStepError, LimitError, NotFoundError
 from millbrain.core.findings import Evidence, Finding, Severity
 from millbrain.decide.alarms.app import Alarms

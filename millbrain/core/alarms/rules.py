@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from millbrain.core import limits
-from millbrain.core.alarms import PRIORITIES, Alarm, Priority
+from millbrain.core.alarms.states import PRIORITIES, Alarm, Priority
 from millbrain.core.errors import LimitError
 from millbrain.core.findings import SEVERITIES, Finding, Severity
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millbrain.core.alarm_rules import ANY, DECLARED, AlarmRule, AlarmRules
 from millbrain.core.alarms import Alarm
+from millbrain.core.alarms.rules import ANY, DECLARED, AlarmRule, AlarmRules
 from millbrain.core.errors import LimitError
 from millbrain.core.findings import Finding, Severity
 
