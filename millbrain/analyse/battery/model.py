@@ -51,7 +51,7 @@ class Rules:
     resistance_min_mohm: float = 0.3
     resistance_min_ratio: float = 0.35
     charge_min_pct: float = 2.0
-    capacity_min_pct: float = 4.5
+    capacity_min_pct: float = 6.0
     drift_min_pct_per_day: float = 0.06
     families_min: int = 2
     lost_min_ratio: float = 0.2

@@ -28,8 +28,12 @@ DRIFT_DAYS_MIN: Final = 10
 UNSTEADY_RATIO_MIN: Final = 0.25  # spread by MAD over median: an internal resistance keeps still
 UNSTEADY_DAYS: Final = 14
 _MAD_MIN: Final = 8
+_CONSTANT_TIMES: Final = 1.5  # a cell that is a little too full looks the same
 STEADY_MV: Final = 4.0
-_FLAT_UNSURE: Final = 1.75  # the learnt slope of a flat curve is that much worse
+_FLAT_DRIFT_TIMES: Final = 2
+_UNUSUAL: Final = 7 / 6  # scores of charge are of fewer days than those of millivolts
+_FLAT_CHARGE_TIMES: Final = 2.6
+_FLAT_CAPACITY_TIMES: Final = 1.75  # the learnt slope of a flat curve is that much worse
 _FLOOR_PCT: Final = 0.15
 _UNSURE: Final = 1.75  # so much more where the pattern fits more than one kind
 _FLOOR_MOHM: Final = 0.05
@@ -195,7 +199,7 @@ def _is_usual(pack: _Pack, case: Case) -> bool:
     """Whether so much missing charge is nothing special in this pack, neither now nor before."""
     spans = (pack.missing[-_NEWEST_DAYS:], pack.missing[-_SHAPE_DAYS:], pack.missing)
     apart = [float(scores(medians(span.T), _FLOOR_PCT)[case.cell]) for span in spans]
-    return not any(score <= -pack.rules.score_min for score in apart)
+    return not any(score <= -_UNUSUAL * pack.rules.score_min for score in apart)
 
 
 def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> None:
@@ -207,12 +211,12 @@ def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> 
         return
     elif kind == model.CAPACITY:
         limit = rules.capacity_min_pct * (1 if shape.follows == DEPTH else _UNSURE)
-        limit *= _FLAT_UNSURE if pack.curve.is_flat else 1
+        limit *= _FLAT_CAPACITY_TIMES if pack.curve.is_flat else 1
         if shape.capacity_pct >= limit:
             case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
     elif kind == model.SELF_DISCHARGE:
         limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
-        limit *= _FLAT_UNSURE if pack.curve.is_flat else 1
+        limit *= _FLAT_CHARGE_TIMES if pack.curve.is_flat else 1
         is_much = shape.charge_pct <= -2 * limit  # whatever the herd does
         if is_much or (shape.charge_pct <= -limit and not _is_usual(pack, case)):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
@@ -240,14 +244,16 @@ def _charge_words(pack: _Pack, shape: Shape, side: int, drift: float) -> dict[st
 def _drift(pack: _Pack, case: Case, side: int) -> float:
     """Return the gain of charge [%/day], 0 = not known; add it as evidence where it stands out."""
     days, rules = pack.days, pack.rules
-    if days.day[-1] - days.day[0] < DRIFT_DAYS_MIN:
+    times = _FLAT_DRIFT_TIMES if pack.curve.is_flat else 1
+    if days.day[-1] - days.day[0] < times * DRIFT_DAYS_MIN:
         return 0.0
     drift = pack.drift
     value = float(np.nan_to_num(drift[case.cell]))
     apart = float(scores(drift, _FLOOR_PCT_PER_DAY)[case.cell])
-    if side * value < rules.drift_min_pct_per_day or side * apart < rules.score_min:
+    limit = side * times * rules.drift_min_pct_per_day
+    if side * (value - limit) < 0 or side * apart < rules.score_min:
         return _since_opened(pack, case, value)
-    case.add("loses charge", "drift", value, side * rules.drift_min_pct_per_day, "%/d")
+    case.add("loses charge", "drift", value, limit, "%/d")
     leak_ma = -value / 100 * pack.capacity_ah * _MA_PER_AH_DAY
     case.add("leak", "drift", leak_ma, 0.0, "mA")
     return _since_opened(pack, case, value)
@@ -268,7 +274,7 @@ def _since_opened(pack: _Pack, case: Case, value: float) -> float:
 
 def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str:
     """Say what the deviation is, from its pattern over SOC, its course and what load does to it."""
-    if _is_error(case, shape, pack.rules):
+    if _is_error(case, shape, pack.rules, drift):
         return model.SENSOR
     if side > 0:
         return model.DEVIATION  # a cell that is too full is no fault of its own
@@ -282,11 +288,11 @@ def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str
     return model.CAPACITY if shape.is_charge else model.DEVIATION
 
 
-def _is_error(case: Case, shape: Shape, rules: Rules) -> bool:
+def _is_error(case: Case, shape: Shape, rules: Rules, drift: float) -> bool:
     """Whether it is the measurement: the same at every SOC, at rest, under load, every day."""
     days, cell = case.days, case.cell
     level = days.level_mv[:, cell]
-    if shape.is_charge:
+    if shape.is_charge or drift <= -_FAST_PCT_PER_DAY:
         return False
     seen = level[case.newest(UNSTEADY_DAYS)]
     value = median(seen)
@@ -299,7 +305,8 @@ def _is_error(case: Case, shape: Shape, rules: Rules) -> bool:
         case.add("at once", "course", step, np.copysign(rules.deviation_min_mv, step), "mV")
         return True
     is_steady = NORMAL * median(np.abs(seen - value)) <= tolerance
-    return shape.is_constant and is_steady
+    is_large = abs(value) >= _CONSTANT_TIMES * rules.deviation_min_mv
+    return shape.is_constant and is_steady and is_large
 
 
 def _scatter(values: Floats) -> float:

@@ -16,6 +16,8 @@ _REASONS = (
     ("mirror", "sense", "its neighbour mirrors it", "与相邻单体反向"),
     ("stuck", "is_stuck", "it does not move", "数值不变"),
 )
+_MIRROR_TIMES = 2.0
+_AT_ONCE = 0.7  # of the step lies between two days; a strong leak takes three
 _HERD_SHARE = 0.1  # of the limit: the other cells of the same reports are well
 
 
@@ -40,6 +42,8 @@ def broken(days: PackDays, rules: Rules) -> list[Finding]:
 def _seconded(case: Case, name: str, share: Floats, limit: float, rules: Rules) -> None:
     """Add what else says that it is this channel and nothing else."""
     days, cell = case.days, case.cell
+    if name == "mirror" and median(share[case.run, cell]) < _MIRROR_TIMES * limit:
+        return  # at the border of two modules that are sampled apart it happens under load
     others = median(medians(share[case.run]))
     if others <= _HERD_SHARE * limit:
         case.add("the others are well", "herd", others, _HERD_SHARE * limit, "")
@@ -67,6 +71,8 @@ def jumped(case: Case, off_mv: Floats, rules: Rules) -> float:
     step = median(off_mv[after[:3]]) - median(off_mv[before[-3:]])
     wobble = median(np.abs(off_mv[after] - median(off_mv[after])))
     calm = median(np.abs(off_mv[before] - median(off_mv[before])))
-    near = case.days.day[after[0]] - case.days.day[before[-1]] <= 3
-    is_step = near and abs(step) >= max(rules.deviation_min_mv, 6 * calm, 5 * wobble)
+    near = case.days.day[after[0]] - case.days.day[before[-1]] <= 1
+    at_once = off_mv[after[0]] - off_mv[before[-1]]
+    is_sharp = at_once * np.sign(step) >= _AT_ONCE * abs(step)
+    is_step = near and is_sharp and abs(step) >= max(rules.deviation_min_mv, 6 * calm, 5 * wobble)
     return step if is_step else 0.0

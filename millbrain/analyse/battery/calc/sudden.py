@@ -2,8 +2,10 @@
 
 For a thermal event, and only for that, a single piece of evidence is enough. The car's own alarm
 (bit 23 or level 4 of GB/T 32960.3-2025) is one; a fast rise of the hottest probe is the other,
-since the 2016 edition has no such bit. A rise counts when the next report confirms it: a probe that
-errs for one report is common in a large fleet, and would call the fire brigade.
+since the 2016 edition has no such bit. A rise is 3 degC at least, against a report ten seconds to
+five minutes older: probes tell whole degrees, and 1 degC in ten seconds is nothing. It counts when
+the next report confirms it: a probe that errs for one report is common in a large fleet, and would
+call the fire brigade.
 """
 
 from collections.abc import Iterable

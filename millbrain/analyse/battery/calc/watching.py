@@ -20,6 +20,8 @@ HELD: Final = np.dtype(
 FOUND: Final = 5
 FOUND_MAX: Final = 4_096  # rises and as many jumps in one batch; more are counted
 RISE_S_MIN: Final = 10  # nearer, a probe's step of 1 degC tells nothing
+RISE_DEGC_MIN: Final = 3  # less may be the rounding of two probes
+HELD_S: Final = 30  # a report is compared with one that is at least so old, if there is one
 RISE_S_MAX: Final = 300  # farther, too
 _FALLS_DEGC: Final = 2  # a rise is confirmed by a report that has fallen by no more
 _SOC_MAX: Final = 100
@@ -108,12 +110,13 @@ def watch(asked: Any, order: Any, at_s: Any, degrees: Any, soc: Any, names: Any,
 def _follow(now: Any, at: Any, degc: Any, rise_min: Any, degc_min: Any) -> Any:
     """Compare a report's hottest probe with the held one; hold it where it is far enough on."""
     seconds = np.int64(at) - np.int64(now["at"])
-    if now["degc"] == TEMP_NONE or seconds >= RISE_S_MIN:
-        if now["degc"] != TEMP_NONE and seconds <= RISE_S_MAX and degc >= degc_min:
-            up = np.int64(degc) - np.int64(now["degc"])
-            if up * 60.0 / seconds >= rise_min and not now["rose_at"]:
-                now["rose_since"], now["rose_at"] = now["at"], at
-                now["rose_from"], now["rose_to"] = now["degc"], degc
+    is_held = now["degc"] != TEMP_NONE
+    if is_held and seconds >= RISE_S_MIN and seconds <= RISE_S_MAX and degc >= degc_min:
+        up = np.int64(degc) - np.int64(now["degc"])
+        if up >= RISE_DEGC_MIN and up * 60.0 / seconds >= rise_min and not now["rose_at"]:
+            now["rose_since"], now["rose_at"] = now["at"], at
+            now["rose_from"], now["rose_to"] = now["degc"], degc
+    if not is_held or seconds >= HELD_S:
         now["at"], now["degc"] = at, degc
 
 

@@ -55,7 +55,7 @@ def reports(vehicle: Vehicle, days: int, step_s: float = 30.0, fault: Fault = HE
     moments = _moments(vehicle, life.segments(vehicle, days), step_s, random)
     cells = _cells_mv(vehicle, fault, days, moments, random)
     values = _columns(vehicle, moments, random)
-    temps = wrongs.temperatures(vehicle, moments.day, moments.doing, moments.current_a, random)
+    temps = wrongs.temperatures(vehicle, moments.day, moments.slow_a, random)
     values["temp_max_degc"], values["temp_min_degc"] = temps
     wrongs.glitch(vehicle, cells, values, random)
     if fault.kind:

@@ -41,14 +41,13 @@ def weaken(fault: Fault, days: int, capacity: F32, mohm: F32, slow_mohm: F32) ->
         mohm[:, fault.cell] += course * random.lognormal(0, 0.6, days).astype(np.float32)
 
 
-def temperatures(vehicle: Vehicle, day: NDArray[np.int64], doing: NDArray[np.int64],
-                 current_a: NDArray[np.float64], random: np.random.Generator,
+def temperatures(vehicle: Vehicle, day: NDArray[np.int64],
+                 slow_a: NDArray[np.float64], random: np.random.Generator,
                  ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:  # fmt: skip
     """Return the highest and lowest probe [degC]; a probe errs once in ten thousand reports."""
     daily = random.normal(0, 3, int(day.max(initial=0)) + 1)[day]
-    heat = np.where(doing == life.REST, 2.0, np.where(doing == life.DRIVE, 5.0, 8.0))
+    heat = 2 + 6 * np.minimum(np.abs(slow_a) / vehicle.capacity_ah, 1.2)  # a pack warms slowly
     high = vehicle.ambient_degc + daily + heat + vehicle.warmth_degc.max()
-    high += np.minimum(np.abs(current_a) / vehicle.capacity_ah, 2) * 1.5
     low = high - vehicle.warmth_degc.max() - np.abs(random.normal(0, 0.7, len(day))) - 0.5
     wrong = random.random(len(day)) < 1e-4
     high = np.where(wrong, random.uniform(60, 120, len(day)), high)
