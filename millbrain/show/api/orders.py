@@ -84,15 +84,20 @@ def orders(
     """Return the orders that the caller may see."""
     up = order == "asc"
     if format != "json":
-        return export_response(queries.export(use, which, caller, sort, up), format, "orders", ())
+        return export_response(
+            queries.export(use.ledger, which, use.settings.calendar, caller, sort, up),
+            format,
+            "orders",
+            (),
+        )
     found, total = use.ledger.orders.page(which, sort, up, paging.offset, paging.size)
-    return paging.answer([queries.row(o, use, caller) for o in found], total)
+    return paging.answer([queries.row(o, use.settings.calendar, caller) for o in found], total)
 
 
 @router.get("/board", summary="The board: a column for each state, with counts")
 def board(which: Which, caller: ViewerCaller, use: Use) -> Board:
     """Return the most urgent orders of each state, and how many there are and how many late."""
-    return Board(**queries.board(use, which, caller))
+    return Board(**queries.board(use.ledger, which, use.settings.calendar, caller))
 
 
 @router.get("/choices", summary="What the filters and the dispatch may be set to")
@@ -167,7 +172,7 @@ def _asked(
 def _answer(found: Order, caller: Caller, use: Services) -> OrderAnswer:
     calendar = use.settings.calendar
     return OrderAnswer.model_validate({
-        **queries.row(found, use, caller),
+        **queries.row(found, calendar, caller),
         "holidays_known": found.due_at is None or calendar.is_known(found.due_at.year),
         "inspection": found.inspection,
         "repaired_at": found.repaired_at,

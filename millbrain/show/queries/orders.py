@@ -10,10 +10,10 @@ import pyarrow as pa
 from millbrain.core import limits
 from millbrain.core.findings import Severity
 from millbrain.core.orders import ACTIONS, ENDED, LIFECYCLE, WAITING, Order, may
-from millbrain.record.ledger import OrderFilter, Role
+from millbrain.core.working_time import WorkingCalendar
+from millbrain.record.ledger import Ledger, OrderFilter, Role
 from millbrain.show.access import Caller
 from millbrain.show.queries.rows import instant_now
-from millbrain.show.services import Services
 
 CARDS_MAX: Final = 40  # orders shown in one column of the board
 CLOSED_DAYS: Final = 30  # how long a closed order stays on the board
@@ -45,14 +45,13 @@ def allowed(order: Order, caller: Caller) -> list[str]:
     ]
 
 
-def row(order: Order, use: Services, caller: Caller) -> dict[str, Any]:
+def row(order: Order, calendar: WorkingCalendar, caller: Caller) -> dict[str, Any]:
     """Return an order as `OrderRow` has it, with the time that is left for its step."""
     values = {k: v for k, v in asdict(replace(order, findings=())).items() if k not in _HIDDEN}
     is_working = order.severity < Severity.DANGER and order.state not in WAITING
     left_s = None
     if order.due_at is not None and order.state not in ENDED:
         now = instant_now()
-        calendar = use.settings.calendar
         left = (order.due_at - now).total_seconds()
         left_s = calendar.between(now, order.due_at) if is_working else left
         # A deadline that passed on a free day is late, though no working time has gone by.
@@ -66,35 +65,42 @@ def row(order: Order, use: Services, caller: Caller) -> dict[str, Any]:
     }
 
 
-def board(use: Services, which: OrderFilter, caller: Caller) -> dict[str, Any]:
+def board(
+    ledger: Ledger, which: OrderFilter, calendar: WorkingCalendar, caller: Caller
+) -> dict[str, Any]:
     """Return every state with its most urgent orders, the first due first."""
     now = instant_now()
     shown = replace(which, closed_since=now - timedelta(days=CLOSED_DAYS))
-    totals = use.ledger.orders.counts(shown)
-    late = use.ledger.orders.counts(replace(shown, overdue_at=now))
+    totals = ledger.orders.counts(shown)
+    late = ledger.orders.counts(replace(shown, overdue_at=now))
     columns = []
     for state in _COLUMNS:
         title, title_zh = LIFECYCLE.states[state]
         of_state = replace(shown, state=state)
         wanted = bool(totals.get(state)) and which.state in ("", state)
         sort = ("state_at", False) if state in ENDED else ("due_at", True)
-        rows, _ = use.ledger.orders.page(of_state, *sort, 0, CARDS_MAX) if wanted else ([], 0)
+        rows, _ = ledger.orders.page(of_state, *sort, 0, CARDS_MAX) if wanted else ([], 0)
         columns.append({
             "state": state, "title": title, "title_zh": title_zh,
             "total": totals.get(state, 0) if which.state in ("", state) else 0,
-            "overdue": late.get(state, 0), "rows": [row(o, use, caller) for o in rows],
+            "overdue": late.get(state, 0), "rows": [row(o, calendar, caller) for o in rows],
         })  # fmt: skip
     return {"columns": columns, "closed_days": CLOSED_DAYS, "as_of": now}
 
 
 def export(
-    use: Services, which: OrderFilter, caller: Caller, sort: str, up: bool
+    ledger: Ledger,
+    which: OrderFilter,
+    calendar: WorkingCalendar,
+    caller: Caller,
+    sort: str,
+    up: bool,
 ) -> Iterator[pa.Table]:
     """Yield every order that matches, in portions of columns."""
     for start in range(0, limits.EXPORT_ROWS_MAX, _CHUNK):
-        found, total = use.ledger.orders.page(which, sort, up, start, _CHUNK)
+        found, total = ledger.orders.page(which, sort, up, start, _CHUNK)
         rows = [
-            row(o, use, caller) | {"apps": o.apps, "repaired_at": o.repaired_at} for o in found
+            row(o, calendar, caller) | {"apps": o.apps, "repaired_at": o.repaired_at} for o in found
         ]  # fmt: skip
         yield pa.Table.from_pylist(rows, schema=EXPORT)
         if start + _CHUNK >= total:
