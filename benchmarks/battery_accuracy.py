@@ -115,8 +115,9 @@ def missed(done: Iterable[tuple[str, Trial]]) -> str:
         lines += [
             f"  {row} {car.seed}: {told}; {fault.how} {fault.severity:.3g} "
             f"+{fault.growth_per_day:.2g}/d, {car.capacity_ah:.0f} Ah, charged below "
-            f"{car.charge_below_pct:.0f} to {car.charge_to_pct:.0f} %, depth {car.depth_pct:.0f} %, "
-            f"step {car.step_mv} mV, {t.observed} days observed; watched: {seen}"
+            f"{car.charge_below_pct:.0f} to {car.charge_to_pct:.0f} %, "
+            f"depth {car.depth_pct:.0f} %, step {car.step_mv} mV, "
+            f"{t.observed} days observed; watched: {seen}"
         ]
     return "\n".join(lines)
 

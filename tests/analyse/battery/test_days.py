@@ -7,7 +7,7 @@ from millbrain.analyse.battery.calc.days import days_of, scores
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.runs import follow
 from millbrain.analyse.battery.calc.sums import Sums
-from millbrain.analyse.battery.calc.trends import drift_per_day, medians
+from millbrain.analyse.battery.calc.trends import beside, drift_per_day, medians
 from tests.analyse.battery.made import Pack, days, reports
 
 
@@ -123,3 +123,45 @@ def test_a_weaker_day_keeps_an_open_run_alive() -> None:
     found = follow(hit, stays, ~stays, 3)
     assert (found.last[0], found.hits[0]) == (4, 5)
     assert not follow(~hit, stays, ~stays, 3).is_open[0], "weak days alone open nothing"
+
+
+def test_what_a_day_knows_of_the_whole_pack() -> None:
+    pack = Pack(days=1)
+    rows = len(pack.day)
+    high = np.where(np.arange(rows) % 2, 40, 36).astype(np.int16)
+    found = pack.days(
+        temp_max_degc=high, temp_min_degc=np.full(rows, 30, np.int16),
+        insulation_kohm=np.where(np.arange(rows) % 2, 1_000, 60_000).astype(np.uint16),
+    )  # fmt: skip
+    assert found.temp_spread_degc[0] == 8  # half 10, half 6
+    assert found.insulation_kohm[0] == 3_000  # half 1,000, half clipped at 5,000
+    assert found.step_mv[0] == 1
+    tens = pack.columns()
+    cells = tens.ragged("cells_mv")
+    tens.values["cells_mv"] = type(cells)(cells.offsets, cells.values // 10 * 10)
+    assert days(tens).step_mv[0] == 10
+
+
+def test_extremes_against_the_herd() -> None:
+    mv = np.tile(np.array([[3_300], [3_400], [3_500]]), (10, 10))
+    mv[:, 4] -= 20
+    found = days(reports(mv))
+    assert (found.full_mv[0, 4], found.empty_mv[0, 4]) == (-20, -20)
+    assert found.full_mv[0, 3] == 0
+    assert (found.highest_mv[0], found.lowest_mv[0]) == (3_500, 3_300)
+
+
+def test_level_is_what_the_current_leaves() -> None:
+    pack = Pack(days=1)
+    pack.current_a += 40  # always discharged, hence always pulled down
+    pack.cells_mv[:, 11] -= 0.8 * pack.current_a
+    found = pack.days()
+    assert found.deviation_mv[0, 11] < -15
+    assert found.level_mv[0, 11] == pytest.approx(found.level_mv[0].mean(), abs=8)
+
+
+def test_neighbours_by_hand() -> None:
+    row = np.array([[0, 0, 0, 5, 9, 9, 9, 0.0]])
+    assert beside(row, 3, 1)[0] == -4  # 5 above the left, 4 below the right
+    assert beside(row, 4, 1)[0] == 0  # its own module is to the right
+    assert beside(row, 7, -1)[0] == 9  # nothing to the right of the last

@@ -174,3 +174,78 @@ def test_few_reports_are_no_day() -> None:
     columns = Pack(days=6).lack(39, 4.0).columns()
     few = columns.take(np.arange(0, columns.rows, 20))
     assert judge(days(few), RULES) == []
+
+
+def test_the_leak_is_told_where_the_capacity_is_known() -> None:
+    pack = Pack(days=20)
+    days_seen = pack.lack(39, 2.0 + 0.3 * pack.day).days()  # 0.3 % of 100 Ah a day are 12.5 mA
+    (found,) = judge(days_seen, RULES, capacity_ah=100.0)
+    told_ma = {e.name: e.value for e in found.evidence}["leak"]
+    assert told_ma == pytest.approx(12.5 * 1, rel=0.25)
+    assert " mA" in found.sentence
+    assert " mA" in found.sentence_zh
+    (unknown,) = judge(days_seen, RULES)
+    assert "leak" not in {e.name for e in unknown.evidence}
+    assert " mA" not in unknown.sentence
+
+
+def test_part_of_a_module_is_a_second_population() -> None:
+    pack = Pack(days=10)
+    random = np.random.default_rng(1)
+    for cell in range(24, 36):  # only a few of them are beyond the limits
+        pack.lack(cell, 1.6 + 0.3 * random.standard_normal())
+    assert not [f for f in judge(pack.days(), RULES) if f.call_out]
+
+
+def test_a_weak_cell_beside_another_population_is_found() -> None:
+    pack = Pack(days=8)
+    pack.cells_mv[:, 84:] += 50
+    assert (11, "self-discharge", True) in told(judge(pack.lack(10, 5.0).days(), RULES))
+
+
+def test_an_error_that_comes_at_once_and_stays() -> None:
+    pack = Pack(days=10)
+    pack.cells_mv[:, 50] += np.where(pack.day >= 5, 40, 0)
+    (found,) = judge(pack.days(), RULES)
+    assert (found.cell_no, found.kind, found.call_out) == (51, "sensor", True)
+    assert "course" in found.families
+
+
+def test_insulation_that_falls_is_told_before_it_is_low() -> None:
+    pack = Pack(days=13)
+    kohm = 4_000 * 10.0 ** (-0.15 * pack.day)  # on the last three days 360, 260, 180 Ohm/V
+    more = {"voltage_v": np.full(len(kohm), 350, np.float32)}
+    whole = pack.days(insulation_kohm=kohm.astype(np.uint16), **more)
+    assert not judge(first_days(whole, 12), RULES)
+    (found,) = judge(whole, RULES)
+    assert (found.kind, found.call_out) == ("insulation", True)
+    assert {"measured", "course"} <= found.families
+
+
+def test_probes_that_come_apart() -> None:
+    pack = Pack(days=8)
+    high = np.where(pack.day < 4, 30, 45).astype(np.int16)
+    found = judge(pack.days(temp_max_degc=high, temp_min_degc=np.full_like(high, 27)), RULES)
+    assert told(found) == [(0, "temperature", True)]
+    always = np.full_like(high, 45)
+    found = judge(pack.days(temp_max_degc=always, temp_min_degc=np.full_like(high, 27)), RULES)
+    assert told(found) == [(0, "temperature", False)], "it may be built so"
+
+
+def test_control_that_errs_on_many_days() -> None:
+    whole = Pack(days=10).days()
+    first = int(whole.day[0])
+    often = {"soc_jump": dict.fromkeys(range(first, first + 8), 2)}
+    (found,) = judge(whole, RULES, counts=often)
+    assert (found.kind, found.cell_no, found.call_out) == ("strategy", 0, True)
+    assert "16 times on 8 days" in found.sentence
+    rare = {"soc_jump": dict.fromkeys(range(first, first + 6), 2), "other": {first: 9}}
+    assert judge(whole, RULES, counts=rare) == []
+
+
+def test_evidence_is_finite() -> None:
+    pack = Pack(days=6)
+    blind = pack.lack(39, 4.0).columns()
+    blind.missing["current_a"] = np.ones(blind.rows, np.bool_)
+    (found,) = judge(days(blind), RULES)
+    assert all(np.isfinite([e.value, e.threshold]).all() for e in found.evidence)
