@@ -197,6 +197,14 @@ def test_exports_hold_every_match_and_no_formula(alarms: Alarms, operator: TestC
     assert len(values) == 3
 
 
+def test_an_export_is_longer_than_any_page(alarms: Alarms, operator: TestClient) -> None:
+    alarms.take([finding(f"V{n}", cell_no=n % 90 + 1) for n in range(10, 710)])
+    for path in ("", "/history"):
+        text = operator.get(f"/api/v1/alarms{path}", params={"format": "csv"}).text
+        things = [row["thing"] for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))]
+        assert len(things) == len(set(things)) == 702
+
+
 def test_a_comment_stands_in_the_history(alarms: Alarms, operator: TestClient) -> None:
     which = rows(operator)[0]["id"]
     answer = operator.post(f"/api/v1/alarms/{which}/comment", json={"text": "seen <b>here</b>"})

@@ -87,7 +87,7 @@ class AlarmCounts:
         """Return (state, priority) -> how many alarms have not ended."""
         query = (
             sa.select(ALARM.c.state, ALARM.c.priority, sa.func.count())
-            .select_from(ALARM_AND_THING)
+            .select_from(ALARM_AND_THING if operator else ALARM)
             .where(ALARM.c.ended_at.is_(None), *scoped(operator))
             .group_by(ALARM.c.state, ALARM.c.priority)
         )

@@ -50,7 +50,7 @@ ALARM: Final = sa.Table(
     sa.Column("state_at", At, nullable=False),
     sa.Column("due_at", At, index=True),
     sa.Column("raised_at", At),
-    sa.Column("ended_at", At, index=True),
+    sa.Column("ended_at", At),
     sa.Column("until", At, index=True),
     sa.Column("reason", sa.String(1000), nullable=False),
     sa.Column("acknowledged_by", sa.String(64), nullable=False),
@@ -60,6 +60,8 @@ ALARM: Final = sa.Table(
     sa.Index("uq_alarm_newest", "key", unique=True, sqlite_where=sa.text("is_newest"),
              postgresql_where=sa.text("is_newest")),
     sa.Index("ix_alarm_key", "key"),
+    # What stands is counted every few seconds: from this index alone.
+    sa.Index("ix_alarm_ended_at", "ended_at", "state", "priority", "thing"),
 )  # fmt: skip
 
 ALARM_STEP: Final = sa.Table(

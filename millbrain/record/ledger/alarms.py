@@ -71,21 +71,21 @@ class Alarms:
     ) -> tuple[list[ListedAlarm], int]:
         """Return alarms and how many match: by priority and newest first, or by one column."""
         where = wanted.conditions()
-        newest = (ALARM.c.raised_at.desc().nulls_last(), ALARM.c.id.desc())
-        if sort in _SORTS:
-            first = _SORTS[sort].asc() if up else _SORTS[sort].desc()
-            order: tuple[sa.ColumnElement[Any], ...] = (first.nulls_last(), *newest)
-        else:
-            order = (ALARM.c.priority.desc(), *newest)
-        # Only ids are sorted: rows with their evidence are wide.
-        ids = sa.select(ALARM.c.id).select_from(ALARM_AND_THING).where(*where).order_by(*order)
         count = sa.select(sa.func.count()).select_from(ALARM_AND_THING).where(*where)
         with self._database.read() as c:
-            chosen = list(c.scalars(ids.offset(offset).limit(size)))
-            total = c.scalar(count) or 0
-            found = _listed(c, ALARM.c.id.in_(chosen))
-        places = {alarm_id: i for i, alarm_id in enumerate(chosen)}
-        return sorted(found, key=lambda listed: places[listed.alarm.id]), total
+            chosen = list(c.scalars(_ids(where, sort, up).offset(offset).limit(size)))
+            return _in_order(c, chosen), c.scalar(count) or 0
+
+    def portions(
+        self, wanted: AlarmFilter, sort: str = "", up: bool = False, size: int = 5_000
+    ) -> Iterator[list[ListedAlarm]]:
+        """Yield every alarm that matches now, once each, whatever changes meanwhile."""
+        with self._database.read() as c:
+            ids = _ids(wanted.conditions(), sort, up).limit(limits.EXPORT_ROWS_MAX)
+            chosen = list(c.scalars(ids))
+        for start in range(0, max(len(chosen), 1), size):
+            with self._database.read() as c:
+                yield _in_order(c, chosen[start : start + size])
 
     def get(self, alarm_id: int, operator: str = "") -> ListedAlarm:
         """Return one alarm; NotFoundError where there is none within the scope."""
@@ -298,6 +298,22 @@ def _shelf_problem(alarm: Alarm, rules: AlarmRules, at: datetime, until: datetim
         f"the shelf would end at {until}; it ends within {longest_s} s from now:"
         " what is away for longer is taken out of service"
     )
+
+
+def _ids(where: Sequence[sa.ColumnElement[bool]], sort: str, up: bool) -> sa.Select[int]:
+    """Return the query of ids in order: rows with their evidence are too wide to be sorted."""
+    newest = (ALARM.c.raised_at.desc().nulls_last(), ALARM.c.id.desc())
+    if sort in _SORTS:
+        first = (_SORTS[sort].asc() if up else _SORTS[sort].desc()).nulls_last()
+    else:
+        first = ALARM.c.priority.desc()
+    query = sa.select(ALARM.c.id).select_from(ALARM_AND_THING).where(*where)
+    return query.order_by(first, *newest)
+
+
+def _in_order(c: sa.Connection, ids: Sequence[int]) -> list[ListedAlarm]:
+    found = {row.alarm.id: row for row in _listed(c, ALARM.c.id.in_(ids), size=len(ids))}
+    return [found[i] for i in ids if i in found]
 
 
 def _listed(

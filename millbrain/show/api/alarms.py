@@ -1,6 +1,6 @@
 """The alarms: lists, what people do with them, their load, history and comments."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -181,14 +181,14 @@ def alarms(
     format: Form = "json",
 ) -> object:
     """Return alarms within the caller's scope, the most urgent and newest first."""
-
-    def portion(offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
-        rows, total = use.ledger.alarms.page(which, offset, size, sort, order == "asc")
-        return [row_of(row) for row in rows], total
-
+    up = order == "asc"
     if format != "json":
-        return export_response(_portions(portion, EXPORT_COLUMNS), format, "alarms", EXPORT_COLUMNS)
-    return paging.answer(*portion(paging.offset, paging.size))
+        found = use.ledger.alarms.portions(which, sort, up)
+        chunks = ([row_of(row) for row in rows] for rows in found)
+        tables = _tables(chunks, EXPORT_COLUMNS)
+        return export_response(tables, format, "alarms", EXPORT_COLUMNS)
+    rows, total = use.ledger.alarms.page(which, paging.offset, paging.size, sort, up)
+    return paging.answer([row_of(row) for row in rows], total)
 
 
 @router.get("/summary", summary="Standing alarms, load, flood, what contributes")
@@ -262,13 +262,17 @@ def history(
     end = _aware(before) or instant_now()
     start = _aware(since) or end - timedelta(days=HISTORY_DAYS)
 
+    # What happens from now on lies after `end`, so that no portion moves while others are read.
     def portion(offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
         rows, total = use.ledger.alarms.history(which, start, end, action or (), offset, size)
         return [step_row(row) for row in rows], total
 
     if format != "json":
-        chunks = _portions(portion, STEP_COLUMNS)
-        return export_response(chunks, format, "alarm_history", STEP_COLUMNS)
+        chunks = (
+            portion(at, EXPORT_ROWS)[0] for at in range(0, limits.EXPORT_ROWS_MAX, EXPORT_ROWS)
+        )
+        tables = _tables(chunks, STEP_COLUMNS)
+        return export_response(tables, format, "alarm_history", STEP_COLUMNS)
     return paging.answer(*portion(paging.offset, paging.size))
 
 
@@ -323,13 +327,12 @@ def _aware(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
 
-def _portions(
-    portion: Callable[[int, int], tuple[list[dict[str, Any]], int]], columns: Sequence[Column]
+def _tables(
+    portions: Iterable[list[dict[str, Any]]], columns: Sequence[Column]
 ) -> Iterator[pa.Table]:
-    """Yield every matching row as tables, in portions that memory never feels."""
+    """Yield rows as tables, in portions that memory never feels, until one is not full."""
     schema = pa.schema([(c.name, _arrow(c)) for c in columns])
-    for offset in range(0, limits.EXPORT_ROWS_MAX, EXPORT_ROWS):
-        rows, _ = portion(offset, EXPORT_ROWS)
+    for rows in portions:
         yield pa.Table.from_pylist([export_row(row) for row in rows], schema=schema)
         if len(rows) < EXPORT_ROWS:
             return

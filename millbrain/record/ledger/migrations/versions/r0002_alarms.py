@@ -64,8 +64,9 @@ def _alarms() -> None:
         sa.Column("revision", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_alarm"),
     )
-    for column in ("key", "thing", "due_at", "ended_at", "until", "order_id", "revision"):
+    for column in ("key", "thing", "due_at", "until", "order_id", "revision"):
         op.create_index(f"ix_alarm_{column}", "alarm", [column])
+    op.create_index("ix_alarm_ended_at", "alarm", ["ended_at", "state", "priority", "thing"])
     newest = sa.text("is_newest")
     op.create_index(
         "uq_alarm_newest", "alarm", ["key"], unique=True, sqlite_where=newest,
