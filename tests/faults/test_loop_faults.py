@@ -22,6 +22,7 @@ from tests.decide.receivers import Receiver, http_receiver
 pytestmark = pytest.mark.fault
 
 LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
+LIFE_S = 1_500 if LONG else 280
 SAMPLES = 24
 STEPS = ["raise", "dispatch", "accept", "start", "done", "pass", "settle"]
 
@@ -29,7 +30,7 @@ STEPS = ["raise", "dispatch", "accept", "start", "done", "pass", "settle"]
 def run(folder: Path, *moments: int) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.loop_victim", str(folder), *map(str, moments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=LIFE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
@@ -67,6 +68,7 @@ def check(path: Path, receiver: Receiver) -> None:
     ledger.close()
 
 
+@pytest.mark.timeout(LIFE_S + 20)
 def test_killed_at_any_moment_nothing_is_lost_doubled_or_stuck(tmp_path: Path) -> None:
     with http_receiver() as receiver:
         made = template(tmp_path, receiver.url)
