@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from millbrain.core.alarms import LIFECYCLE
+from millbrain.core.alarms import LIFECYCLE as ALARM_STATES
 from millbrain.core.forms import FormField
 from millbrain.core.life.events import LIFE_KINDS
 from millbrain.core.life.inspections import CONCLUSIONS
 from millbrain.core.life.static import ANNEX, STATIC_FIELDS
+from millbrain.core.lifecycle import Lifecycle
+from millbrain.core.orders import LIFECYCLE as ORDER_STATES
 from millbrain.record.ledger import AlarmFilter, LifeEvent, Thing
 from millbrain.record.ledger.order_queries import OrderFilter
 from millbrain.show.queries import record as queries
@@ -103,13 +105,19 @@ def _health(vin: str, use: Services, there: frozenset[str]) -> Part:
     return _part("battery_health (estimated, with its uncertainty)", rows, is_there=is_there)
 
 
+def _state(lifecycle: Lifecycle, state: str) -> dict[str, str]:
+    english, chinese = lifecycle.states[state]
+    return {"state": state, "state_en": english, "state_zh": chinese}
+
+
 def _alarms(vin: str, operator: str, use: Services) -> Part:
     """Return every alarm of the vehicle, ended ones too, with the steps that people took."""
-    wanted = AlarmFilter(operator=operator, thing=vin, states=tuple(LIFECYCLE.states))
+    wanted = AlarmFilter(operator=operator, thing=vin, states=tuple(ALARM_STATES.states))
     found, total = use.ledger.alarms.page(wanted, 0, ENTRIES_MAX)
     entries = [
         {
-            "id": listed.alarm.id, "state": listed.alarm.state, "priority": listed.alarm.priority,
+            "id": listed.alarm.id, **_state(ALARM_STATES, listed.alarm.state),
+            "priority": listed.alarm.priority,
             "kind": listed.alarm.finding.kind, "app": listed.alarm.finding.app,
             "pack_no": listed.alarm.finding.pack_no, "cell_no": listed.alarm.finding.cell_no,
             "sentence": listed.alarm.finding.sentence,
@@ -132,8 +140,9 @@ def _orders(vin: str, operator: str, use: Services) -> Part:
     for order in found:
         steps = use.ledger.orders.history(order.id)
         plain = {name: getattr(order, name) for name in (
-            "number", "state", "severity", "title", "title_zh", "assignee", "raised_at",
+            "number", "severity", "title", "title_zh", "assignee", "raised_at",
             "state_at", "repaired_at", "inspection", "clean_days")}  # fmt: skip
+        plain |= _state(ORDER_STATES, order.state)
         entries.append(plain | {"steps": [asdict(step) for step in steps]})
     return _part("ledger: work orders", entries, total=total)
 

@@ -1,5 +1,6 @@
 """The lane over its API: imports, verdicts with reasons, corrections, scope, curve and report."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -122,6 +123,19 @@ def test_xlsx_and_json_say_the_same_as_csv(operator: TestClient) -> None:
             "tested_at": "2026-03-02T09:30:00+08:00", "items": items, "colour": "red"}  # fmt: skip
     done = send(operator, json.dumps({"records": [told]}).encode())
     assert (done["unchanged"], done["unused"]) == (1, ["colour"])
+
+
+def test_every_match_is_exported(operator: TestClient, north: TestClient) -> None:
+    bring(operator, GOOD, HOT, GOOD.replace(VINS[0], VINS[2]).replace("A-1", "A-3"))
+    text = north.get(f"{URL}?format=csv").content.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [r["vin"] for r in rows] == [VINS[1], VINS[0]]
+    assert rows[0]["conclusion_zh"] == "建议维护"
+    only = operator.get(f"{URL}?format=xlsx&conclusion=maintain")
+    sheet = openpyxl.load_workbook(io.BytesIO(only.content)).worksheets[0]
+    assert sheet.max_row == 2
+    empty = operator.get(f"{URL}?format=csv&q=nothing").content.decode("utf-8-sig")
+    assert empty.startswith("id,bench,record_no")
 
 
 @pytest.mark.parametrize(

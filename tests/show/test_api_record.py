@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.facts import (
     BLOCK_EXTREMES,
     BLOCK_VEHICLE,
@@ -15,7 +16,11 @@ from millbrain.core.facts import (
     SHARED_TABLES,
     VEHICLE_REPORT,
 )
+from millbrain.core.findings import Finding, Severity
+from millbrain.core.orders import Asked
+from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import Ledger, Thing
+from millbrain.record.ledger.models import now
 from millbrain.record.warehouse import Warehouse, create_tables, open_embedded
 from millbrain.show.queries import bench, record
 from tests.show.conftest import VINS, insert
@@ -194,3 +199,24 @@ def test_events_of_another_organisation_cannot_be_seen_or_taken_over(
 
 def test_what_is_known_of_a_room_without_its_tables(history: Warehouse) -> None:
     assert record.tables_there(history, ("battery_health", "vehicle_report")) == {"vehicle_report"}
+
+
+def test_alarms_and_orders_stand_with_their_states_in_words(
+    operator: TestClient, ledger: Ledger
+) -> None:
+    ledger.things.put([Thing(VINS[0], operator="North Fleet")])
+    finding = Finding(VINS[0], "battery", "connection", 1, 7, 10, 1_000, Severity.STOP, -48.25,
+                      "mV", -15.0, 0.9, (), "cell 7 is loose", "7 号单体松动")  # fmt: skip
+    Alarms(ledger.alarms, DECLARED, now).take([finding])
+    order = ledger.orders.raise_by_hand(
+        VINS[0], "look at cell 7", Asked("raise", "ann"), severity=2, year=2026
+    )
+    found = operator.get(f"/api/v1/vehicles/{VINS[0]}/record").json()
+    (alarm,) = found["alarms"]["entries"]
+    assert (alarm["pack_no"], alarm["cell_no"]) == (1, 7)
+    assert alarm["sentence_zh"] == "7 号单体松动"
+    assert alarm["state_en"] != alarm["state_zh"]
+    (entry,) = found["orders"]["entries"]
+    assert (entry["number"], entry["title"]) == (order.number, "look at cell 7")
+    assert entry["state_en"] == "raised"
+    assert len(entry["steps"]) == 1

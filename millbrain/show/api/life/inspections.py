@@ -1,13 +1,15 @@
 """The inspection lane: records of benches, their conclusions, limits, curves and reports."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
+import pyarrow as pa
 from fastapi import APIRouter, Depends, Path, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError, RefusedError
 from millbrain.core.forms import read_form
 from millbrain.core.life.inspections import (
@@ -25,6 +27,7 @@ from millbrain.show.api.answers import Done, Rows
 from millbrain.show.api.paging import Page
 from millbrain.show.api.things import PROBLEMS_SHOWN, ImportProblem
 from millbrain.show.entries import Entry, entries_in, of_organisation
+from millbrain.show.export import export_response
 from millbrain.show.imports import RowProblem
 from millbrain.show.inspection_report import report
 from millbrain.show.queries import bench
@@ -32,6 +35,10 @@ from millbrain.show.queries.rows import iso, now_ms
 from millbrain.show.services import Services, Use
 
 router = APIRouter(prefix="/inspections", tags=["inspections"])
+EXPORTED: Final = (
+    "id", "bench", "record_no", "version", "vin", "plate", "model", "operator", "tested_at",
+    "conclusion", "conclusion_zh", "reason_en", "reason_zh", "entered_by", "entered_at",
+)  # fmt: skip
 _Id = Annotated[int, Path(ge=1, le=(1 << 53))]
 WholeOperator = Annotated[Caller, Depends(Needs(Role.OPERATOR, is_whole=True))]
 
@@ -115,12 +122,36 @@ def inspections(
     q: Annotated[str, Query(max_length=64, description="Part of a VIN, plate or number.")] = "",
     vin: Annotated[str, Query(max_length=64)] = "",
     conclusion: Literal["", "normal", "maintain", "none"] = "",
+    format: Annotated[
+        Literal["json", "csv", "xlsx"], Query(description="csv and xlsx hold every match.")
+    ] = "json",
 ) -> object:
     """Return inspections of the vehicles that the caller may see, newest test first."""
+    if format != "json":
+        chunks = _chunks(use, q, vin, conclusion, caller.operator)
+        return export_response(chunks, format, "inspections", ())
     rows, total = use.ledger.inspections.page(
         q, vin, conclusion, caller.operator, paging.offset, paging.size
     )
     return paging.answer([as_row(r) for r in rows], total)
+
+
+def _chunks(use: Services, q: str, vin: str, conclusion: str, operator: str) -> Iterator[pa.Table]:
+    """Yield every matching inspection as rows of texts and numbers."""
+    offset = 0
+    while offset < limits.EXPORT_ROWS_MAX:
+        rows, _ = use.ledger.inspections.page(
+            q, vin, conclusion, operator, offset, limits.PAGE_ROWS_MAX
+        )
+        if rows or not offset:
+            shown = [as_row(r) for r in rows]
+            columns = [[row[name] for row in shown] for name in EXPORTED]
+            arrays = [pa.array([None if v is None else str(v) for v in c], pa.string())
+                      for c in columns]  # fmt: skip
+            yield pa.table(arrays, names=list(EXPORTED))
+        if len(rows) < limits.PAGE_ROWS_MAX:
+            return
+        offset += len(rows)
 
 
 def _rules(use: Services) -> LaneRules:

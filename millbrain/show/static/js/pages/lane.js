@@ -1,6 +1,6 @@
 // The inspection lane: records of all benches, import, a new record, items and limits.
 
-import { get, post, put } from "../api.js";
+import { address, get, post, put } from "../api.js";
 import { byId, fill, find, h } from "../dom.js";
 import { full, number, time } from "../format.js";
 import { drawForm } from "../record-form.js";
@@ -48,6 +48,9 @@ async function load() {
       : h("tr", {}, h("td", { class: "empty", colspan: heads.length }, _("No inspection yet.")))));
   drawPager(byId("pager"), answer, (page) => guarded(() => go({ page })));
   fill(byId("as-of"), _("as of {at}", { at: time(answer.as_of) }));
+  for (const format of ["csv", "xlsx"]) {
+    byId(format).href = address("/inspections", { q: state.q, conclusion: state.conclusion, format });
+  }
   for (const button of document.querySelectorAll("[data-conclusion]")) {
     button.setAttribute("aria-pressed", String(button.dataset.conclusion === state.conclusion));
   }

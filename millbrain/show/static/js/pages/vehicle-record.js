@@ -119,11 +119,11 @@ function drawWarnings(answer) {
   const findings = answer.findings.entries.map((row) => h("tr", {}, h("td", { class: `level-${row.severity}` }, pick(row.severity_en, row.severity_zh)),
     h("td", {}, partName(row)), h("td", { class: "wrap" }, pick(row.sentence, row.sentence_zh)),
     h("td", {}, full(row.first_seen_at)), h("td", {}, full(row.last_seen_at)), h("td", {}, row.is_open ? _("open") : _("closed"))));
-  const alarms = answer.alarms.entries.map((row) => h("tr", { "data-href": `/alarms/${row.id}` }, h("td", {}, row.state), h("td", {}, partName(row)),
+  const alarms = answer.alarms.entries.map((row) => h("tr", {}, h("td", {}, pick(row.state_en, row.state_zh)), h("td", {}, partName(row)),
     h("td", { class: "wrap" }, pick(row.sentence, row.sentence_zh)), h("td", {}, full(row.raised_at)), h("td", {}, full(row.ended_at)),
     h("td", {}, row.order ? h("a", { href: `/orders/${encodeURIComponent(row.order)}` }, row.order) : "–")));
   const orders = answer.orders.entries.map((row) => h("tr", { "data-href": `/orders/${encodeURIComponent(row.number)}` },
-    h("td", {}, h("a", { href: `/orders/${encodeURIComponent(row.number)}` }, row.number)), h("td", {}, row.state),
+    h("td", {}, h("a", { href: `/orders/${encodeURIComponent(row.number)}` }, row.number)), h("td", {}, pick(row.state_en, row.state_zh)),
     h("td", { class: "wrap" }, pick(row.title, row.title_zh)), h("td", {}, row.assignee), h("td", {}, full(row.raised_at)),
     h("td", {}, full(row.repaired_at)), h("td", { class: "number" }, row.clean_days ?? "–")));
   fill(byId("warnings"),
