@@ -55,6 +55,26 @@ def _enter(slots: Any, table: Any, held: Any) -> None:
         table[_place(held, slots[i], table, held)] = slots[i]
 
 
+@_fast
+def _first_rows(words: Any, table: Any, out: Any) -> Any:
+    """Fill `out` with the first row of each different key; return how many there are."""
+    count = 0
+    for row in range(len(words)):
+        place = _place(words, row, table, words)
+        if table[place] < 0:
+            table[place] = row
+            out[count] = row
+            count += 1
+    return count
+
+
+def first_rows(keys: Keys) -> NDArray[np.int64]:
+    """Return the first row of each different key, ascending."""
+    table = np.full(1 << (4 * len(keys) + 4).bit_length(), -1, np.int32)
+    out = np.empty(len(keys), np.int64)
+    return out[: _first_rows(_words(keys), table, out)]
+
+
 class Places:
     """Slots of keys. Not safe for two threads at once."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery.calc import kernels as k
 from millbrain.analyse.battery.calc.inputs import INSULATION_NONE, PackReports
-from millbrain.analyse.battery.calc.places import KEY, Keys, Places, Slots
+from millbrain.analyse.battery.calc.places import KEY, Keys, Places, Slots, first_rows
 from millbrain.core import limits
 from millbrain.core.errors import LimitError
 
@@ -194,8 +194,7 @@ class Sums:
         self.oversized += int(np.count_nonzero(reports.counts > limits.PACK_CELLS_MAX))
         strange = np.flatnonzero((slots < 0) & is_pack)
         if strange.size:
-            _, first = np.unique(keys[strange], return_index=True)
-            for row in strange[np.sort(first)]:
+            for row in strange[first_rows(keys[strange])]:
                 self._open(keys[row : row + 1])
             slots[strange] = self._places.find(keys[strange])
         slots[~is_pack] = -1
