@@ -85,7 +85,8 @@ class Table:
     over the columns; one commit must fall into one partition, since a part is what is atomic.
     keep_days: rows older than that by `keep_by` are dropped; 0 keeps them for ever. newest_by: rows
     of one sorting key are versions of each other, of which the one with the largest value of this
-    column holds; readers say ``FINAL``. Versions must fall into one partition.
+    column holds; readers say ``FINAL``. Versions must fall into one partition. void_by: a u8 column
+    that is 1 in a version which says that the row no longer holds; ``FINAL`` leaves such rows out.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Table:
     keep_days: int = 0
     keep_by: str = "received_at"
     newest_by: str = ""
+    void_by: str = ""
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError where there is none."""

@@ -86,7 +86,7 @@ def create_statements(table: Table, form: Form = "plain", *, name: str = "") -> 
 
 def _engine(table: Table, replica: str = "") -> str:
     kind = ("Replicated" if replica else "") + ("Replacing" if table.newest_by else "")
-    given = ", ".join(part for part in (replica, table.newest_by) if part)
+    given = ", ".join(part for part in (replica, table.newest_by, table.void_by) if part)
     return f"{kind}MergeTree" + (f"({given})" if given else "")
 
 

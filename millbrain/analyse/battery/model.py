@@ -176,10 +176,15 @@ class HeatRules:
 
 @dataclass(frozen=True, slots=True)
 class StreamRules:
-    """How the engine runs the app: how often days are written, how much time judging may take."""
+    """How the engine runs the app: how often what is done, how much time it may take."""
 
     flush_s: float = 10.0
     judge_share_ratio: float = 0.05
+    chore_share_ratio: float = 0.05
+    charge_wait_s: float = 7_200.0
+    fleet_s: float = 3_600.0
+    heat_s: float = 60.0
+    heat_silent_s: float = 86_400.0
 
     def __post_init__(self) -> None:
         """Check every number against its declared range."""
@@ -219,6 +224,16 @@ PARAMETERS: Final = (
           "单日状态写入周期"),
     _rule("judge_share_ratio", 0.01, 1, "Share of one thread's time that judging may take",
           "评估占用线程时间比例上限"),
+    _rule("chore_share_ratio", 0.01, 1,
+          "Share of one thread's time that charges, fleet and heat watch may take each",
+          "充电、车队与高温看护各占线程时间比例上限"),
+    _rule("charge_wait_s", 1, 86_400, "Longest wait of new reports until charges are counted [s]",
+          "充电统计最长等待时间"),
+    _rule("fleet_s", 1, 604_800, "Time between two looks at the whole fleet [s]",
+          "车队统计周期"),
+    _rule("heat_s", 1, 3_600, "Time between two looks of the heat watch [s]", "高温看护周期"),
+    _rule("heat_silent_s", 600, 2_592_000,
+          "Silence of a vehicle after which its heat finding closes [s]", "失联后高温线索关闭时间"),
     _rule("rest_a", 0, 50, "Current up to which a pack is at rest [A]", "静置电流上限"),
     _rule("reports_min", 5, 10_000, "Reports before a day counts as observed", "有效日最少上报数"),
     _rule("days_min", 2, 30, "Observed days in a row before anything is found", "连续天数"),

@@ -9,6 +9,7 @@ _PACK = (
     Column("pack_no", "u8", "Pack, from 1", "电池包序号"),
 )
 _AS_OF = Column("as_of", "at_ms", "When this version was written", "版本时刻")
+_IS_VOID = Column("is_void", "u8", "1 = it no longer holds: late reports told otherwise", "已作废")
 
 BATTERY_DAY: Final = Table(
     "battery_day",
@@ -81,12 +82,14 @@ BATTERY_CHARGE: Final = Table(
         Column("report_count", "u32", "Reports it rests on", "上报数"),
         Column("gap_max_s", "u32", "Longest silence within it", "最长间隔"),
         _AS_OF,
+        _IS_VOID,
     ),
     order_by=("vin", "pack_no", "start_at"),
     partition_by="toYYYYMM(start_at)",
     keep_days=4_000,
     keep_by="start_at",
     newest_by="as_of",
+    void_by="is_void",
 )  # fmt: skip
 
 BATTERY_HEALTH: Final = Table(
@@ -108,12 +111,14 @@ BATTERY_HEALTH: Final = Table(
                missing=True),
         Column("charge_count", "u16", "Charges that it rests on", "充电次数"),
         _AS_OF,
+        _IS_VOID,
     ),
     order_by=("vin", "pack_no", "method", "day"),
     partition_by="toYYYYMM(day)",
     keep_days=8_000,
     keep_by="day",
     newest_by="as_of",
+    void_by="is_void",
 )  # fmt: skip
 
 EVENT_KINDS: Final = {
@@ -135,12 +140,14 @@ BATTERY_EVENT: Final = Table(
         Column("current_a", "f32", "Current, discharge positive", "电流", missing=True),
         Column("speed_kmh", "f32", "Speed", "车速", missing=True),
         _AS_OF,
+        _IS_VOID,
     ),
     order_by=("kind", "vin", "device_at"),
     partition_by="toYYYYMM(device_at)",
     keep_days=4_000,
     keep_by="device_at",
     newest_by="as_of",
+    void_by="is_void",
 )  # fmt: skip
 
 FLEET_SUSPICION: Final = Table(
@@ -174,14 +181,15 @@ FLEET_SUSPICION: Final = Table(
 
 BATTERY_PROGRESS: Final = Table(
     "battery_progress",
-    "How far the battery app is: one row, of which the newest version holds",
+    "How far the battery app is: one row a task, of which the newest version holds",
     "电池分析进度",
     (
-        Column("task", "name", "Always `stream`", "任务"),
-        Column("batch", "u64", "Every row of battery_day has all commits up to this one",
-               "单日汇总已包含的最新提交批次"),
-        Column("judged_at", "at_ms", "Versions of battery_day up to this one were judged",
-               "已评估至的版本时刻"),
+        Column("task", "name", "`stream`: days and findings; `charges`: charges, health, events;"
+               " `fleet`: suspicions", "任务"),
+        Column("batch", "u64", "Every row of the task has all commits up to this one",
+               "已包含的最新提交批次"),
+        Column("judged_at", "at_ms", "Versions of battery_day up to this one were judged; of"
+               " `fleet`: when it was last looked at", "已评估至的版本时刻"),
         _AS_OF,
     ),
     order_by=("task",),

@@ -16,7 +16,7 @@ from millbrain.core.pages import TEXT, Argument, Document, Query, Rows
 from millbrain.core.tables import Column, Table
 
 _BACK: Final = Argument("days", "UInt16", "How many days back", "天数", 90, 1, 400)
-_VIN_ONLY: Final = ("vin", "thing", "as_of", "batch", "app")
+_VIN_ONLY: Final = ("vin", "thing", "as_of", "batch", "app", "is_void")
 _STATE: Final = ("head", "cell_sums", "cell_loads", "cell_tallies", "cell_bounds")
 
 
