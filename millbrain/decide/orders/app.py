@@ -119,7 +119,7 @@ class Orders:
                 detail = {"organisation": order.operator}
                 if self._store.drive(order.id, order.version, "dispatch", detail, at):
                     continue  # its next step is reckoned at the next tick
-            due = calc.due_at(order, self._rules, self._calendar)
+            due = order.due_at or calc.due_at(order, self._rules, self._calendar)
             rise = calc.rise_at(order, due, self._rules, self._calendar)
             self._store.set_deadline(order.id, order.version, due, rise)
 
