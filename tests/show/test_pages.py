@@ -18,7 +18,8 @@ PRIVATE = (
     "/", "/vehicles", f"/vehicles/{VINS[0]}", "/intake", "/inspector", "/system", "/dictionary",
     "/account",
 )  # fmt: skip
-PUBLIC = ("/login", "/wall")
+BATTERY = ("/battery", f"/battery/{VINS[0]}", "/battery/fleet", "/battery/heat")
+PUBLIC = ("/login", "/wall", "/battery/wall")
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 
 
@@ -106,7 +107,7 @@ def test_what_a_device_sends_cannot_become_markup(app: FastAPI, ledger: Ledger) 
     assert "&lt;b id=" in answer.text
 
 
-@pytest.mark.parametrize("path", [*PRIVATE, *PUBLIC])
+@pytest.mark.parametrize("path", [*PRIVATE, *BATTERY, *PUBLIC])
 def test_nothing_inline_that_the_policy_would_refuse(
     app: FastAPI, ledger: Ledger, path: str
 ) -> None:
@@ -118,7 +119,7 @@ def test_nothing_inline_that_the_policy_would_refuse(
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", [*PRIVATE, *PUBLIC])
+@pytest.mark.parametrize("path", [*PRIVATE, *BATTERY, *PUBLIC])
 def test_every_file_that_a_page_names_is_there(app: FastAPI, ledger: Ledger, path: str) -> None:
     reader = client_of(app, ledger, "admin")
     tags = Page(reader.get(path).text).tags
@@ -130,9 +131,12 @@ def test_every_file_that_a_page_names_is_there(app: FastAPI, ledger: Ledger, pat
 
 def test_every_import_of_a_module_is_there() -> None:
     found = 0
-    for module in sorted((SHOW_FOLDER / "static" / "js").rglob("*.js")):
-        for name in re.findall(r'(?:from|import) "(\.[^"]+)"', module.read_text("utf-8")):
-            assert (module.parent / name).resolve().is_file(), f"{module.name} imports {name}"
+    folders = {(r.folder / r.page.template).parent for r in room_pages()}
+    brought = (p for folder in folders for p in folder.glob("*.js"))
+    for module in sorted([*(SHOW_FOLDER / "static" / "js").rglob("*.js"), *brought]):
+        for name in re.findall(r'(?:from|import) "([./][^"]+)"', module.read_text("utf-8")):
+            near = SHOW_FOLDER / name[1:] if name.startswith("/static/") else module.parent / name
+            assert near.resolve().is_file(), f"{module.name} imports {name}"
             found += 1
     assert found > 50
 
