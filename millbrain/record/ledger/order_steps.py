@@ -94,7 +94,8 @@ def _effects(
 def _repaired_at(row: Any, fields: Mapping[str, Any], at: datetime) -> datetime:
     given: datetime | None = fields.get("repaired_at")
     if given is None:
-        return max(at, row.raised_at)  # a clock that was set back stops nobody's work
+        raised_at: datetime = row.raised_at
+        return max(at, raised_at)  # a clock that was set back stops nobody's work
     if not row.raised_at <= given <= at:
         raise LimitError(
             f"order {row.number}: repaired at {given.isoformat()}; allowed is from when it was "
