@@ -18,8 +18,8 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "Cell {cell} of pack {pack} is level with the others when full and {mv:.0f} mV below them "
         "when nearly empty, since {since}: it has about {lacking} % less capacity. Do a "
         "capacity test; replace the module if it confirms.",
-        "{pack}号电池包第{cell}号单体自{since}起满电时正常、低电量时低{mv:.0f} mV，容量约低{lacking}%。"
-        "请做容量测试，确认后更换模组。",
+        "{pack}号电池包第{cell}号单体自{since}起满电时正常、低电量时低{mv:.0f} mV，"
+        "容量约低{lacking}%。请做容量测试，确认后更换模组。",
     ),
     model.RESISTANCE: (
         "Cell {cell} of pack {pack} has {mohm:.2f} mOhm more resistance than the others since "
