@@ -9,7 +9,7 @@ of the engine's that is younger than the start of the backfill stays in force.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery import reading
 from millbrain.analyse.battery.calc.case import APP
-from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.inputs import on_time, pack_reports
-from millbrain.analyse.battery.calc.judge import judge
-from millbrain.analyse.battery.calc.known import changed, cooled, current, joined
+from millbrain.analyse.battery.calc.lived import lived
 from millbrain.analyse.battery.calc.sudden import Heat
 from millbrain.analyse.battery.calc.sums import Block, Sums
 from millbrain.analyse.battery.days_store import ROWS_AT_ONCE_MAX, DaysStore
@@ -179,37 +177,5 @@ def _walk(
     for vin in shard.vins:
         own = stored.get(vin, [])
         events = [f for f in thermal if f.thing == vin]
-        found += _of_vehicle(packs.get(vin, []), own, events, shard.since_day, rules)
+        found += lived(packs.get(vin, []), own, events, shard.since_day, rules)
     return found
-
-
-def _of_vehicle(
-    packs: Sequence[PackDays], stored: Sequence[Finding], thermal: Sequence[Finding],
-    since_day: int, rules: Rules,
-) -> list[Finding]:  # fmt: skip
-    """Live through the days again; return the findings that differ from those stored."""
-    since = since_day * 86_400 - BEIJING_OFFSET_S
-    known = {f.key: f for f in stored if f.first_seen < since}
-    days = np.unique(np.concatenate([np.zeros(0, np.int64), *(p.day for p in packs)]))
-    for day in days[days >= since_day].tolist():
-        for event in thermal:
-            if (event.last_seen + BEIJING_OFFSET_S) // 86_400 == day:
-                known[event.key] = joined(known.get(event.key), event)
-        seen = [
-            p.taken(np.flatnonzero((p.day <= day) & (p.day > day - rules.window_days)))
-            for p in packs
-        ]
-        seen = [p for p in seen if len(p.day)]
-        news: list[Finding] = []
-        for pack in current(seen, rules):
-            if pack.day[-1] == day:
-                news += changed(known.values(), judge(pack, rules), pack, rules)
-        known |= {f.key: f for f in [*news, *cooled(known.values(), seen, rules)]}
-    before = {f.key: f for f in stored}
-    fresh = [f for f in known.values() if f != before.get(f.key)]
-    gone = [
-        replace(f, is_open=False)
-        for f in stored
-        if f.is_open and f.first_seen >= since and f.key not in known
-    ]
-    return fresh + gone

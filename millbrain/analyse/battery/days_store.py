@@ -128,24 +128,6 @@ class DaysStore:
         where = "vin IN ({vins:Array(String)}) AND day >= toDate({low:UInt16})"
         return self._query(where, {"vins": list(vins), "low": max(since_day, 0)})
 
-    def window(self, vins: Sequence[str], window_days: int) -> list[Stored]:
-        """Return the newest version of each vehicle's last days, counted from its own last one."""
-        mine = "vin IN ({vins:Array(String)})"
-        last = self._facts.query(
-            f"SELECT {_KEYS} FROM (SELECT vin, max(pack_no) AS pack_no, max(day) AS day, "
-            f"max(cell_count) AS cell_count FROM battery_day WHERE {mine} GROUP BY vin)",
-            {"vins": list(vins)},
-        )
-        newest = _keys(reading.columns_of(last))
-        if not len(newest):
-            return []
-        low = np.maximum(newest["day"].astype(np.int64) - window_days, 0)
-        since = "transform(vin, {known:Array(String)}, {low:Array(UInt16)}, toUInt16(65535))"
-        where = f"{mine} AND day > toDate({{first:UInt16}}) AND toUInt16(day) > {since}"
-        params = {"vins": list(vins), "known": reading.texts(newest["vin"]),
-                  "low": low.tolist(), "first": int(low.min())}  # fmt: skip
-        return self._query(where, params)
-
     def ahead(self, batch: int) -> tuple[Keys, NDArray[np.int64]]:
         """Return the keys whose row has commits after `batch`, and the newest of them."""
         order = ", ".join(BATTERY_DAY.order_by)
@@ -157,15 +139,18 @@ class DaysStore:
         found = reading.columns_of(self._facts.query(sql, {"batch": batch}))
         return _keys(found), found.array("batch").astype(np.int64)
 
-    def written_after(self, as_of_ms: int) -> list[str]:
-        """Return the vehicles of which a version later than that is on disk, the oldest first."""
+    def written_after(self, as_of_ms: int) -> dict[str, int]:
+        """Return vehicles of which later versions are on disk, and the first day among them.
+
+        In the order in which they were written.
+        """
         sql = (
-            "SELECT vin, min(as_of) AS first FROM battery_day "
+            "SELECT vin, min(as_of) AS first, toUInt16(min(day)) AS day_ FROM battery_day "
             "WHERE as_of > fromUnixTimestamp64Milli({after:Int64}, 'UTC') "
             "GROUP BY vin ORDER BY first, vin"
         )
-        rows: list[Any] = self._facts.query(sql, {"after": as_of_ms}).column("vin").to_pylist()
-        return [reading.text(v) for v in rows]
+        rows = self._facts.query(sql, {"after": as_of_ms}).to_pylist()
+        return {reading.text(row["vin"]): int(row["day_"]) for row in rows}
 
     def _query(self, where: str, params: dict[str, Any]) -> list[Stored]:
         answer = self._facts.query(f"SELECT {_STATE} FROM battery_day FINAL WHERE {where}", params)

@@ -27,7 +27,7 @@ from millbrain.analyse.battery.calc.places import Keys
 from millbrain.analyse.battery.calc.sudden import THERMAL_BIT, THERMAL_LEVEL, Heat
 from millbrain.analyse.battery.calc.sums import Block
 from millbrain.analyse.battery.days_store import DaysStore, Progress
-from millbrain.analyse.battery.held import Held, Slots, today, vehicles
+from millbrain.analyse.battery.held import Held, Slots, first_days, today
 from millbrain.analyse.battery.inflow import Gap, Inflow, Live
 from millbrain.analyse.battery.model import Rules, StreamRules, chosen
 from millbrain.analyse.battery.rounds import Rounds
@@ -212,7 +212,7 @@ class Follower:
     def _write_part(self, writing: _Writing) -> None:
         as_of_ms = self._store.next_as_of_ms()
         self._store.write(writing.blocks, writing.upto, as_of_ms)
-        self._rounds.add(vehicles(writing.blocks), as_of_ms)
+        self._rounds.add(first_days(writing.blocks), as_of_ms)
         self._held.let_go(writing.slots, today(time.time()))
         writing.blocks = []
 

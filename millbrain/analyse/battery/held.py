@@ -184,6 +184,9 @@ def today(now_s: float) -> int:
     return int(now_s + BEIJING_OFFSET_S) // 86_400
 
 
-def vehicles(blocks: Sequence[Block]) -> list[str]:
-    """Return the vehicles of blocks, each once."""
-    return reading.texts(np.unique(np.concatenate([b.keys["vin"] for b in blocks])))
+def first_days(blocks: Sequence[Block]) -> dict[str, int]:
+    """Return the vehicles of blocks, each with the first of its days among them."""
+    keys = np.concatenate([b.keys for b in blocks])
+    keys = keys[np.lexsort((keys["day"], keys["vin"]))]
+    vins, first = np.unique(keys["vin"], return_index=True)
+    return dict(zip(reading.texts(vins), keys["day"][first].tolist(), strict=True))
