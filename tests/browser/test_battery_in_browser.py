@@ -123,6 +123,23 @@ def test_a_suspicion_has_its_funnel_its_course_and_a_dossier(reader: Reader) -> 
     expect(opening.value.locator("svg").first).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("n", "p", "level", "share"),
+    [
+        (2, 0.5, 0.75, 0.5),  # P(0) = 1/4, P(1 at most) = 3/4: one of two
+        (2, 0.5, 0.5, 0.25),  # half of the step from none to one
+        (3, 0.5, 0.125, 0.0),
+        (1_000, 0.0, 0.999, 0.0),
+        (1_000_000, 0.01, 0.975, 0.01 + 1.96 * 9.9499e-5),  # sqrt(0.01 * 0.99 / 1e6)
+    ],
+)
+def test_funnel_limits_are_those_reckoned_by_hand(
+    reader: Reader, n: int, p: float, level: float, share: float
+) -> None:
+    ask = "([n, p, l]) => import('/rooms/battery/funnel.js').then((m) => m.limitOf(n, p, l))"
+    assert reader.page.evaluate(ask, [n, p, level]) == pytest.approx(share, abs=1e-7)
+
+
 def test_the_heat_watch_lists_who_is_flagged_and_why(reader: Reader) -> None:
     page = reader.go("/battery/heat")
     hot = [car for car in CARS if car.fault in ("heat", "thermal")]

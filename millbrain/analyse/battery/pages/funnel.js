@@ -3,10 +3,14 @@
 // cases in a thousand that matter here.
 
 const POINTS = 48;
+const EXACT_CASES_MAX = 400; // beyond, the normal distribution is as good and the sum underflows
+const NORMAL = { 0.001: -3.0902, 0.025: -1.96, 0.975: 1.96, 0.999: 3.0902 };
 
 /** Share below which `level` of groups of n fall, if every vehicle is a case with probability p. */
 export function limitOf(n, p, level) {
   if (p <= 0 || p >= 1 || n < 1) return p;
+  if (n * Math.min(p, 1 - p) > EXACT_CASES_MAX) return p + NORMAL[level] * Math.sqrt((p * (1 - p)) / n);
+  if (p > 0.5) return 1 - limitOf(n, 1 - p, 1 - level);
   let term = Math.exp(n * Math.log1p(-p)); // P(X = 0)
   let sum = term;
   let k = 0;
