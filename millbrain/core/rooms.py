@@ -200,7 +200,9 @@ class Ground:
 
     settled: newest batch that is on disk with all before it. report: takes findings, again and
     again if need be, hands them to the alarms, and returns once they are on disk. parameters: what
-    the operator set, by name. newest: newest batch on disk when the engine started.
+    the operator set, by name. newest: newest batch on disk when the engine started. things: what
+    the register says of each vehicle besides what stands in the live table: vehicle -> attribute ->
+    value; may block.
     """
 
     facts: Facts
@@ -208,6 +210,7 @@ class Ground:
     report: Callable[[Sequence[Finding]], None]
     parameters: Mapping[str, float]
     newest: int = 0
+    things: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
 
 
 class Peers(Protocol):

@@ -157,6 +157,7 @@ def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
         report=reporter.report,
         parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),
         newest=engine.intake.newest,
+        things=engine.ledger.things.attributes,
     )
 
 

@@ -1,6 +1,6 @@
 """Things: what the platform knows about a vehicle or machine besides what it sends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -108,6 +108,13 @@ class Things:
             "vin" if n == "id" else n: np.array(v, np.object_) for n, v in texts.items()
         }
         return Columns(len(simulated), {**values, "simulated": np.array(simulated, np.uint8)})
+
+    def attributes(self, kind: str = "vehicle") -> dict[str, Mapping[str, Any]]:
+        """Return id -> attributes of all things of a kind that have any."""
+        query = sa.select(THING.c.id, THING.c.attributes).where(THING.c.kind == kind)
+        with self._database.read() as c:
+            rows = c.execution_options(yield_per=10_000).execute(query)
+            return {i: attributes for i, attributes in rows if attributes}
 
     def _each(self, kind: str) -> Iterator[sa.Row[*tuple[Any, ...]]]:
         query = sa.select(
