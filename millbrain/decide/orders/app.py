@@ -25,7 +25,7 @@ class OrderStore(Protocol):
     """Where work orders are kept; the ledger implements it. Safe from any thread."""
 
     def call_outs(self, most: int = ...) -> Sequence[CallOut]:
-        """Return alarms that call for somebody and have no order yet, the oldest first."""
+        """Return alarms that no order knows yet, and those that got graver than their order."""
         ...
 
     def take(self, call: CallOut, at: datetime, year: int, reopens_after: datetime) -> str | None:

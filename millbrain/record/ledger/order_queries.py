@@ -4,13 +4,14 @@ Every list takes the organisation that the caller is limited to, empty = the cen
 seen by the organisation that owns the thing and by the one in charge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
+from millbrain.core.alarms import ANNOUNCED
 from millbrain.core.errors import NotFoundError
 from millbrain.core.orders import (
     BEFORE_DONE,
@@ -21,8 +22,9 @@ from millbrain.core.orders import (
     OrderFinding,
     OrderStep,
 )
+from millbrain.record.ledger.alarm_models import ALARM
 from millbrain.record.ledger.models import THING
-from millbrain.record.ledger.order_models import ORDER_FINDING, ORDER_STEP, WORK_ORDER
+from millbrain.record.ledger.order_models import ORDER_ALARM, ORDER_FINDING, ORDER_STEP, WORK_ORDER
 
 _FROM: Final = WORK_ORDER.outerjoin(THING, THING.c.id == WORK_ORDER.c.thing)
 _COLUMNS: Final = (
@@ -175,6 +177,15 @@ def of_key(c: sa.Connection, key: str, since: datetime) -> Any:
         .limit(1)
     )
     return c.execute(query.with_for_update(of=WORK_ORDER)).first()
+
+
+def graver_alarms(c: sa.Connection, most: int) -> list[Mapping[str, Any]]:
+    """Return rows of alarms that are graver than the order that looks after them."""
+    joined = ALARM.join(ORDER_ALARM, ORDER_ALARM.c.alarm_id == ALARM.c.id)
+    joined = joined.join(WORK_ORDER, WORK_ORDER.c.id == ORDER_ALARM.c.order_id)
+    worse = (ALARM.c.severity > WORK_ORDER.c.severity, WORK_ORDER.c.state.in_(BEFORE_DONE))
+    query = sa.select(ALARM).select_from(joined).where(*worse, ALARM.c.state.in_(ANNOUNCED))
+    return [r._asdict() for r in c.execute(query.order_by(ALARM.c.id).limit(most))]
 
 
 def without_deadline(c: sa.Connection, most: int) -> list[Order]:

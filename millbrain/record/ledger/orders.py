@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from millbrain.core.alarms import Alarm
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.core.findings import Severity, Verdict
 from millbrain.core.orders import (
@@ -24,7 +25,7 @@ from millbrain.core.orders import (
 )
 from millbrain.core.times import utc_from_epoch
 from millbrain.record.ledger import order_queries as queries
-from millbrain.record.ledger.alarm_models import ALARM, ListedAlarm
+from millbrain.record.ledger.alarm_models import ALARM, alarm_of
 from millbrain.record.ledger.alarms import Alarms
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import THING, now
@@ -49,15 +50,19 @@ class WorkOrders:
     # What raises an order -----------------------------------------------------------------------
 
     def call_outs(self, most: int = 500) -> list[CallOut]:
-        """Return alarms that call for somebody and have no order yet, the oldest first."""
-        return [_call_of(a) for a in Alarms(self._database).call_outs_without_order(most)]
+        """Return alarms that no order knows yet, and those that got graver than their order."""
+        missing = [_call_of(a.alarm) for a in Alarms(self._database).call_outs_without_order(most)]
+        with self._database.read() as c:
+            graver = queries.graver_alarms(c, most)
+        return [*missing, *(_call_of(alarm_of(row)) for row in graver)]
 
     def take(self, call: CallOut, at: datetime, year: int, reopens_after: datetime) -> str | None:
-        """Give a call-out its order and return the number, None where it has one already.
+        """Give a call-out its order and return the number, None where nothing was to be done.
 
         It reopens the order that repaired the same finding, where that was done after
         `reopens_after`; else it joins the order of the same thing that is not done yet; else it
-        gets a new one. at: now. year: of the number, in the plant's zone.
+        gets a new one. An order that is not done yet follows an alarm that got graver. at: now.
+        year: of the number, in the plant's zone.
         """
         try:
             with self._database.write() as c:
@@ -68,7 +73,7 @@ class WorkOrders:
                 if known is None:
                     return _place(c, call, at, year, reopens_after)
                 _mark_alarm(c, call.alarm_id, known)
-                return None
+                return _worsened(c, queries.locked(c, known), call, at)
         except sa.exc.IntegrityError:
             return None  # another engine was quicker; the next look sees its order
 
@@ -214,10 +219,10 @@ class WorkOrders:
             return queries.waiting(c, most)
 
 
-def _call_of(listed: ListedAlarm) -> CallOut:
-    finding = listed.alarm.finding
+def _call_of(alarm: Alarm) -> CallOut:
+    finding = alarm.finding
     return CallOut(
-        listed.alarm.id, finding.key, finding.thing, finding.app, finding.kind, finding.pack_no,
+        alarm.id, finding.key, finding.thing, finding.app, finding.kind, finding.pack_no,
         finding.cell_no, int(finding.severity), utc_from_epoch(finding.last_seen),
         finding.sentence, finding.sentence_zh,
     )  # fmt: skip
@@ -238,6 +243,15 @@ def _place(
         return str(row.number)
     _link(c, row, call, at)
     move(c, row, Asked(_joining(row, call), PLATFORM), detail, at, _graver(row, call))
+    return str(row.number)
+
+
+def _worsened(c: sa.Connection, row: Any, call: CallOut, at: datetime) -> str | None:
+    if call.severity <= row.severity or row.state not in BEFORE_DONE:
+        return None
+    _keep_finding(c, row, call, at)
+    detail = {"key": call.key, "sentence": call.sentence, "sentence_zh": call.sentence_zh}
+    move(c, row, Asked("gather", PLATFORM), detail, at, _graver(row, call))
     return str(row.number)
 
 
@@ -284,6 +298,10 @@ def _link(c: sa.Connection, row: Any, call: CallOut, at: datetime) -> None:
     alarm = {"alarm_id": call.alarm_id, "order_id": row.id, "key": call.key, "added_at": at}
     c.execute(sa.insert(ORDER_ALARM).values(**alarm))
     _mark_alarm(c, call.alarm_id, row.id)
+    _keep_finding(c, row, call, at)
+
+
+def _keep_finding(c: sa.Connection, row: Any, call: CallOut, at: datetime) -> None:
     texts = {"sentence": call.sentence[:1000], "sentence_zh": call.sentence_zh[:1000]}
     same = sa.and_(ORDER_FINDING.c.order_id == row.id, ORDER_FINDING.c.key == call.key)
     again = sa.update(ORDER_FINDING).where(same)

@@ -99,6 +99,22 @@ def test_a_graver_finding_shortens_the_deadline(loop: Loop) -> None:
     assert order.due_at == order.state_at + timedelta(hours=1)
 
 
+def test_an_order_follows_an_alarm_that_gets_graver(loop: Loop) -> None:
+    calm = finding(severity=Severity.SERVICE)
+    loop.alarms.take([calm])
+    loop.settle()
+    (before,) = loop.all()
+    later = calm.last_seen + 30
+    loop.alarms.take([replace(calm, severity=Severity.DANGER, last_seen=later, sentence="Hot.")])
+    loop.settle()
+    (after,) = loop.all()
+    assert (before.severity, after.severity, after.title) == (2, 4, "Hot.")
+    assert [f.severity for f in after.findings] == [4]
+    assert history(loop, after.number) == ["raise", "gather", "dispatch"]
+    loop.settle()
+    assert len(history(loop, after.number)) == 3
+
+
 def test_a_late_step_rises_level_by_level_and_a_step_calms_it(loop: Loop) -> None:
     loop.alarms.take([finding(severity=Severity.DANGER)])
     loop.settle()
