@@ -388,7 +388,7 @@ def peers(
 @app.command()
 @guarded
 def bench(
-    what: Annotated[str, typer.Argument(help="decode or ingest.")],
+    what: Annotated[str, typer.Argument(help="decode, ingest, battery, ...: a file of benchmarks/.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object instead of lines.")
     ] = False,
