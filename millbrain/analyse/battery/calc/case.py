@@ -54,6 +54,11 @@ class Case:
         """The days from the opening one to the last that counted, the newest seven of them."""
         return self.newest(_NEWEST_DAYS)
 
+    @property
+    def seen(self) -> int:
+        """How many days have counted since it opened."""
+        return int(self.runs.hits[self.cell])
+
     def newest(self, count: int) -> slice:
         """Return at most the newest `count` days of the run."""
         end = int(self.runs.last[self.cell]) + 1

@@ -32,6 +32,9 @@ _CONSTANT_TIMES: Final = 1.5  # a cell that is a little too full looks the same
 STEADY_MV: Final = 4.0
 _FLAT_DRIFT_TIMES: Final = 2
 _UNUSUAL: Final = 7 / 6  # scores of charge are of fewer days than those of millivolts
+_SLOW_DAYS: Final = 7  # what needs a steep place of the curve is not told by a few days
+_STEP_MV: Final = 50.0
+_STEP_TIMES: Final = 1.5
 _FLAT_CHARGE_TIMES: Final = 2.6
 _FLAT_CAPACITY_TIMES: Final = 1.75  # the learnt slope of a flat curve is that much worse
 _FLOOR_PCT: Final = 0.15
@@ -56,6 +59,11 @@ class _Pack:
     rules: Rules
     missing: Floats
     capacity_ah: float
+
+    @cached_property
+    def step_mv(self) -> float:
+        """The step in which cells are told."""
+        return float(np.median(self.days.step_mv))
 
     @cached_property
     def drift(self) -> Floats:
@@ -131,7 +139,7 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
         rules, score = pack.rules, scores(off, floor)
         # What is level without load follows the current and is told by its resistance.
         clear = side * level < rules.deviation_clear_mv
-        stays = (side * off >= rules.deviation_min_mv) & ~clear
+        stays = (side * off >= max(rules.deviation_min_mv, _STEP_TIMES * pack.step_mv)) & ~clear
         hit = stays & (side * score >= rules.score_min)
         runs = follow(hit, stays, clear, rules.days_min)
         for cell in (int(c) for c in _single(runs, off, side, rules)):
@@ -154,7 +162,7 @@ def _channels(pack: _Pack) -> list[_Channel]:
     # 15 mV in the mean of a flat pack are much, at its steep top they are less than 1 % of charge.
     # A day's extreme is one report, told in steps.
     floor = max(_FLOOR_FLAT_TOP_MV if pack.curve.is_flat else _FLOOR_TOP_MV,
-                float(np.median(days.step_mv)))  # fmt: skip
+                pack.step_mv)  # fmt: skip
     top = days.taken(np.flatnonzero(pack.curve.full_days))
     return [
         ("deviation", -1, days, days.deviation_mv, days.level_mv, 1.0),
@@ -210,16 +218,22 @@ def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> 
     elif not shape.is_charge:
         return
     elif kind == model.CAPACITY:
-        limit = rules.capacity_min_pct * (1 if shape.follows == DEPTH else _UNSURE)
+        limit = _limit(pack, rules.capacity_min_pct, is_sure=shape.follows == DEPTH)
         limit *= _FLAT_CAPACITY_TIMES if pack.curve.is_flat else 1
-        if shape.capacity_pct >= limit:
+        if shape.capacity_pct >= limit and case.seen >= _SLOW_DAYS:
             case.add("missing capacity", "charge", shape.capacity_pct, limit, "%")
     elif kind == model.SELF_DISCHARGE:
-        limit = rules.charge_min_pct * (1 if shape.follows == CHARGE else _UNSURE)
+        limit = _limit(pack, rules.charge_min_pct, is_sure=shape.follows == CHARGE)
         limit *= _FLAT_CHARGE_TIMES if pack.curve.is_flat else 1
+        is_soon = pack.curve.is_flat and case.seen < _SLOW_DAYS
         is_much = shape.charge_pct <= -2 * limit  # whatever the herd does
-        if is_much or (shape.charge_pct <= -limit and not _is_usual(pack, case)):
+        if is_much or (shape.charge_pct <= -limit and not is_soon and not _is_usual(pack, case)):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
+
+
+def _limit(pack: _Pack, limit_pct: float, *, is_sure: bool) -> float:
+    """Return what must be missing: more where the kind is unsure or cells are told in steps."""
+    return limit_pct * (1 if is_sure else _UNSURE) * (1 + pack.step_mv / _STEP_MV)
 
 
 def _charge_words(pack: _Pack, shape: Shape, side: int, drift: float) -> dict[str, object]:

@@ -10,6 +10,7 @@ from millbrain.analyse.battery.simulator.curves import LFP, NCM
 
 Floats = NDArray[np.float64]
 _RESOLUTIONS_MV: Final = (1, 1, 1, 1, 1, 2, 5, 10, 20)
+_LACKING_PCT_MAX: Final = 4.5
 _MODULE: Final = 12  # cells that share a sampling chip, a time of sampling, a place
 
 
@@ -65,8 +66,8 @@ class Vehicle:
 def drawn(seed: int, chemistry: str | None = None) -> Vehicle:
     """Draw a healthy vehicle; the same seed gives the same vehicle.
 
-    Healthy is: no cell lacks more than 4 % of capacity or 2.5 % of charge or has 30 % more
-    resistance than the median, whatever its module is.
+    Healthy is: no cell lacks more than 4 % of capacity, 2.5 % of charge or 4.5 % of both, or
+    has 30 % more resistance than the median, whatever its module is.
     """
     random = np.random.default_rng([seed, 1])
     kind = chemistry or str(random.choice([NCM, LFP]))
@@ -87,6 +88,9 @@ def drawn(seed: int, chemistry: str | None = None) -> Vehicle:
     capacity = np.clip(capacity, *(np.median(capacity) + np.array([-0.04, 0.04])))
     mohm = np.clip(mohm, *(np.median(mohm) * np.array([0.7, 1.3])))
     charge = np.clip(charge, *(np.median(charge) + np.array([-2.5, 2.5])))
+    # What is lacking at the empty end: charge and capacity together.
+    lacking = (charge - np.median(charge)) + 100 * (capacity - np.median(capacity))
+    charge += np.maximum(-_LACKING_PCT_MAX - lacking, 0)
     zones = np.abs(np.arange(cells) / cells - random.uniform(0, 1)) * random.uniform(0, 8)
     return Vehicle(
         seed=seed, chemistry=kind, capacity_ah=capacity_ah, capacity=capacity,
