@@ -32,6 +32,15 @@ def six_from_epoch(epoch_s: int) -> bytes:
     return bytes((at.year % 100, at.month, at.day, at.hour, at.minute, at.second))
 
 
+def beijing_day(epoch_s: int) -> str:
+    """Return the day of an instant [s since 1970 UTC] in Beijing, as 2026-01-31.
+
+    >>> beijing_day(1_700_000_000)
+    '2023-11-15'
+    """
+    return datetime.fromtimestamp(epoch_s, tz=BEIJING).date().isoformat()
+
+
 def utc_from_epoch(epoch_s: float) -> datetime:
     """Return the aware UTC datetime of an instant [s since 1970]."""
     return datetime.fromtimestamp(epoch_s, tz=UTC)

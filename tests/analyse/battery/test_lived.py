@@ -5,6 +5,7 @@ from millbrain.analyse.battery.calc.judge import judge
 from millbrain.analyse.battery.calc.lived import lived
 from millbrain.analyse.battery.model import THERMAL, Rules
 from millbrain.core.findings import Finding, Severity
+from millbrain.core.times import beijing_day
 from tests.analyse.battery.made import FIRST_AT, VIN, Pack
 
 RULES = Rules()
@@ -48,3 +49,11 @@ def test_what_others_found_stays() -> None:
                     1, "", 1, 0.9)  # fmt: skip
     later = int(days.day[-1])
     assert lived([days], [event], None, later + 1, RULES) == []
+
+
+def test_the_sentence_names_the_day_on_which_it_began() -> None:
+    days = weak(DAYS)
+    (found,) = lived([days], [], None, int(days.day[0]), RULES)
+    begins = beijing_day(found.first_seen)
+    assert f"since {begins}" in found.sentence
+    assert f"自{begins}起" in found.sentence_zh

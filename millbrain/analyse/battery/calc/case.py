@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -15,7 +14,7 @@ from millbrain.analyse.battery.calc.trends import Floats
 from millbrain.analyse.battery.calc.words import sentence
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Evidence, Finding, Severity
-from millbrain.core.times import BEIJING_OFFSET_S
+from millbrain.core.times import beijing_day
 
 APP: Final = "battery"
 NO_WORDS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -81,7 +80,7 @@ def finding(case: Case, rules: Rules, kind: str, value: float, unit: str, thresh
     is_call = families >= rules.families_min and kind != model.DEVIATION
     english, chinese = sentence(
         kind, cell=case.cell + 1, pack=case.days.pack_no, mv=abs(value), mohm=value,
-        since=datetime.fromtimestamp(case.since + BEIJING_OFFSET_S, tz=UTC).date().isoformat(),
+        since=beijing_day(case.since),
         **words,
     )  # fmt: skip
     return Finding(

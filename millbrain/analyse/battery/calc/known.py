@@ -16,7 +16,7 @@ from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.sudden import THERMAL_BIT, THERMAL_LEVEL
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
-from millbrain.core.times import BEIJING_OFFSET_S
+from millbrain.core.times import BEIJING_OFFSET_S, beijing_day
 
 # Found otherwise than by looking at the days of a pack; they are closed by others.
 _ELSEWHERE: Final = frozenset({model.THERMAL, model.STRATEGY, model.HEAT})
@@ -62,7 +62,14 @@ def _kept(before: Finding | None, now: Finding) -> Finding:
     """Keep the first day of a finding that never closed, or whose evidence reaches back to it."""
     if before is None or not (before.is_open or now.first_seen <= before.last_seen):
         return now
-    return replace(now, first_seen=min(before.first_seen, now.first_seen))
+    first_seen = min(before.first_seen, now.first_seen)
+    told, meant = beijing_day(now.first_seen), beijing_day(first_seen)
+    return replace(
+        now,
+        first_seen=first_seen,
+        sentence=now.sentence.replace(told, meant),
+        sentence_zh=now.sentence_zh.replace(told, meant),
+    )
 
 
 def cooled(known: Iterable[Finding], packs: Sequence[PackDays], rules: Rules) -> list[Finding]:
