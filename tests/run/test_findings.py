@@ -12,7 +12,7 @@ from millbrain.core.findings import FINDING, Finding, Severity, finding_columns
 from millbrain.core.tables import arrow_batch
 from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
-from millbrain.run.findings import print_json, print_blocks, read_findings
+from millbrain.run.cli.findings import print_blocks, print_json, read_findings
 
 AT_S = 1_555_321_350  # 2019-04-15 17:42:30 in Beijing
 WEAK = Finding(

@@ -16,9 +16,9 @@ from rich.table import Table
 
 import millbrain
 from millbrain.core.errors import MillbrainError
-from millbrain.run import cli_analyse
-from millbrain.run.cli_options import Config, Data, PortOption, err, out
-from millbrain.run.cli_play import play
+from millbrain.run.cli import analyse as analyse_commands
+from millbrain.run.cli.options import Config, Data, PortOption, err, out
+from millbrain.run.cli.play import play
 from millbrain.run.settings import Settings, load
 
 app = typer.Typer(
@@ -160,7 +160,7 @@ analyse = typer.Typer(
     help="Recompute what the apps found from the stored reports.", no_args_is_help=True
 )
 app.add_typer(analyse, name="analyse")
-analyse.command("battery")(guarded(cli_analyse.battery))
+analyse.command("battery")(guarded(analyse_commands.battery))
 
 handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
@@ -235,7 +235,7 @@ def decode(
 
     Example: `echo 232307fe... | millbrain decode`
     """
-    from millbrain.run.decode import print_decoded
+    from millbrain.run.cli.decode import print_decoded
 
     print_decoded(file, as_stream=stream, out=sys.stdout)
 
@@ -244,7 +244,7 @@ def decode(
 @guarded
 def doctor(data: Data = None, config: Config = None) -> None:
     """Say in plain sentences what is wrong and what to do. Exit code 1 if something is bad."""
-    from millbrain.run.doctor import Verdict, examine
+    from millbrain.run.cli.doctor import Verdict, examine
 
     colours = {Verdict.GOOD: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red"}
     worst = Verdict.GOOD
@@ -302,7 +302,7 @@ def findings(
     Times are device times. Example: `millbrain findings --vin LTEST000000000001 --json`
     """
     from millbrain.record.warehouse import open_server
-    from millbrain.run.findings import print_json, print_blocks, read_findings
+    from millbrain.run.cli.findings import print_blocks, print_json, read_findings
     from millbrain.run.settings import prepare_data_folder
     from millbrain.run.web import engine_url
 
@@ -330,7 +330,7 @@ def backup(
 
     Example: `millbrain backup /mnt/backup`
     """
-    from millbrain.run.keep import back_up
+    from millbrain.run.cli.keep import back_up
 
     made = back_up(load(data, config), folder, err)
     out.print(str(made), highlight=False)
@@ -344,7 +344,7 @@ def restore(
     config: Config = None,
 ) -> None:
     """Restore a backup into an empty data folder; the platform must be stopped."""
-    from millbrain.run.keep import restore as run_restore
+    from millbrain.run.cli.keep import restore as run_restore
 
     settings = load(data, config)
     run_restore(settings, folder, err)
@@ -388,7 +388,9 @@ def peers(
 @app.command()
 @guarded
 def bench(
-    what: Annotated[str, typer.Argument(help="decode, ingest, battery, ...: a file of benchmarks/.")],
+    what: Annotated[
+        str, typer.Argument(help="decode, ingest, battery, ...: a file of benchmarks/.")
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object instead of lines.")
     ] = False,
@@ -401,7 +403,3 @@ def bench(
     from millbrain.run.bench import run_bench
 
     run_bench(what, as_json=as_json, seconds=seconds)
-
-
-if __name__ == "__main__":
-    main()

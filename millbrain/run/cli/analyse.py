@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from millbrain.run.cli_options import Config, Data, err, out
+from millbrain.run.cli.options import Config, Data, err, out
 from millbrain.run.settings import load
 
 Day = Annotated[

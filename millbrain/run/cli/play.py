@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from millbrain.core.errors import MillbrainError
-from millbrain.run.cli_options import Config, Data, PortOption, err
+from millbrain.run.cli.options import Config, Data, PortOption, err
 from millbrain.run.settings import load
 
 Files = Annotated[
