@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from millbrain.core.errors import MillbrainError
+from millbrain.core.keys import Key
 from millbrain.core.records import Reference, Value
 
 # Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
@@ -20,6 +21,7 @@ MODIFY_ADMIN, REMOVE_ADMIN, ADD_ADMIN = 0x080, 0x100, 0x200
 READ_VALUE, LIST_HANDLES = 0x400, 0x800
 ADMIN_TYPE: Final = "HS_ADMIN"
 GROUP_TYPE: Final = "HS_VLIST"
+ALIAS_TYPE: Final = "ALIAS"  # data: another identifier of the same thing, as `core.keys` reads it
 
 
 class Verb(StrEnum):
@@ -124,4 +126,29 @@ class Registry(Protocol):
         It holds None once the change is on disk, else the RegistryError or StoreError, or a
         LimitError at once where too many changes wait.
         """
+        ...
+
+    async def make(self, change: Change) -> None:
+        """Check and make a change and wait until it is on disk; raises as `apply` tells.
+
+        Raises
+        ------
+        RegistryError, StoreError, LimitError
+            Nothing was changed.
+        """
+        ...
+
+    def named(self, wanted: Sequence[Key]) -> list[str]:
+        """Return the handle that each key names, '' where no live record has it.
+
+        A key of scheme hdl names itself; another one names the record that has it as an alias.
+        """
+        ...
+
+    def history(self, handle: str) -> list[tuple[int, bytes]]:
+        """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
+        ...
+
+    def permits(self, asker: Asker, permission: int, prefix: str) -> bool:
+        """Whether `asker` has a permission for the whole of a prefix."""
         ...

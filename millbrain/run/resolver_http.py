@@ -35,6 +35,7 @@ class ResolverHttp:
                 routes += _named(card.routes)(registry)
             if card.quick:
                 quicks.append(_named(card.quick)(registry))
+        routes.sort(key=_is_open)  # a route for any path stands behind those of the other faces
         app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         self._listener = socket.create_server((host, port), backlog=1024)
         config = uvicorn.Config(
@@ -67,6 +68,10 @@ def _named(dotted: str) -> Callable[[Registry], Any]:
     module, _, name = dotted.partition(":")
     found: Callable[[Registry], Any] = getattr(importlib.import_module(module), name)
     return found
+
+
+def _is_open(route: Route) -> bool:
+    return route.path.startswith("/{")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

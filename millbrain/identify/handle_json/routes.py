@@ -1,28 +1,21 @@
 """The routes of the Handle HTTP JSON API over the registry.
 
 An answer is ``{"responseCode": n, "handle": h, ...}`` with the codes of the binary protocol and the
-HTTP status that says the same. Who asks is proved by HTTP Basic: the user name is ``index:handle``
-percent-encoded, the password the secret of that HS_SECKEY value.
+HTTP status that says the same. Who asks is proved by HTTP Basic (`core.askers`).
 """
 
-import asyncio
-import base64
-import binascii
-import hmac
 from collections.abc import Mapping
-from concurrent.futures import Future
 from typing import Any, Final
-from urllib.parse import unquote
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millbrain.core import keys
+from millbrain.core import askers, keys
 from millbrain.core.errors import LimitError, MillbrainError
 from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
-from millbrain.core.records import Reference, Value, is_live, is_wanted
+from millbrain.core.records import Value, is_live, is_wanted
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -34,8 +27,6 @@ from millbrain.core.registry import (
 from millbrain.identify.handle_json.codec import value_json, values_of
 
 FACE: Final = "handle_json"
-SECRET_TYPE: Final = "HS_SECKEY"
-_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="handle"'}
 # The registry's reason -> (code of the protocol, HTTP status).
 _ANSWERS: Final[Mapping[Reason, tuple[int, int]]] = {
     Reason.NOT_FOUND: (100, 404), Reason.EXISTS: (101, 409), Reason.NOT_HOMED: (301, 400),
@@ -59,7 +50,7 @@ def routes(registry: Registry) -> list[Route]:
 def answer(code: int, status: int, handle: str = "", **more: Any) -> Response:
     """Return an answer of the API."""
     told = {"responseCode": code} | ({"handle": handle} if handle else {}) | more
-    headers = _CHALLENGE if status == 401 else None
+    headers = askers.CHALLENGE if status == 401 else None
     return Response(orjson.dumps(told), status, headers, media_type="application/json")
 
 
@@ -101,11 +92,11 @@ class _Api:
             if parts:
                 chosen = _chosen(values, parts)
                 change = Change(Verb.PUT, handle, asker, chosen, overwrite=is_over)
-                await _made(self._registry, change)
+                await self._registry.make(change)
                 return answer(1, 200, handle)
             is_new = not self._is_there(handle)
             change = Change(Verb.CREATE, handle, asker, values, overwrite=is_over)
-            await _made(self._registry, change)
+            await self._registry.make(change)
             return answer(1, 201 if is_new else 200, handle)
         except RegistryError as error:
             return _refused(error, handle)
@@ -121,7 +112,7 @@ class _Api:
             asker = self._asker(request)
             indexes = tuple(int(i) for i in request.query_params.getlist("index"))
             verb = Verb.REMOVE if indexes else Verb.DELETE
-            await _made(self._registry, Change(verb, handle, asker, indexes=indexes))
+            await self._registry.make(Change(verb, handle, asker, indexes=indexes))
             return answer(1, 200, handle)
         except RegistryError as error:
             return _refused(error, handle)
@@ -151,34 +142,11 @@ class _Api:
         """Return who asks; RegistryError where a proof is given and wrong."""
         address = request.client.host if request.client else ""
         given = request.headers.get("authorization", "")
-        if not given:
-            return Asker(None, FACE, address)
-        identity = proved(self._registry, given)
-        if identity is None:
-            raise RegistryError(Reason.NO_IDENTITY, "the credentials prove no identity")
-        return Asker(identity, FACE, address)
+        return askers.asker(self._registry, FACE, address, given)
 
     def _is_there(self, handle: str) -> bool:
         (stored,) = self._registry.get_many([keys.handle_key(handle)])
         return is_live(stored)
-
-
-def proved(registry: Registry, header: str) -> Reference | None:
-    """Return the identity that an Authorization header proves, None where it proves none."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    index, colon, handle = unquote(name).partition(":")
-    if not colon or not index.isdecimal() or int(index) >= 1 << 32:
-        return None
-    for value in registry.credentials(Reference(handle, int(index))):
-        if value.type == SECRET_TYPE and hmac.compare_digest(value.data, secret.encode()):
-            return Reference(handle, value.index)
-    return None
 
 
 def _chosen(values: tuple[Value, ...], parts: "list[str]") -> tuple[Value, ...]:
@@ -188,28 +156,6 @@ def _chosen(values: tuple[Value, ...], parts: "list[str]") -> tuple[Value, ...]:
     if wanted != {v.index for v in values}:
         raise ValueError("the indexes of the address and of the values differ")
     return values
-
-
-async def _made(registry: Registry, change: Change) -> None:
-    """Make a change and wait until it is on disk."""
-    loop = asyncio.get_running_loop()
-    over: asyncio.Future[None] = loop.create_future()
-
-    def tell(future: "Future[None]") -> None:
-        loop.call_soon_threadsafe(_pass_on, future, over)
-
-    registry.apply(change, tell)
-    await over
-
-
-def _pass_on(future: "Future[None]", over: "asyncio.Future[None]") -> None:
-    if over.done():
-        return  # the client has gone
-    error = future.exception()
-    if error is None:
-        over.set_result(None)
-    else:
-        over.set_exception(error)
 
 
 async def _body(request: Request) -> bytes:

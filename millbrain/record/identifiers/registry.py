@@ -8,10 +8,12 @@ Keys beside the records (those of `core.keys.Key.stored` begin with a letter, th
 
     NUL a <number, 8 bytes>          line of the audit trail
     NUL h <key> NUL <number>         when (8 bytes, ms), then the record as it was before that line
+    NUL l <key of an alias>          the handle that has it (`aliases`)
     NUL p <prefix>                   a prefix that this node answers for
     NUL t                            head of the audit trail
 """
 
+import asyncio
 import hashlib
 import queue
 import threading
@@ -39,6 +41,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.store import Identifiers, Record
@@ -122,6 +125,14 @@ class StoredRegistry:
             at = page[-1][0]
         return found[:count_max]
 
+    def named(self, wanted: Sequence[keys.Key]) -> list[str]:
+        """Return the handle that each key names, '' where no live record has it."""
+        return aliases.named(self._store.get_many, wanted)
+
+    def permits(self, asker: Asker, permission: int, prefix: str) -> bool:
+        """Whether `asker` has a permission for the whole of a prefix."""
+        return self.rights.may(asker, permission, self.rights.of_prefix(f"{prefix}/"))
+
     def history(self, handle: str) -> list[tuple[int, bytes]]:
         """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
         page = self._store.scan(HISTORY + keys.handle_key(handle) + b"\0")
@@ -154,6 +165,13 @@ class StoredRegistry:
             told = f"{REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
             _tell(done, LimitError(f"registry: {told}"))
 
+    async def make(self, change: Change) -> None:
+        """Check and make a change and wait until it is on disk; raises as `apply` tells."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        self.apply(change, lambda future: loop.call_soon_threadsafe(_pass_on, future, over))
+        await over
+
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
         """Store many records without asking for rights one by one; return how many.
 
@@ -169,6 +187,8 @@ class StoredRegistry:
                 trail, kept = self._group.trail.then(line)
                 new = {_prefix(k[4:].decode()) for k in {_head(k) for k, _ in batch}} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
+                if other := aliases.of_records(batch):  # one without its record names nothing
+                    self._store.put_many(other)
                 self._store.put_many([*batch, *homes, kept, trail.kept])
                 self._group.trail, self._homed = trail, self._homed | new
             count += len(batch)
@@ -231,10 +251,11 @@ class StoredRegistry:
         key = keys.handle_key(change.handle)
         before = self._look(key)
         after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
+        named = aliases.changed(key, before, after, self._look)
         group.trail, line = group.trail.then(_told(change, group.at_ms, after))
         at = group.at_ms.to_bytes(8, "big")
         past = HISTORY + key + b"\0" + group.trail.number.to_bytes(8, "big")
-        return {key: after, past: at + (before or b""), line[0]: line[1]}
+        return {key: after, past: at + (before or b""), **named, line[0]: line[1]}
 
     def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
         prefix = _prefix(change.handle)
@@ -284,6 +305,16 @@ def _told(change: Change, at_ms: int, after: bytes) -> dict[str, Any]:
         "indexes": [v.index for v in change.values] or list(change.indexes),
         "after": hashlib.sha256(after).hexdigest(),
     }  # fmt: skip
+
+
+def _pass_on(future: "Future[None]", over: "asyncio.Future[None]") -> None:
+    if over.done():
+        return  # the client has gone
+    error = future.exception()
+    if error is None:
+        over.set_result(None)
+    else:
+        over.set_exception(error)
 
 
 def _tell(done: Done, error: MillbrainError | None) -> None:
