@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
 from millbrain.core.keys import handle_key, parse
+from millbrain.core.record_json import value_json, values_of
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.codec import Message, decode, encode
-from millbrain.identify.handle_json.codec import value_json, values_of
 from millbrain.record.identifiers.store import Record
 from millbrain.run import run_files
 from millbrain.run.resolver import open_registry

@@ -11,9 +11,9 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from millbrain.core.record_json import value_json
 from millbrain.core.records import PUBLIC_AT, decode_values, is_live
 from millbrain.core.registry import Registry
-from millbrain.identify.handle_json.codec import value_json
 
 PATH: Final = b"/api/handles/"
 _KEY: Final = b"hdl:"

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from millbrain.core import askers, keys
 from millbrain.core.errors import LimitError, MillbrainError
 from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
+from millbrain.core.record_json import value_json, values_of
 from millbrain.core.records import Value, is_live, is_wanted
 from millbrain.core.registry import (
     Asker,
@@ -24,7 +25,6 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
-from millbrain.identify.handle_json.codec import value_json, values_of
 
 FACE: Final = "handle_json"
 # The registry's reason -> (code of the protocol, HTTP status).

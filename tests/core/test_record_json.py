@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millbrain.core.record_json import value_json, values_of
 from millbrain.core.records import Value
-from millbrain.identify.handle_json.codec import value_json, values_of
 
 ADMIN = {
     "index": 100,

@@ -1,4 +1,4 @@
-"""Values as the JSON of the Handle HTTP API, both ways.
+"""Values as JSON, both ways, as the Handle HTTP API writes them; every face over HTTP does so.
 
 A value is ``{index, type, data: {format, value}, ttl, timestamp}``. Data has one of the formats
 ``string``, ``base64``, ``hex``, ``admin``, ``vlist``; what is given as plain text is a string.
