@@ -205,7 +205,9 @@ def _shape(pack: _Pack, case: Case) -> Shape:
 
 def _is_usual(pack: _Pack, case: Case) -> bool:
     """Whether so much missing charge is nothing special in this pack, neither now nor before."""
-    spans = (pack.missing[-_NEWEST_DAYS:], pack.missing[-_SHAPE_DAYS:], pack.missing)
+    missing = pack.missing
+    # As it stood a day or two ago counts too, so that a call-out is not taken back by one day.
+    spans = (missing[-_NEWEST_DAYS:], missing[-_SHAPE_DAYS:], missing, missing[:-1], missing[:-2])
     apart = [float(scores(medians(span.T), _FLOOR_PCT)[case.cell]) for span in spans]
     return not any(score <= -_UNUSUAL * pack.rules.score_min for score in apart)
 
