@@ -26,6 +26,7 @@ from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.places import Keys
 from millbrain.analyse.battery.calc.sudden import THERMAL_BIT, THERMAL_LEVEL, Heat
 from millbrain.analyse.battery.calc.sums import Block
+from millbrain.analyse.battery.chores.rota import Rota
 from millbrain.analyse.battery.days_store import DaysStore, Progress
 from millbrain.analyse.battery.held import Held, Slots, first_days, today
 from millbrain.analyse.battery.inflow import Gap, Inflow, Live
@@ -97,6 +98,7 @@ class Follower:
             facts, self._store, self._rules, self._report, self._stream.judge_share_ratio
         )
         self._rounds.restore(progress.judged_ms)
+        self._rota = Rota(self._ground, newest)
         known = finding_rows.still_open(facts, APP)
         self._urgent.remember([f for f in known if f.kind == model.THERMAL])
         self._gap_batches = 8
@@ -151,7 +153,7 @@ class Follower:
             self._inflow.position = found.batch
         elif isinstance(found, Gap):
             self._read(found)
-        elif not self._rounds.step() and not is_busy:
+        elif not self._rounds.step() and not self._rota.step() and not is_busy:
             self._stopping.wait(WAIT_S if self._rounds.waiting else 0)
 
     def _read(self, gap: Gap) -> None:
@@ -268,6 +270,7 @@ class Follower:
             "looks": self._rounds.looks,
             "findings": self._rounds.findings,
             "urgent": self._urgent.status(),
+            "chores": self._rota.status(),
             "failures": self.failures,
             "last_error": self.last_error,
         }
