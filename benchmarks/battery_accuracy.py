@@ -40,7 +40,8 @@ STEP_S: Final = 240.0
 FINE_STEP_S: Final = 20.0
 FINE_EVERY: Final = 15
 RULES: Final = Rules()
-FIRST_SEED: Final = 40_000  # the limits were set looking at vehicles below
+FIRST_SEED: Final = 60_000  # healthy; the limits were set looking at vehicles below
+FAULTY_SEED: Final = 7_000_000  # and at faulty ones from 5,000,000 on
 SHOWN_MAX: Final = 40
 # (kind, chemistry, share of the faulty vehicles)
 MIX: Final = (
@@ -67,7 +68,7 @@ def faulty(count: int) -> list[tuple[str, vehicle.Vehicle, faults.Fault]]:
     total = sum(share for *_, share in MIX)
     for row, (kind, chemistry, share) in enumerate(MIX):
         for n in range(round(share * count / total)):
-            seed = 5_000_000 + row * 10_000 + n
+            seed = FAULTY_SEED + row * 10_000 + n
             car = vehicle.drawn(seed, chemistry)
             random = np.random.default_rng([seed, 4])
             fault = faults.drawn(kind, car.cells, car.capacity_ah, random)
