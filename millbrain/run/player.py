@@ -273,7 +273,7 @@ def _register(aim: Aim, vehicles: int) -> None:
     ledger = Ledger(aim.settings.ledger_url)
     try:
         for part in play.city_register(aim.settings.demo.pack, vehicles):
-            columns = ("vin", "plate", "model", "operator", "simulated")
+            columns = ("vin", "plate", "model", "operator", "simulated", "rated_capacity_ah")
             rows = zip(*(part.array(c).tolist() for c in columns), strict=True)
             ledger.things.put(
                 [
@@ -283,8 +283,9 @@ def _register(aim: Aim, vehicles: int) -> None:
                         model=model.decode(),
                         operator=operator.decode(),
                         simulated=bool(simulated),
+                        attributes={"rated_capacity_ah": rated_ah},
                     )
-                    for vin, plate, model, operator, simulated in rows
+                    for vin, plate, model, operator, simulated, rated_ah in rows
                 ]
             )
     finally:

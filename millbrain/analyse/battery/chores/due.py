@@ -26,9 +26,10 @@ _SQL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A vehicle with new reports. first: oldest of their batches. charging: device time of the
-    newest report of a charge, 0 = none. since_s, seen_s: when it became due, when it was heard of
-    last (monotonic).
+    """A vehicle with new reports.
+
+    first: oldest of their batches. charging: device time of the newest report of a charge, 0 =
+    none. since_s, seen_s: when it became due, when it was heard of last (monotonic).
     """
 
     rows: int

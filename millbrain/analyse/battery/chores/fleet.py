@@ -23,7 +23,7 @@ from millbrain.analyse.battery.model import (
     chosen,
 )
 from millbrain.analyse.battery.tables import FLEET_SUSPICION
-from millbrain.core.columns import Columns, concat
+from millbrain.core.columns import Column, Columns, concat
 from millbrain.core.rooms import Ground
 
 FIRST_S: Final = 60.0  # after a start, then twice as long from one look to the next up to fleet_s
@@ -160,9 +160,10 @@ class FleetChore:
         ]  # fmt: skip
         if not windows:
             return None
-        upto = self._ground.settled()
-        parts = [_scalars(reports) for _, reports
-                 in whole(self._ground.facts, windows, upto, self._charge, self._strategy)]  # fmt: skip
+        read = whole(
+            self._ground.facts, windows, self._ground.settled(), self._charge, self._strategy
+        )
+        parts = [_scalars(reports) for _, reports in read]
         return pattern(concat(parts), vin, at, kind.encode(), self._strategy)
 
 
@@ -180,7 +181,9 @@ def _registered(
 
 def _scalars(reports: Columns) -> Columns:
     """Return reports without their lists, which no sequence of states is made from."""
-    values = {n: c for n, c in reports.values.items() if isinstance(c, np.ndarray)}
+    values: dict[str, Column] = {
+        n: c for n, c in reports.values.items() if isinstance(c, np.ndarray)
+    }
     return Columns(reports.rows, values)
 
 

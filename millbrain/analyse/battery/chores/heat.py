@@ -52,8 +52,8 @@ class HeatChore:
         latest = _latest(self._ground, as_of - self._stale_s)
         found = self._watch.look(latest, as_of) if latest.rows else []
         now = {f.key: f for f in found}
-        silent = [f for f in self._open.values()
-                  if f.key not in now and as_of - f.last_seen > self._rules.heat_silent_s]  # fmt: skip
+        since = as_of - self._rules.heat_silent_s
+        silent = [f for f in self._open.values() if f.key not in now and f.last_seen < since]
         found += [_closed(f, as_of) for f in silent]
         if found:
             self._ground.report(found)

@@ -1,4 +1,4 @@
-"""How far each chore is, in the table `battery_progress`, and instants of versions that only grow."""
+"""How far each chore is, in the table `battery_progress`; instants of versions only grow."""
 
 import time
 from dataclasses import dataclass

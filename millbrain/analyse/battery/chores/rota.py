@@ -66,10 +66,7 @@ class Rota:
     def step(self) -> bool:
         """Do one step of one chore whose turn it is; False where there is none."""
         now_s = time.monotonic()
-        for turn in self._turns.values():
-            if now_s >= turn.rests_until_s and self._do(turn):
-                return True
-        return False
+        return any(now_s >= turn.rests_until_s and self._do(turn) for turn in self._turns.values())
 
     def _do(self, turn: _Turn) -> bool:
         """Do a step; a fault in one chore keeps neither the others nor the stream."""

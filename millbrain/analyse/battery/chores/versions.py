@@ -79,8 +79,9 @@ def _rows(names: list[Column], columns: Columns) -> list[Row]:
     for column in names:
         values = [_plain(v) for v in columns.array(column.name).tolist()]
         mask = columns.missing.get(column.name)
-        lists.append(values if mask is None else
-                     [None if gone else v for v, gone in zip(values, mask, strict=True)])  # fmt: skip
+        if mask is not None:
+            values = [None if gone else v for v, gone in zip(values, mask, strict=True)]
+        lists.append(values)
     return list(zip(*lists, strict=True))
 
 

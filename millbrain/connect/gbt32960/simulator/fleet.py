@@ -65,12 +65,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Weak:
-    """One vehicle with something wrong for weeks.
+    """One vehicle, or several of one model, with something wrong for weeks.
 
-    kind: self-discharge, capacity, resistance, connection, sensor or insulation. model, vehicle:
-    the so manyth of that model, from 0. pack, cell: from 1. days: how long before the history ends
-    it began. severity: on that day, growing by growth_per_day up to severity_max: charge or
-    capacity that the cell lacks [%], excess resistance [mOhm], offset [mV], decades of insulation.
+    kind: self-discharge, capacity, resistance, connection, sensor, insulation or soc-jump. model,
+    vehicle: the so manyth of that model, from 0. vehicles: so many from that one on have it, each
+    `days_apart` later than the one before. pack, cell: from 1. days: how long before the history
+    ends it began. severity: on that day, growing by growth_per_day up to severity_max: charge or
+    capacity that the cell lacks [%], excess resistance [mOhm], offset [mV], decades of insulation,
+    jump of the SOC that is reported while charging [%].
     """
 
     kind: str
@@ -82,10 +84,12 @@ class Weak:
     severity_max: float
     cell: int = 1
     pack: int = 1
+    vehicles: int = 1
+    days_apart: float = 0.0
 
 
 WEAK_KINDS: Final = frozenset(
-    ("self-discharge", "capacity", "resistance", "connection", "sensor", "insulation")
+    ("self-discharge", "capacity", "resistance", "connection", "sensor", "insulation", "soc-jump")
 )
 
 
@@ -140,7 +144,10 @@ def _check_weak(one: Weak, models: Sequence[Model]) -> None:
 
 
 def register(model: Model, serials: NDArray[np.int64]) -> Columns:
-    """Return vehicles as rows of the register of things: vin, plate, model, operator, simulated."""
+    """Return vehicles as rows of the register of things.
+
+    vin, plate, model, operator, simulated, rated_capacity_ah (of all packs).
+    """
     n = len(serials)
     operators = [f"运营单位 {i + 1:02d}（仿真）".encode() for i in range(OPERATORS)]
     return Columns(n, {
@@ -149,6 +156,7 @@ def register(model: Model, serials: NDArray[np.int64]) -> Columns:
         "model": np.array([model.name.encode()] * n, object),
         "operator": np.array([operators[int(s) * 7 % OPERATORS] for s in serials], object),
         "simulated": np.ones(n, np.uint8),
+        "rated_capacity_ah": np.full(n, model.capacity_ah * model.packs),
     })  # fmt: skip
 
 

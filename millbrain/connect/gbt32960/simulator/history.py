@@ -1,8 +1,9 @@
 """Weeks of a simulated city's vehicles at once: coarse, reissued (03), dated as they happened.
 
 The vehicles are those of the live city: same VINs, same cells, same faults. They drive, charge and
-park by the same rules, seen every few minutes instead of every few seconds, and fall silent while
-parked as terminals do. The odometer ends where the live city's begins.
+park by the same rules, seen every few minutes instead of every few seconds (every minute while
+they charge), and fall silent while parked as terminals do. The odometer ends where the live
+city's begins.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.connect.gbt32960.simulator.cohort import (
+    CHARGING,
     COHORT_VEHICLES_MAX,
     Cohort,
     Snapshot,
@@ -22,8 +24,10 @@ from millbrain.connect.gbt32960.simulator.recorded import REISSUE
 from millbrain.connect.gbt32960.simulator.weak import WeakCells, weak_serials
 
 STEP_S: Final = 300.0
+CHARGE_STEP_S: Final = 60.0  # while charging, so that what went in can be counted
 _DAY_S: Final = 86_400.0
-_SETTLE_STEPS: Final = 12
+_SETTLE_STEPS: Final = 60
+_EACH: Final = int(STEP_S / CHARGE_STEP_S)
 _ROWS: Final = 2048  # reports written at once
 _AT_COMMAND: Final = 2
 
@@ -40,7 +44,7 @@ class History:
         self, plan: Plan, vehicles: int, seed: int, *, chosen: int, days: float, until_s: float,
         since_s: float,
     ) -> None:  # fmt: skip
-        self.steps = int(days * _DAY_S / STEP_S)
+        self.steps = int(days * _DAY_S / CHARGE_STEP_S)
         self._plan, self._until_s, self._since_s = plan, until_s, since_s
         self._weak = weak_serials(plan.models, plan.weak, vehicles)
         self._cohorts: list[Cohort] = []
@@ -80,17 +84,21 @@ class History:
         """Live the whole time with one cohort and return every report of it."""
         weak = WeakCells(cohort.model, cohort.serials, self._weak, self._since_s)
         first_km = cohort.odometer_km.copy()
-        begin_s = self._until_s - self.steps * STEP_S
+        begin_s = self._until_s - self.steps * CHARGE_STEP_S
         kept: list[Snapshot] = []
         whose: list[NDArray[np.intp]] = []
         for k in range(-_SETTLE_STEPS, self.steps):
-            at_s = begin_s + k * STEP_S
-            snapshot = cohort.advance(at_s, STEP_S)
-            if k < 0:
+            at_s = begin_s + k * CHARGE_STEP_S
+            was_charging = cohort.phase == CHARGING
+            snapshot = cohort.advance(at_s, CHARGE_STEP_S)
+            # A terminal that parks reports once more, at rest, before it sleeps.
+            reporting = snapshot.slept | was_charging | (cohort.phase == CHARGING)
+            if k % _EACH == 0:
+                reporting |= snapshot.awake
+            who = np.flatnonzero(reporting)
+            if k < 0 or not who.size:
                 continue
             weak.apply(snapshot, at_s)
-            # A terminal that parks reports once more, at rest, before it sleeps.
-            who = np.flatnonzero(snapshot.awake | snapshot.slept)
             kept.append(_rows(snapshot, who))
             whose.append(who)
         reports = _joined(kept)

@@ -6,6 +6,7 @@ live and what is sent as history, so that a weak cell is the same cell before an
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,11 @@ from millbrain.connect.gbt32960.simulator.fleet import Model, Weak, shares
 _DAY_S: Final = 86_400.0
 _SOC: Final = SIGNALS.index("soc_pct")
 _AMPS: Final = SIGNALS.index("pack_current_a")
+_CHARGING: Final = SIGNALS.index("charge_state")
 _INSULATION: Final = SIGNALS.index("insulation_kohm")
 _OCV_PCT: Final = np.arange(0.0, 101.0, 10.0)
+_JUMPS_PCT: Final = 56.0  # where a faulty strategy corrects its SOC while charging ...
+_FADES_PCT: Final = 24.0  # ... and over how many percent it takes that back
 _JOLTED: Final = 0.6  # spread of a loose connection's resistance from day to day, logarithmic
 _CELL_MV_MAX: Final = 60_000
 
@@ -31,7 +35,11 @@ def weak_serials(models: Sequence[Model], weak: Sequence[Weak], vehicles: int) -
     counts = shares(models, vehicles)
     firsts = dict(zip((m.letter for m in models), np.cumsum([0, *counts]).tolist(), strict=False))
     sizes = dict(zip((m.letter for m in models), counts, strict=True))
-    return {firsts[w.model] + w.vehicle: w for w in weak if w.vehicle < sizes[w.model]}
+    return {
+        firsts[w.model] + w.vehicle + i: replace(w, days=w.days - i * w.days_apart)
+        for w in weak
+        for i in range(min(w.vehicles, sizes[w.model] - w.vehicle))
+    }
 
 
 class WeakCells:
@@ -59,6 +67,9 @@ class WeakCells:
             if weak.kind == "insulation":
                 signals[_INSULATION] *= 10.0**-severity
                 continue
+            if weak.kind == "soc-jump":
+                signals[_SOC] += _jumped(float(signals[_SOC]), severity, signals[_CHARGING] == 1)
+                continue
             off_mv = self._off_mv(weak, severity, float(signals[_SOC]), float(signals[_AMPS]), days)
             cell = (weak.pack - 1) * self._model.cells + weak.cell - 1
             self._add(snapshot.cells_mv[row], cell, off_mv)
@@ -84,3 +95,11 @@ class WeakCells:
         step = self._model.cell_step_mv
         moved = int(cells[cell]) + round(off_mv / step) * step
         cells[cell] = min(max(moved, 0), _CELL_MV_MAX)
+
+
+def _jumped(soc_pct: float, severity_pct: float, is_charging: bool) -> float:
+    """Return by how much the reported SOC is too high."""
+    beyond = soc_pct - _JUMPS_PCT
+    if not is_charging or not 0 <= beyond < _FADES_PCT:
+        return 0.0
+    return severity_pct * (1 - beyond / _FADES_PCT)
