@@ -36,6 +36,8 @@ IDENTIFIER_BATCH_MAX: Final = 200_000  # records of one durable batch; a bigger 
 IDENTIFIER_BATCH_BYTES_MAX: Final = 64 << 20  # and their bytes: one write buffer of the store
 IDENTIFIER_PAGE_MAX: Final = 10_000  # records of one page of a scan
 IDENTIFIER_VALUE_BYTES_MAX: Final = 200_000  # data of all values: one message must hold them
+READY_ANSWERS_MAX: Final = 65_536  # answers that a face keeps ready for those who ask again ...
+READY_BYTES_MAX: Final = 2_048  # ... and bytes of one with its question; a longer one is made anew
 REGISTRY_GROUP_MAX: Final = 512  # changes of one commit of the registry
 REGISTRY_QUEUE_MAX: Final = 4_096  # changes that wait; the next one slows its sender
 HANDLE_MESSAGE_BYTES_MAX: Final = 262_144  # a Handle message (RFC 3652 2.2.1, reference library)
@@ -50,6 +52,14 @@ HANDLE_LIST_MAX: Final = 5_000  # handles of one answer to a list request
 HANDLE_KEY_ROUNDS_MAX: Final = 100_000  # PBKDF2 rounds that a client may ask of us: about 50 ms
 HANDLE_PIECES_BYTES_MAX: Final = 16 << 20  # datagrams that wait for the rest of their message ...
 HANDLE_PIECES_S_MAX: Final = 5  # ... and for how long; a peer that lost one asks again
+REFERRALS_MAX: Final = 8  # nodes that one resolution is sent to, one behind the other
+RECURSIONS_MAX: Final = 8  # recursive nodes that hand one request on; the next one refuses
+RECURSIONS_OPEN_MAX: Final = 4_096  # resolutions that wait for other nodes; beyond, "busy"
+UPSTREAMS_MAX: Final = 1_024  # other nodes whose connections and failures are remembered
+UPSTREAM_LINKS_MAX: Final = 32  # connections to one other node; a slow one holds no more
+UPSTREAM_FAILURES_MAX: Final = 5  # failures in a row after which a node is left alone ...
+UPSTREAM_PAUSE_S_MAX: Final = 60  # ... for a second, then twice as long, at most so long
+CACHE_ENTRY_S_MAX: Final = 2 * 86_400  # a longer time to live is not believed (reference library)
 
 # Batteries --------------------------------------------------------------------------------------
 BATTERY_CELLS_MAX: Final = 84_000_000  # cells of packs and days in memory: 800,000 packs, 3 GB

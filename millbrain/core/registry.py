@@ -87,6 +87,18 @@ class Change:
     overwrite: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who knows about a prefix: the most particular one that this node has heard of.
+
+    prefix: the prefix itself or one that it derives from. sites: its HS_SITE values, empty where
+    this node is responsible for it (and knows of nothing below).
+    """
+
+    prefix: str
+    sites: tuple[Value, ...]
+
+
 class Registry(Protocol):
     """The records of this node; the record stage implements it. Safe from any thread."""
 
@@ -100,6 +112,10 @@ class Registry(Protocol):
 
     def homed(self) -> Sequence[str]:
         """Return the prefixes that this node answers for."""
+        ...
+
+    def route(self, handle: str) -> Route | None:
+        """Return where to ask about a handle that is not here, None where nothing is known."""
         ...
 
     def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:

@@ -13,6 +13,7 @@ import uvloop
 
 import millbrain
 from millbrain.core.errors import SettingsError
+from millbrain.core.nodes import Node
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
@@ -62,6 +63,15 @@ def open_registry(settings: Settings) -> tuple[RocksIdentifiers, StoredRegistry]
     except BaseException:
         store.close()
         raise
+
+
+def node_of(settings: Settings) -> Node:
+    """Return what the settings say of the node's place among the others."""
+    section = settings.resolver
+    return Node(
+        section.role, section.upstream, section.remember_mib << 20, section.negative_s,
+        section.stale_s, section.try_s, section.wait_s,
+    )  # fmt: skip
 
 
 def administrators(names: Iterable[str]) -> list[Reference]:
@@ -131,4 +141,4 @@ async def _start_face(resolver: Resolver, card: Face) -> None:
     module, _, name = card.start.partition(":")
     start = getattr(importlib.import_module(module), name)
     registry: Registry = resolver.registry
-    resolver.faces[card.key] = await start(section, registry)
+    resolver.faces[card.key] = await start(section, registry, node_of(resolver.settings))

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from millbrain.core import limits
 from millbrain.core.errors import SettingsError
+from millbrain.core.nodes import Role
 from millbrain.core.working_time import DAY_SHIFT
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -146,6 +147,32 @@ class ResolverSettings(Section):
     )
     administrators: tuple[str, ...] = Field(
         default=(), description="Identities with every right, as 300:88.100.1/admin."
+    )
+    role: Role = Field(
+        default=Role.ENTERPRISE,
+        description="Part in the tree of nodes: top, secondary, enterprise, or recursive, which "
+        "asks the others on behalf of clients.",
+    )
+    upstream: tuple[str, ...] = Field(
+        default=(),
+        description="Nodes that a recursive node asks first, host:port or udp:host:port.",
+    )
+    remember_mib: int = Field(
+        default=64, ge=1, le=1 << 20, description="Memory for answers of other nodes [MiB]."
+    )
+    negative_s: float = Field(
+        default=60, ge=0, le=86_400,
+        description="How long it is remembered that an identifier does not exist [s].",
+    )  # fmt: skip
+    stale_s: float = Field(
+        default=86_400, ge=0, le=30 * 86_400,
+        description="How long after its time an answer is given while no node can be asked [s].",
+    )  # fmt: skip
+    try_s: float = Field(
+        default=1, gt=0, le=60, description="Longest wait for an answer of one other node [s]."
+    )
+    wait_s: float = Field(
+        default=4, gt=0, le=60, description="Longest wait of a client for other nodes in all [s]."
     )
 
 

@@ -5,9 +5,11 @@ import os
 import socket
 from typing import Final, Protocol
 
+from millbrain.core.nodes import Node, Role
 from millbrain.core.registry import Registry
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.records import Interface, Server, Site
+from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
 from millbrain.identify.handle.server import HandleServer
 
@@ -33,11 +35,12 @@ class HandleSettings(Protocol):
         ...
 
 
-async def start(settings: HandleSettings, registry: Registry) -> HandleServer:
+async def start(settings: HandleSettings, registry: Registry, node: Node) -> HandleServer:
     """Open the port and answer from now on."""
     port = settings.port or _free_port(settings.host)
     site = site_of(settings.announced or settings.host, port)
-    server = HandleServer(Responder(registry, site, os.urandom))
+    recursion = Recursion(node, os.urandom) if node.role is Role.RECURSIVE else None
+    server = HandleServer(Responder(registry, site, os.urandom, recursion), recursion)
     await server.start(settings.host, port)
     return server
 

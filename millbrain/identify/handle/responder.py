@@ -23,12 +23,14 @@ from millbrain.core.registry import (
     Verb,
 )
 from millbrain.identify.handle import fields as f
-from millbrain.identify.handle.answers import Query, hit, read_query, refusal
+from millbrain.identify.handle.answers import Query, hit, read_query
 from millbrain.identify.handle.challenge import request_digest
 from millbrain.identify.handle.codec import Message, decode, encode
+from millbrain.identify.handle.elsewhere import Elsewhere
 from millbrain.identify.handle.framing import Envelope, read_envelope
 from millbrain.identify.handle.proof import Challenges, asked, is_right, proved
 from millbrain.identify.handle.records import Site
+from millbrain.identify.handle.recursion import Recursion
 
 FACE: Final = "handle"
 FRESH_S: Final = 12 * 3600  # how long an answer may be taken for fresh
@@ -73,12 +75,20 @@ class Responder:
         What operation 2 tells of us; its serial number goes into every answer.
     random
         Returns so many random bytes that nobody can guess.
+    recursion
+        Asks other nodes on behalf of clients; None where this node does not.
     """
 
-    def __init__(self, registry: Registry, site: Site, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, registry: Registry, site: Site, random: Callable[[int], bytes],
+        recursion: Recursion | None = None,
+    ) -> None:  # fmt: skip
         self._registry = registry
         self._site = site
         self._challenges = Challenges(random)
+        self._elsewhere = Elsewhere(
+            registry, site.serial, recursion, self._ok, self._refuse, self._refer
+        )
         self._ways: dict[int, Callable[[Ask], None]] = {
             f.RESOLVE: self._resolve,
             f.SITE_INFO: self._site_info,
@@ -96,12 +106,10 @@ class Responder:
         expires_s = int(time.time()) + FRESH_S
         return [None if q is None else self._plain(q, next(found), expires_s) for q in queries]
 
-    def _plain(self, query: Query, stored: bytes | None, expires_s: int) -> bytes:
+    def _plain(self, query: Query, stored: bytes | None, expires_s: int) -> bytes | None:
         if stored is not None and is_live(stored):
             return hit(query, stored, self._site.serial, expires_s)
-        handle = query.handle.decode("utf-8", "surrogateescape")
-        code = f.NOT_FOUND if self._registry.is_homed(handle) else f.NO_RESPONSE
-        return refusal(query, code, self._site.serial, expires_s)
+        return self._elsewhere.plain(query, expires_s)
 
     def answer(self, packet: bytes, address: str, send: Send) -> None:
         """Answer one whole message; `send` gets the answer now or later, from any thread."""
@@ -155,8 +163,7 @@ class Responder:
         handle = body["handle"]
         (stored,) = self._registry.get_many([keys.handle_key(handle)])
         if stored is None or not is_live(stored):
-            code = f.NOT_FOUND if self._registry.is_homed(handle) else f.NO_RESPONSE
-            self._refuse(ask, code, "")
+            self._elsewhere.resolve(ask)
             return
         wanted = [v for v in stored_values(stored) if is_wanted(v, body["indexes"], body["types"])]
         readable = set(self._registry.readable(stored, handle, ask.asker))
@@ -208,6 +215,8 @@ class Responder:
     def _no(self, ask: Ask, error: RegistryError) -> None:
         if error.reason is Reason.NO_IDENTITY:
             self._challenge(ask)
+        elif error.reason is Reason.NOT_HOMED:
+            self._elsewhere.refer(ask, str(error))
         else:
             self._refuse(ask, CODES[error.reason], str(error))
 
@@ -230,6 +239,10 @@ class Responder:
 
     def _refuse(self, ask: Ask, code: int, words: str) -> None:
         ask.send(self._refused(ask.request, ask.reply, code, words))
+
+    def _refer(self, ask: Ask, code: int, body: Mapping[str, Any]) -> None:
+        flags = ask.request.flags & ~f.RETURN_DIGEST
+        ask.send(encode(self._message(ask.request, ask.reply, code, body=body, flags=flags)))
 
     def _refused(self, request: Message, reply: Envelope, code: int, words: str) -> bytes:
         flags = request.flags & ~f.RETURN_DIGEST

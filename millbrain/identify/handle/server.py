@@ -19,6 +19,7 @@ from millbrain.core.limits import (
     LINK_WRITE_BYTES_MAX,
 )
 from millbrain.identify.handle.framing import Pieces, cut, split
+from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
 
 _DATAGRAM_BYTES_MAX: Final = 65_535
@@ -37,10 +38,11 @@ class Counts:
 
 
 class HandleServer:
-    """Listens, and hands batches to a `Responder`."""
+    """Listens, and hands batches to a `Responder`; ends the recursion with itself."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, recursion: Recursion | None = None) -> None:
         self._responder = responder
+        self._recursion = recursion
         self._links: set[_Link] = set()
         self._pieces = Pieces()
         self.counts = Counts()
@@ -62,7 +64,9 @@ class HandleServer:
     def status(self) -> Mapping[str, Any]:
         """Describe links and counts."""
         names = Counts.__dataclass_fields__
-        return {"links": len(self._links), **{n: getattr(self.counts, n) for n in names}}
+        counts = {n: getattr(self.counts, n) for n in names}
+        beyond = {"recursion": self._recursion.status()} if self._recursion else {}
+        return {"links": len(self._links), **counts, **beyond}
 
     async def stop(self) -> None:
         """Close the port and every link."""
@@ -72,6 +76,8 @@ class HandleServer:
         self._tcp.close()
         for link in tuple(self._links):
             link.close()
+        if self._recursion:
+            await self._recursion.close()
         await self._tcp.wait_closed()
 
     # UDP ----------------------------------------------------------------------------------------

@@ -39,11 +39,13 @@ from millbrain.core.registry import (
     Change,
     Reason,
     RegistryError,
+    Route,
     Verb,
 )
 from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.rights import Rights
+from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
 from millbrain.record.identifiers.store import Identifiers, Record
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
 
@@ -96,11 +98,15 @@ class StoredRegistry:
 
     def is_homed(self, handle: str) -> bool:
         """Whether this node answers for the prefix of `handle`; of 0.NA/x that is x."""
-        return _prefix(handle) in self._homed
+        return prefix_of(handle) in self._homed
 
     def homed(self) -> Sequence[str]:
         """Return the prefixes that this node answers for, sorted."""
         return sorted(self._homed)
+
+    def route(self, handle: str) -> Route | None:
+        """Return where to ask about a handle that is not here, None where nothing is known."""
+        return route_of(prefix_of(handle), self._homed, self._store.get_many)
 
     def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
         """Return the values of a record that `asker` may read, the public ones first."""
@@ -176,7 +182,8 @@ class StoredRegistry:
         """Store many records without asking for rights one by one; return how many.
 
         One line of the audit trail tells of each batch. A record that was there is replaced and
-        leaves no history. The node answers for the prefixes from then on.
+        leaves no history. The node answers for the prefixes from then on, but not for one whose own
+        record says which site does.
         """
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _LOAD_RECORDS)):
@@ -185,7 +192,8 @@ class StoredRegistry:
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip
                 trail, kept = self._group.trail.then(line)
-                new = {_prefix(k[4:].decode()) for k in {_head(k) for k, _ in batch}} - self._homed
+                heads = {_head(k) for k, stored in batch if not is_route(k, stored)}
+                new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
                 if other := aliases.of_records(batch):  # one without its record names nothing
                     self._store.put_many(other)
@@ -258,7 +266,7 @@ class StoredRegistry:
         return {key: after, past: at + (before or b""), **named, line[0]: line[1]}
 
     def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
-        prefix = _prefix(change.handle)
+        prefix = prefix_of(change.handle)
         if not self.rights.is_administrator(change.asker):
             reason = Reason.DENIED if change.asker.identity else Reason.NO_IDENTITY
             raise RegistryError(reason, f"{change.verb} {prefix}: administrators of the node only")
@@ -268,7 +276,7 @@ class StoredRegistry:
         return {PREFIXES + prefix.encode(): _HOMED if is_home else _UNHOMED, line[0]: line[1]}
 
     def _is_homed_now(self, handle: str) -> bool:
-        return _prefix(handle) in self._group.homed
+        return prefix_of(handle) in self._group.homed
 
     def _look(self, key: bytes) -> bytes | None:
         """Return the record as the group so far leaves it."""
@@ -280,12 +288,6 @@ class StoredRegistry:
         while page := self.audit(after, IDENTIFIER_PAGE_MAX):
             yield from page
             after += len(page)
-
-
-def _prefix(handle: str) -> str:
-    """Return the prefix that a node answers for; of a prefix's own record 0.NA/x that is x."""
-    head, _, rest = keys.fold(handle).partition("/")
-    return rest if head == "0.NA" else head
 
 
 def _head(key: bytes) -> bytes:
