@@ -23,6 +23,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 
 from millbrain.core.errors import NotFoundError, SettingsError
 from millbrain.core.times import BEIJING, utc_from_epoch
+from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse, open_server
 from millbrain.run.apps import parameters_of
 from millbrain.run.discovery import apps
@@ -83,7 +84,7 @@ def backfill(settings: Settings, wanted: Wanted, err: Console) -> Tally:
     url, client = _source(settings)
     warehouse = open_server(url)
     try:
-        shards = _shards(warehouse, wanted, client, parameters)
+        shards = _shards(warehouse, wanted, client, parameters, _things(settings))
     finally:
         warehouse.close()
         if client:
@@ -118,7 +119,7 @@ def _source(settings: Settings) -> tuple[str, EngineClient | None]:
 
 def _shards(
     warehouse: Warehouse, wanted: Wanted, client: EngineClient | None,
-    parameters: Mapping[str, float],
+    parameters: Mapping[str, float], things: Mapping[str, Mapping[str, Any]],
 ) -> Sequence[Any]:  # fmt: skip
     def settled() -> int:
         if client:
@@ -129,9 +130,18 @@ def _shards(
     since = (wanted.since or EPOCH) - EPOCH
     until = (wanted.until or today + timedelta(days=1)) - EPOCH  # a clock may be a day ahead
     shards: Sequence[Any] = _room(wanted.app).shards(
-        warehouse, settled, wanted.vins, since.days, until.days, parameters
+        warehouse, settled, wanted.vins, since.days, until.days, parameters, things
     )
     return shards
+
+
+def _things(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the register says of vehicles."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        return ledger.things.attributes()
+    finally:
+        ledger.close()
 
 
 def _room(app: str) -> Any:

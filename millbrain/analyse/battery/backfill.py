@@ -1,12 +1,12 @@
 """Recomputing days and findings from the reports in the warehouse, with the same `calc`.
 
-A shard is some vehicles. It reads their reports part by part, sums them up, writes the days, then
-walks over the days in order as they were lived through and writes what is found. The same reports
-give the same rows, however often and wherever that is done, beside a running engine too: a version
-of the engine's that is younger than the start of the backfill stays in force.
+A shard is some vehicles. It reads their reports part by part, sums them up, writes the days,
+counts charges, health and events of control, then walks over the days in order as they were lived
+through and writes what is found. The same reports give the same rows, however often and wherever
+that is done, beside a running engine too: a version of the engine's that is younger than the start
+of the backfill stays in force.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ from millbrain.analyse.battery.calc.inputs import on_time, pack_reports
 from millbrain.analyse.battery.calc.lived import lived
 from millbrain.analyse.battery.calc.sudden import Heat
 from millbrain.analyse.battery.calc.sums import Block, Sums
+from millbrain.analyse.battery.chores.counting import book_of, count, rated_of
+from millbrain.analyse.battery.chores.marks import Marks
+from millbrain.analyse.battery.chores.windows import Window
 from millbrain.analyse.battery.days_store import ROWS_AT_ONCE_MAX, DaysStore
 from millbrain.analyse.battery.model import Rules, chosen
 from millbrain.analyse.battery.rounds import packs_of
@@ -43,7 +46,8 @@ class Shard:
 
     since_day, until_day: first and last day, Beijing time [days since 1970]. rows: reports of them,
     about. upto: newest batch that counts. as_of_ms: instant of the versions that are written [ms
-    since 1970 UTC]. parameters: what the operator set, by name.
+    since 1970 UTC]. parameters: what the operator set, by name. rated_ah: vehicle -> rated capacity
+    [Ah] of those whose register says it.
     """
 
     vins: tuple[str, ...]
@@ -53,6 +57,7 @@ class Shard:
     upto: int
     as_of_ms: int
     parameters: Mapping[str, float]
+    rated_ah: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Done:
 
 def shards(
     facts: Facts, settled: Callable[[], int], vins: Sequence[str], since_day: int, until_day: int,
-    parameters: Mapping[str, float],
+    parameters: Mapping[str, float], things: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Shard]:  # fmt: skip
     """Divide the work.
 
@@ -83,9 +88,12 @@ def shards(
         First and last day, Beijing time [days since 1970].
     parameters
         What the operator set, by name.
+    things
+        What the register says: vehicle -> attribute -> value.
     """
     # In this order: what an engine writes from here on is younger, and it may have later batches.
-    as_of_ms = max(int(time.time() * 1000), DaysStore(facts).newest_ms)
+    as_of_ms = max(Marks(facts).next_ms(), DaysStore(facts).newest_ms)
+    rated_ah = rated_of(things or {})
     upto = settled()
     answer = facts.query(
         f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last "
@@ -96,9 +104,10 @@ def shards(
     )
     return [
         Shard(
-            tuple(reading.text(row["vin"]) for row in part), min(row["first"] for row in part),
-            max(row["last"] for row in part), sum(row["rows"] for row in part), upto, as_of_ms,
-            parameters,
+            vins=(own := tuple(reading.text(row["vin"]) for row in part)),
+            since_day=min(row["first"] for row in part), until_day=max(row["last"] for row in part),
+            rows=sum(row["rows"] for row in part), upto=upto, as_of_ms=as_of_ms,
+            parameters=parameters, rated_ah={v: rated_ah[v] for v in own if v in rated_ah},
         )
         for part in _parted(answer.to_pylist())
     ]  # fmt: skip
@@ -134,6 +143,7 @@ def recompute(facts: Facts, shard: Shard) -> Done:
     blocks = sums.blocks(sums.live())
     for block in _cut(blocks):
         store.write([block], shard.upto, shard.as_of_ms)
+    _count(facts, shard)
     found = _walk(facts, store, shard, thermal, rules)
     if found:
         as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
@@ -158,6 +168,16 @@ def _parts(facts: Facts, shard: Shard) -> Iterator[Columns]:
                 coming = reader.submit(read, following)
             if columns.rows:
                 yield columns
+
+
+def _count(facts: Facts, shard: Shard) -> None:
+    """Count charges, health and events again, some days at a time."""
+    book = book_of(shard.parameters, shard.rated_ah)
+    days = np.arange(shard.since_day, shard.until_day + 2) * 86_400 - BEIJING_OFFSET_S
+    for span in np.array_split(days[:-1], min(len(days) - 1, 1 + shard.rows // ROWS_A_PART)):
+        low, high = max(int(span[0]), 0), int(span[-1]) + 86_399
+        windows = [Window(vin, low, high) for vin in shard.vins]
+        count(facts, windows, shard.upto, book, shard.as_of_ms)
 
 
 def _cut(blocks: Sequence[Block]) -> Iterator[Block]:
