@@ -25,6 +25,7 @@ _SITES_KEY: Final = b"na:"  # of the sites of a prefix, beside the records
 # Answers that say something of the handle; every other code is a fault of the node that gave it.
 _ANSWERS: Final = frozenset((f.OK, f.NOT_FOUND, f.VALUES_NOT_FOUND))
 Start = tuple[str, Sequence[Place]]
+Step = tuple[Message, tuple[Value, ...]]
 
 
 class Recursion:
@@ -195,17 +196,16 @@ class _Walk:
         """Follow referrals from the nodes of `prefix` on until one answers."""
         flags = f.PUBLIC_ONLY | (f.RECURSIVE if is_root else 0)
         for _ in range(REFERRALS_MAX):
-            answer = await self._any(where, flags)
+            answer, sites = await self._any(where, flags, prefix)
             if answer.code not in f.REFERRALS:
                 return answer
-            flags = f.PUBLIC_ONLY
-            prefix, sites = _referral(answer, self._handle, prefix)
+            flags, prefix = f.PUBLIC_ONLY, _prefix(answer.body["handle"])
             where = places(sites, self._handle)
             told(prefix, sites)
         raise UpstreamError(f"{self._handle}: more than {REFERRALS_MAX} referrals")
 
-    async def _any(self, where: Sequence[Place], flags: int) -> Message:
-        """Ask one node after the other until one knows something."""
+    async def _any(self, where: Sequence[Place], flags: int, prefix: str) -> Step:
+        """Ask one node of `prefix` after the other until one knows something."""
         error = UpstreamError(f"{self._handle}: the referral names no node that was not asked yet")
         for one in where:
             if one in self._asked:
@@ -215,7 +215,8 @@ class _Walk:
             if left_s <= 0:
                 break
             try:
-                return await self._one(one, flags, min(self._node.try_s, left_s))
+                answer = await self._one(one, flags, min(self._node.try_s, left_s))
+                return answer, _sites(answer, self._handle, prefix)
             except UpstreamError as failed:
                 error = failed
         raise error
@@ -240,14 +241,16 @@ def _prefix(handle: str) -> str:
     return rest if head == "0.NA" else head
 
 
-def _referral(answer: Message, handle: str, before: str) -> tuple[str, tuple[Value, ...]]:
-    """Return prefix and sites of a referral; it must be on the way to the handle, and not back.
+def _sites(answer: Message, handle: str, before: str) -> tuple[Value, ...]:
+    """Return the sites of a referral, none of another answer.
 
     Raises
     ------
     UpstreamError
-        It is not.
+        The referral is not on the way to the handle, or leads back, or nowhere.
     """
+    if answer.code not in f.REFERRALS:
+        return ()
     named, wanted = _prefix(answer.body["handle"]), _prefix(handle)
     is_on_way = wanted == named or wanted.startswith(f"{named}.")
     if not is_on_way or len(named) < len(before):
@@ -257,4 +260,4 @@ def _referral(answer: Message, handle: str, before: str) -> tuple[str, tuple[Val
     sites = tuple(v for v in answer.body.get("values", ()) if v.type == "HS_SITE")
     if not sites:
         raise UpstreamError(f"referral to {named!r} without a site")
-    return named, sites
+    return sites

@@ -22,9 +22,12 @@ def test_the_example_resolves_across_seven_processes() -> None:
         ("88.109.1/none", "100 Handle not found"),
     ):
         followed, recursive = (s for s in lines[7:17] if handle in s)
-        assert followed.startswith("follow") and followed.endswith(told)
-        assert recursive.startswith("recursive") and recursive.endswith(told)
-    assert "(0.NA/88.101) -> " in lines[7] and "(0.NA/88.101.1)" in lines[7]
+        assert followed.startswith("follow")
+        assert followed.endswith(told)
+        assert recursive.startswith("recursive")
+        assert recursive.endswith(told)
+    assert "(0.NA/88.101) -> " in lines[7]
+    assert "(0.NA/88.101.1)" in lines[7]
     killed = lines.index("node cells is killed")
     assert lines[killed + 1].endswith("DESC = cell, LFP, 50 Ah"), "it was remembered"
     assert "301 Responsible server did not answer in 0." in lines[killed + 2]
