@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
+from millbrain.core.faces.record_json import value_json, values_of
 from millbrain.core.keys import handle_key, parse
-from millbrain.core.record_json import value_json, values_of
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker
 from millbrain.identify.handle import fields as f

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from millbrain.core.record_json import value_json
+from millbrain.core.faces.record_json import value_json
 from millbrain.core.records import PUBLIC_AT, decode_values, is_live
 from millbrain.core.registry import Registry
 

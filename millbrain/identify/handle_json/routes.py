@@ -1,7 +1,7 @@
 """The routes of the Handle HTTP JSON API over the registry.
 
 An answer is ``{"responseCode": n, "handle": h, ...}`` with the codes of the binary protocol and the
-HTTP status that says the same. Who asks is proved by HTTP Basic (`core.askers`).
+HTTP status that says the same. Who asks is proved by HTTP Basic (`core.faces.askers`).
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millbrain.core import askers, keys
+from millbrain.core import keys
 from millbrain.core.errors import LimitError, MillbrainError
+from millbrain.core.faces import askers
+from millbrain.core.faces.record_json import value_json, values_of
 from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
-from millbrain.core.record_json import value_json, values_of
 from millbrain.core.records import Value, is_live, is_wanted
 from millbrain.core.registry import (
     Asker,

@@ -175,7 +175,11 @@ class StoredRegistry:
         """Check and make a change and wait until it is on disk; raises as `apply` tells."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
-        self.apply(change, lambda future: loop.call_soon_threadsafe(_pass_on, future, over))
+
+        def tell(future: "Future[None]") -> None:
+            loop.call_soon_threadsafe(_pass_on, future, over)
+
+        self.apply(change, tell)
         await over
 
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millbrain.core.record_json import value_json, values_of
+from millbrain.core.faces.record_json import value_json, values_of
 from millbrain.core.records import Value
 
 ADMIN = {
