@@ -147,7 +147,7 @@ def _shown(request: Request, media: str, told: Told) -> Response:
         return _json(as_json_ld(told), 200, JSON_LD)
     if media == JSON:
         return _json(as_json(told), 200, JSON)
-    return _page(request, 200, told=told, rows=rows(told), past=[], is_past=False)
+    return _page(request, 200, told=told, rows=rows(told), past=[])
 
 
 def _rows(told: Told, version: _Version) -> list[Any] | None:
@@ -171,7 +171,9 @@ def _page(request: Request, code: int, **more: Any) -> Response:
     if language not in LANGUAGES:
         language = best_language(request.headers.get("accept-language", ""), tuple(LANGUAGES))
     template = _PAGES.get_template("page.html")
-    body = template.render(words=WORDS[language], language=language, titles=titles, **more)
+    body = template.render(
+        {"is_past": False, **more}, words=WORDS[language], language=language, titles=titles
+    )
     return Response(body, code, _SAFE, media_type=HTML)
 
 
