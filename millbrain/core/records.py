@@ -15,12 +15,19 @@ Stored form
 """
 
 import struct
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
+from zlib import crc32
 
 from millbrain.core.errors import FrameError
-from millbrain.core.limits import HANDLE_ITEMS_MAX, HANDLE_VALUES_MAX
+from millbrain.core.limits import (
+    HANDLE_ITEMS_MAX,
+    HANDLE_VALUES_MAX,
+    READY_ANSWERS_MAX,
+    READY_BYTES_MAX,
+)
 
 ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE = 8, 4, 2, 1
 PERMISSIONS_USUAL: Final = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
@@ -29,6 +36,7 @@ TTL_S: Final = 86_400  # of a value that says nothing else
 FORM: Final = 1
 TOMBSTONE: Final = bytes((2, 0, 0, 0, 0))
 PUBLIC_AT: Final = 5  # where the public part of a stored form begins
+T = TypeVar("T")
 _COUNT: Final = struct.Struct(">I")
 _HEAD: Final = struct.Struct(">2IBIB")
 _ADMIN: Final = struct.Struct(">H")
@@ -223,3 +231,59 @@ def read_group(data: bytes) -> tuple[Reference, ...]:
     reader = _Reader(data)
     count = reader.count(HANDLE_ITEMS_MAX, "members")
     return tuple(Reference(reader.text(), reader.number()) for _ in range(count))
+
+
+# Answers kept ready -----------------------------------------------------------------------------
+
+
+class Stamps:
+    """How often records changed, counted by a hash of their keys.
+
+    The writer touches the keys of a batch once it is on disk and before anybody is told of it.
+    Whoever keeps something made of a record takes the stamp *before* reading the record; what was
+    made holds while the stamp is the same. So nothing old is given after a change was acknowledged,
+    and no reader takes a lock. Two keys with one stamp only cost an answer made once more.
+    """
+
+    SLOTS: Final = 1 << 16
+
+    def __init__(self) -> None:
+        self.counts = [0] * self.SLOTS
+
+    def of(self, key: bytes) -> tuple[int, int]:
+        """Return which of `counts` is the stamp of a key, and the count now."""
+        slot = crc32(key) & (self.SLOTS - 1)
+        return slot, self.counts[slot]
+
+    def touch(self, keys: Iterable[bytes]) -> None:
+        """Count a change of each of `keys`; one thread at a time."""
+        counts, last = self.counts, self.SLOTS - 1
+        for key in keys:
+            counts[crc32(key) & last] += 1
+
+
+class ReadyAnswers(Generic[T]):
+    """Answers by the bytes of their question, each until its record changes; for one thread.
+
+    The oldest goes when there are too many. A long one is not kept.
+    """
+
+    def __init__(self, stamps: Stamps, count_max: int = READY_ANSWERS_MAX) -> None:
+        self.stamps = stamps
+        self._count_max = count_max
+        self._kept: OrderedDict[bytes, tuple[int, int, T]] = OrderedDict()
+
+    def get(self, question: bytes) -> T | None:
+        """Return the answer to a question, None where none is kept that still holds."""
+        kept = self._kept.get(question)
+        if kept is None or self.stamps.counts[kept[0]] != kept[1]:
+            return None
+        return kept[2]
+
+    def keep(self, question: bytes, answer: T, size: int, stamp: tuple[int, int]) -> None:
+        """Keep an answer of so many bytes; stamp: `Stamps.of` from before the record was read."""
+        if len(question) + size > READY_BYTES_MAX:
+            return
+        if len(self._kept) >= self._count_max:
+            self._kept.popitem(last=False)
+        self._kept[question] = (*stamp, answer)

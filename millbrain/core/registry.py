@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from millbrain.core.errors import MillbrainError
 from millbrain.core.keys import Key
-from millbrain.core.records import Reference, Value
+from millbrain.core.records import Reference, Stamps, Value
 
 # Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
 ADD_HANDLE, DELETE_HANDLE, ADD_PREFIX, DELETE_PREFIX = 0x001, 0x002, 0x004, 0x008
@@ -101,6 +101,11 @@ class Route:
 
 class Registry(Protocol):
     """The records of this node; the record stage implements it. Safe from any thread."""
+
+    @property
+    def stamps(self) -> Stamps:
+        """When records changed, for answers that are kept ready."""
+        ...
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the stored form behind each key (`core.keys.Key.stored`), None = none."""

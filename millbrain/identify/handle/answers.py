@@ -4,6 +4,10 @@ Nearly every packet asks the same thing, so it is read with two look-ups of numb
 and answered by putting stored bytes behind a fresh head; nothing is decoded or encoded. Whatever is
 not plain returns None from `read_query` and takes the way of the object codec, which gives the same
 bytes (a test holds the two together).
+
+Shorter still: two requests for the same thing, and their answers, differ only in the number of the
+request and in the instant of expiry. What is left of a request without these is its `question`; an
+answer without these is `Kept` and needs but the two put back (`for_request`).
 """
 
 import struct
@@ -22,6 +26,24 @@ _HANDLE_AT: Final = _BODY_AT + 4
 # Of the request's flags the answer repeats all but those that ask for something else first.
 _SLOW_FLAGS: Final = f.CERTIFY | f.ENCRYPT | f.RETURN_DIGEST | f.TRUSTED_QUERY
 _NO_MARKS: Final = f.SUGGESTED_MAJOR_BITS
+
+
+Kept = tuple[bytes, bytes, bytes]  # an answer before, between and behind request and expiry
+
+
+def question(packet: bytes) -> bytes:
+    """Return a message without the number of the request and without the instant of expiry."""
+    return packet[:8] + packet[12:36] + packet[40:]
+
+
+def kept_of(answer: bytes) -> Kept:
+    """Cut an answer as `question` cuts a request."""
+    return answer[:8], answer[12:36], answer[40:]
+
+
+def for_request(kept: Kept, packet: bytes, expires: bytes) -> bytes:
+    """Return the answer to `packet`; expires: Unix seconds, as it stands in a header."""
+    return kept[0] + packet[8:12] + kept[1] + expires + kept[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,10 @@ def split(buffer: bytes | bytearray | memoryview) -> tuple[list[tuple[int, int]]
     spans: list[tuple[int, int]] = []
     at = 0
     while at + ENVELOPE_BYTES <= len(buffer):
-        end = at + ENVELOPE_BYTES + read_envelope(buffer, at).size
+        size = int.from_bytes(buffer[at + 16 : at + ENVELOPE_BYTES], "big")
+        if size > HANDLE_MESSAGE_BYTES_MAX:
+            read_envelope(buffer, at)  # raises, and says what is wrong
+        end = at + ENVELOPE_BYTES + size
         if end > len(buffer):
             break
         spans.append((at, end))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.limits import HANDLE_LIST_MAX
-from millbrain.core.records import is_live, is_wanted, stored_values
+from millbrain.core.records import ReadyAnswers, is_live, is_wanted, stored_values
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -23,7 +23,15 @@ from millbrain.core.registry import (
     Verb,
 )
 from millbrain.identify.handle import fields as f
-from millbrain.identify.handle.answers import Query, hit, read_query
+from millbrain.identify.handle.answers import (
+    Kept,
+    Query,
+    for_request,
+    hit,
+    kept_of,
+    question,
+    read_query,
+)
 from millbrain.identify.handle.challenge import request_digest
 from millbrain.identify.handle.codec import Message, decode, encode
 from millbrain.identify.handle.elsewhere import Elsewhere
@@ -89,6 +97,7 @@ class Responder:
         self._elsewhere = Elsewhere(
             registry, site.serial, recursion, self._ok, self._refuse, self._refer
         )
+        self._ready: ReadyAnswers[Kept] = ReadyAnswers(registry.stamps)
         self._ways: dict[int, Callable[[Ask], None]] = {
             f.RESOLVE: self._resolve,
             f.SITE_INFO: self._site_info,
@@ -100,11 +109,36 @@ class Responder:
 
     def plain(self, packets: Sequence[bytes]) -> list[bytes | None]:
         """Answer the plain resolve requests of a batch; None for the others."""
+        expires_s = int(time.time()) + FRESH_S
+        expires = expires_s.to_bytes(4, "big")
+        answers: list[bytes | None] = []
+        for packet in packets:
+            kept = self._ready.get(question(packet))
+            answers.append(kept and for_request(kept, packet, expires))
+        missing = [n for n, answer in enumerate(answers) if answer is None]
+        if missing:
+            found = self._found([packets[n] for n in missing], expires_s)
+            for n, answer in zip(missing, found, strict=True):
+                answers[n] = answer
+        return answers
+
+    def _found(self, packets: Sequence[bytes], expires_s: int) -> list[bytes | None]:
+        """Answer from the store, with one look into it; keep ready what was found."""
         queries = [read_query(packet) for packet in packets]
         wanted = [_KEY + q.handle.upper() for q in queries if q is not None]
-        found = iter(self._registry.get_many(wanted) if wanted else ())
-        expires_s = int(time.time()) + FRESH_S
-        return [None if q is None else self._plain(q, next(found), expires_s) for q in queries]
+        stamps = [self._registry.stamps.of(key) for key in wanted]
+        found = iter(zip(self._registry.get_many(wanted), stamps, strict=True) if wanted else ())
+        answers: list[bytes | None] = []
+        for packet, query in zip(packets, queries, strict=True):
+            if query is None:
+                answers.append(None)
+                continue
+            stored, stamp = next(found)
+            answer = self._plain(query, stored, expires_s)
+            answers.append(answer)
+            if answer is not None and stored is not None and is_live(stored):
+                self._ready.keep(question(packet), kept_of(answer), len(answer), stamp)
+        return answers
 
     def _plain(self, query: Query, stored: bytes | None, expires_s: int) -> bytes | None:
         if stored is not None and is_live(stored):

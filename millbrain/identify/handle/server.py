@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from millbrain.core.errors import FrameError
 from millbrain.core.limits import (
-    HANDLE_BATCH_MAX,
     HANDLE_IDLE_S_MAX,
     HANDLE_LINKS_MAX,
     LINK_WRITE_BYTES_MAX,
 )
+from millbrain.identify.handle.datagrams import datagrams
+from millbrain.identify.handle.fields import PACKET_BYTES_MAX
 from millbrain.identify.handle.framing import Pieces, cut, split
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
 
-_DATAGRAM_BYTES_MAX: Final = 65_535
 _UDP_BUFFER_BYTES: Final = 4 << 20  # what the kernel holds while a batch is answered
 
 
@@ -58,6 +58,7 @@ class HandleServer:
         self._udp.setblocking(False)
         self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER_BYTES)
         self._udp.bind((host, self.port))
+        self._datagrams = datagrams(self._udp)
         self._loop.add_reader(self._udp.fileno(), self._readable)
         self._sweeping = self._loop.create_task(self._sweep())
 
@@ -83,33 +84,28 @@ class HandleServer:
     # UDP ----------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        packets: list[bytes] = []
-        senders: list[Any] = []
-        receive = self._udp.recvfrom
         try:
-            while len(packets) < HANDLE_BATCH_MAX:
-                packet, sender = receive(_DATAGRAM_BYTES_MAX)
-                packets.append(packet)
-                senders.append(sender)
-        except (BlockingIOError, InterruptedError):
-            pass
+            packets = self._datagrams.receive()
         except OSError:
             self.counts.bad_packets += 1  # the kernel tells of a sender that is gone
+            return
         self.counts.udp_packets += len(packets)
-        send = self._udp.sendto
-        for packet, sender, answer in zip(
-            packets, senders, self._responder.plain(packets), strict=True
-        ):
-            if answer is None:
-                self._slow(packet, sender)
-                continue
-            if len(answer) > 512:
-                self._send_cut(answer, sender)
-                continue
-            try:
-                send(answer, sender)
-            except OSError:
-                self.counts.unsent += 1
+        answers = self._responder.plain(packets)
+        ready, numbers = [], []
+        for number, answer in enumerate(answers):
+            if answer is not None and len(answer) <= PACKET_BYTES_MAX:
+                ready.append(answer)
+                numbers.append(number)
+            else:
+                self._by_itself(packets[number], answer, self._datagrams.sender(number))
+        if ready:
+            self.counts.unsent += len(ready) - self._datagrams.send(ready, numbers)
+
+    def _by_itself(self, packet: bytes, answer: bytes | None, sender: Any) -> None:
+        if answer is None:
+            self._slow(packet, sender)
+        else:
+            self._send_cut(answer, sender)
 
     def _slow(self, packet: bytes, sender: Any) -> None:
         try:

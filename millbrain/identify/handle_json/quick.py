@@ -1,8 +1,8 @@
 """The short way of the most frequent request: GET of a handle without filters and credentials.
 
 The answer is the one of `routes` without a framework around it: the head is one line of bytes, the
-values are decoded and written as JSON. Whatever is not plain gives None and takes the long way (a
-test holds the two together).
+values are decoded and written as JSON; the answer is kept until the record changes. Whatever is
+not plain gives None and takes the long way (a test holds the two together).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from millbrain.core.faces.record_json import value_json
-from millbrain.core.records import PUBLIC_AT, decode_values, is_live
+from millbrain.core.records import PUBLIC_AT, ReadyAnswers, decode_values, is_live
 from millbrain.core.registry import Registry
 
 PATH: Final = b"/api/handles/"
@@ -22,24 +22,36 @@ _OK: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-leng
 
 def quick(registry: Registry) -> Callable[[bytes], bytes | None]:
     """Return the function that answers the raw target of a GET, None = take the long way."""
+    ready: ReadyAnswers[bytes] = ReadyAnswers(registry.stamps)
 
     def answer(target: bytes) -> bytes | None:
+        kept = ready.get(target)
+        if kept is not None:
+            return kept
         if not target.startswith(PATH) or b"?" in target:
             return None
         raw = target[len(PATH) :]
         handle = unquote_to_bytes(raw) if b"%" in raw else raw
-        (stored,) = registry.get_many([_KEY + handle.upper()])
-        if stored is None or not is_live(stored):
-            return None
-        end = PUBLIC_AT + int.from_bytes(stored[1:PUBLIC_AT], "big")
-        values = decode_values(stored[PUBLIC_AT:end])
-        try:
-            told = {"responseCode": 1, "handle": handle.decode()}
-        except UnicodeDecodeError:
-            return None
-        if not values:
-            return None
-        body = orjson.dumps(told | {"values": [value_json(v) for v in values]})
-        return _OK % (len(body), body)
+        key = _KEY + handle.upper()
+        stamp = registry.stamps.of(key)
+        (stored,) = registry.get_many([key])
+        made = _answer(handle, stored) if stored is not None and is_live(stored) else None
+        if made is not None:
+            ready.keep(target, made, len(made), stamp)
+        return made
 
     return answer
+
+
+def _answer(handle: bytes, stored: bytes) -> bytes | None:
+    """Return the whole answer with the public values, None where there are none to show."""
+    end = PUBLIC_AT + int.from_bytes(stored[1:PUBLIC_AT], "big")
+    values = decode_values(stored[PUBLIC_AT:end])
+    try:
+        told = {"responseCode": 1, "handle": handle.decode()}
+    except UnicodeDecodeError:
+        return None
+    if not values:
+        return None
+    body = orjson.dumps(told | {"values": [value_json(v) for v in values]})
+    return _OK % (len(body), body)

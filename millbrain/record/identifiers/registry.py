@@ -32,7 +32,7 @@ from millbrain.core.limits import (
     REGISTRY_GROUP_MAX,
     REGISTRY_QUEUE_MAX,
 )
-from millbrain.core.records import Reference, Value, is_live, stored_values
+from millbrain.core.records import Reference, Stamps, Value, is_live, stored_values
 from millbrain.core.registry import (
     LIST_HANDLES,
     Asker,
@@ -82,6 +82,7 @@ class StoredRegistry:
     def __init__(self, store: Identifiers, administrators: Iterable[Reference] = ()) -> None:
         known = tuple(administrators)
         self._store = store
+        self.stamps = Stamps()
         self.rights = Rights(store.get, known)
         self._writer_rights = Rights(self._look, known)
         homed = {k[len(PREFIXES) :].decode() for k, v in store.scan(PREFIXES) if v == _HOMED}
@@ -200,8 +201,8 @@ class StoredRegistry:
                 new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
                 if other := aliases.of_records(batch):  # one without its record names nothing
-                    self._store.put_many(other)
-                self._store.put_many([*batch, *homes, kept, trail.kept])
+                    self._put(other)
+                self._put([*batch, *homes, kept, trail.kept])
                 self._group.trail, self._homed = trail, self._homed | new
             count += len(batch)
         return count
@@ -212,6 +213,13 @@ class StoredRegistry:
         self._thread.join()
 
     # The writer ---------------------------------------------------------------------------------
+
+    def _put(self, records: Sequence[Record]) -> None:
+        """Write a batch and say what it changed; a failed one may be there in part later."""
+        try:
+            self._store.put_many(records)
+        finally:
+            self.stamps.touch(key for key, _ in records)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -236,7 +244,7 @@ class StoredRegistry:
             failed: MillbrainError | None = None
             if group.written:
                 try:
-                    self._store.put_many([*group.written.items(), group.trail.kept])
+                    self._put([*group.written.items(), group.trail.kept])
                     self._homed = frozenset(group.homed)
                 except StoreError as error:
                     failed, group.trail = error, kept.trail
