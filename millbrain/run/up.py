@@ -1,4 +1,4 @@
-"""What `millbrain up` does: engine, web, and a demonstration city marked as simulated."""
+"""What `millbrain up` does: engine, web, resolver, and a demonstration city marked as simulated."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from millbrain.run.settings import Settings, prepare_data_folder
 
 def run_up(settings: Settings, out: Console) -> None:
     """Start everything, print where to look, and watch until told to stop."""
-    for name in ("engine", "web"):
+    for name in ("engine", "web", "resolver"):
         found = run_files.read(settings.run_file(name))
         if found:
             raise MillbrainError(
@@ -28,6 +28,9 @@ def run_up(settings: Settings, out: Console) -> None:
             ports = supervisor.start("engine", ["engine", *_place(settings)])
         with out.status("starting the pages ..."):
             ports |= supervisor.start("web", ["web", *_place(settings)])
+        if settings.resolver.enabled:
+            with out.status("starting the resolver ..."):
+                ports |= supervisor.start("resolver", ["resolver", *_place(settings)])
         if settings.demo.enabled:
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
         out.print(_where(settings, ports, password), highlight=False, soft_wrap=True, markup=False)
@@ -107,12 +110,20 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> s
             f"; on the first start {settings.demo.history_vehicles} of them send "
             f"{settings.demo.history_days:g} days of history at once"
         )
+    resolver = settings.resolver
+    identifiers = (
+        f"Handle (UDP, TCP) on {settings.handle.host}:{ports['handle']}, "
+        f"HTTP on {resolver.http_host}:{ports['http']}, as {resolver.role} node"
+        if resolver.enabled and settings.handle.enabled
+        else "resolver.enabled or handle.enabled is false"
+    )
     return (
         f"\nMillbrain is up\n\n"
         f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"
         f"login        {login}\n"
         f"vehicles     GB/T 32960 on {settings.gbt32960.host}:{ports.get('gbt32960', 0)}\n"
         f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']}\n"
+        f"identifiers  {identifiers}\n"
         f"data         {settings.data.absolute()}\n"
         f"city         {city}\n"
         f"stop         Ctrl-C\n"

@@ -25,7 +25,10 @@ from tests import engines
 pytestmark = pytest.mark.slow
 
 SIX = bytes((25, 11, 3, 14, 5, 59))
-FREE_PORTS = {f"MILLBRAIN_{name}__PORT": "0" for name in ("GBT32960", "CLICKHOUSE", "WEB")}
+FREE_PORTS = {
+    **{f"MILLBRAIN_{name}__PORT": "0" for name in ("GBT32960", "CLICKHOUSE", "WEB", "HANDLE")},
+    "MILLBRAIN_RESOLVER__HTTP_PORT": "0",
+}
 
 
 @dataclass
@@ -48,7 +51,8 @@ class Platform:
         return done.stdout + done.stderr
 
     def ports(self) -> dict[str, int]:
-        found = [run_files.read(self.data / "run" / f"{name}.json") for name in ("engine", "web")]
+        names = ("engine", "web", "resolver")
+        found = [run_files.read(self.data / "run" / f"{name}.json") for name in names]
         return {k: v for f in found if f for k, v in f["ports"].items()}
 
     def api(self, path: str) -> Any:
@@ -78,6 +82,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+        assert list((data / "run").glob("*.json")) == [], "each process stopped in good order"
     assert platform.ports() == {}
 
 
@@ -121,6 +126,12 @@ def test_doctor_finds_nothing_bad(platform: Platform) -> None:
     told = platform.run("doctor")
     assert "intake ledger balances" in told
     assert "bad" not in told.split()
+
+
+def test_the_resolver_runs_beside_the_pages(platform: Platform) -> None:
+    port = platform.ports()["http"]
+    answer = urllib3.request("GET", f"http://127.0.0.1:{port}/api/handles/99.1/x", timeout=10)
+    assert (answer.status, answer.json()["responseCode"]) == (400, 301), "of nobody that it knows"
 
 
 def test_a_second_start_on_the_same_folder_is_refused(platform: Platform) -> None:

@@ -111,6 +111,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         ("engine", "gbt32960", settings.gbt32960),
         ("engine", "clickhouse", settings.clickhouse),
         ("web", "web", settings.web),
+        ("resolver", "handle", settings.handle),
     )
     for process, name, section in sections:
         if section.port and not run_files.read(settings.run_file(process)):
