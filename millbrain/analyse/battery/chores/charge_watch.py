@@ -10,9 +10,11 @@ from millbrain.analyse.battery.chores.marks import CHARGES, Mark, Marks
 from millbrain.analyse.battery.model import StreamRules, chosen
 from millbrain.core.rooms import Ground
 
-VEHICLES_AT_ONCE: Final = 50
-ROWS_AT_ONCE: Final = 100_000  # about 0.3 s, for which new batches wait
+VEHICLES_AT_ONCE: Final = 20
+ROWS_AT_ONCE: Final = 50_000  # about 0.3 s, for which new batches wait
 SCAN_S: Final = 10.0  # between two looks for what is new
+RENEW_S: Final = 60.0  # until the register is read again, then twice as long, up to an hour
+RENEW_S_MAX: Final = 3_600.0
 MARK_S: Final = 30.0  # what was looked at since the mark is looked at again after a crash
 
 
@@ -35,12 +37,16 @@ class ChargeWatch:
         self._due = Due(ground.facts, mark.batch, rules.charge_wait_s, silence_s)
         self._mark, self._marked_s = mark.batch, time.monotonic()
         self._scan_at_s = 0.0
+        self._renew_s = RENEW_S
+        self._renew_at_s = time.monotonic() + RENEW_S
         self.looks = 0
         self.written = Counted(0, 0, 0)
 
     def step(self) -> bool:
         """Look at the next vehicles; False where nothing is due."""
         now_s = time.monotonic()
+        if now_s >= self._renew_at_s:
+            self._renew()
         if not self._due.ready and now_s >= self._scan_at_s:
             self._due.scan(self._ground.settled())
             self._scan_at_s = now_s + SCAN_S
@@ -56,9 +62,11 @@ class ChargeWatch:
             self._marks.write(CHARGES, Mark(self._mark, 0))
         return bool(windows)
 
-    def renew(self) -> None:
-        """Read the register again."""
+    def _renew(self) -> None:
+        """Read the register again: vehicles are entered after the start, too."""
         self._book = book_of(self._ground.parameters, rated_of(self._ground.things()))
+        self._renew_s = min(2 * self._renew_s, RENEW_S_MAX)
+        self._renew_at_s = time.monotonic() + self._renew_s
 
     def status(self) -> Mapping[str, Any]:
         """Describe how far it is."""
