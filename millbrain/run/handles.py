@@ -3,29 +3,28 @@
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
-from millbrain.core.faces.record_json import value_json, values_of
-from millbrain.core.keys import handle_key, parse
+from millbrain.core.faces.record_json import value_json
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.codec import Message, decode, encode
 from millbrain.record.identifiers.store import Record
 from millbrain.run import run_files
+from millbrain.run.handle_lines import Lines
 from millbrain.run.resolver import open_registry
 from millbrain.run.settings import Settings
 
 WAIT_S: Final = 10.0
 _STEP: Final = 10_000  # rows between two looks at the progress bar
 _PREFIX: Final = "88.608.8889"
+_PREFIX_BYTES: Final = _PREFIX.encode()
 
 
 def load_file(settings: Settings, path: Path, err: Console) -> int:
@@ -44,12 +43,12 @@ def load_file(settings: Settings, path: Path, err: Console) -> int:
         task = bar.add_task(path.name, total=size)
 
         def rows() -> Iterator[Record]:
-            at_s = int(time.time())
+            read = Lines(int(time.time())).record
             for number, line in enumerate(lines, 1):
                 if number % _STEP == 0:
                     bar.update(task, completed=lines.tell() if lines.seekable() else 0)
                 if line.strip():
-                    yield _record(line, f"{path.name} line {number}", at_s)
+                    yield read(line, f"{path.name} line {number}")
 
         return _store(settings, rows(), path.name)
 
@@ -71,15 +70,24 @@ def generate(settings: Settings, count: int, err: Console) -> int:
 def made(number: int) -> Record:
     """Return a made identifier: a part with a serial that looks random, seeded by its number."""
     serial = number * 2_654_435_761 % 10_000_000_000  # Knuth's multiplicative hash: no two alike
-    at_s = 1_760_000_000 + number // 100
-    url = Value(1, "URL", b"https://id.example.cn/p/%010d" % serial, timestamp_s=at_s)
-    model = Value(2000, "MODEL", b"NC250-%05d" % (number % 977), timestamp_s=at_s)
-    return b"hdl:" + made_handle(number).encode(), store_form((url, model))
+    at = (1_760_000_000 + number // 100).to_bytes(4, "big")
+    return b"hdl:%b/P%010d" % (_PREFIX_BYTES, serial), _MADE % (at, serial, at, number % 977)
+
+
+def _made_form() -> bytes:
+    """Return the stored form of a made identifier with places for time, serial, time, model."""
+    url = Value(1, "URL", b"https://id.example.cn/p/" + b"\xfe" * 10, timestamp_s=0xFCFCFCFC)
+    model = Value(2000, "MODEL", b"NC250-" + b"\xfd" * 5, timestamp_s=0xFCFCFCFC)
+    form = store_form((url, model)).replace(b"%", b"%%").replace(b"\xfc" * 4, b"%b")
+    return form.replace(b"\xfe" * 10, b"%010d").replace(b"\xfd" * 5, b"%05d")
 
 
 def made_handle(number: int) -> str:
     """Return the handle of the made identifier of that number."""
     return f"{_PREFIX}/P{number * 2_654_435_761 % 10_000_000_000:010d}"
+
+
+_MADE: Final = _made_form()
 
 
 def get(settings: Settings, handle: str) -> dict[str, Any]:
@@ -134,18 +142,6 @@ def _store(settings: Settings, rows: Iterator[Record], source: str) -> int:
     finally:
         registry.close()
         store.close()
-
-
-def _record(line: bytes, where: str, at_s: int) -> Record:
-    try:
-        told = orjson.loads(line)
-        handle = parse(f"hdl:{told['handle']}").display
-        values = [replace(v, timestamp_s=at_s) for v in values_of(told)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise MillbrainError(
-            f'{where}: {error}; {{"handle", "values": [{{"index", "type", "data"}}]}} expected'
-        ) from error
-    return handle_key(handle), store_form(values)
 
 
 def _bar(err: Console) -> Progress:
