@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from millbrain.analyse.battery.calc import judge as judging
 from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.judge import judge
 from millbrain.analyse.battery.model import KINDS, PARAMETERS, RULE_SETS, HeatRules, Rules, chosen
@@ -249,3 +250,17 @@ def test_evidence_is_finite() -> None:
     blind.missing["current_a"] = np.ones(blind.rows, np.bool_)
     (found,) = judge(days(blind), RULES)
     assert all(np.isfinite([e.value, e.threshold]).all() for e in found.evidence)
+
+
+def test_a_look_that_is_cut_short_passes_over_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 6.0)  # around what opens a case
+    packs = [Pack(days=12, seed=n).lack(39, pct).days() for n, pct in enumerate(lacking)]
+    for mohm in (0.2, 0.4, 0.6, 2.0):
+        pack = Pack(days=12)
+        pack.cells_mv[:, 11] -= mohm * pack.current_a
+        packs.append(pack.days())
+    looks = [first_days(pack, count) for pack in packs for count in range(2, 13)]
+    found = [judge(look, RULES) for look in looks]
+    monkeypatch.setattr(judging, "may_open", lambda *_: True)
+    assert [judge(look, RULES) for look in looks] == found
+    assert 0 < sum(map(bool, found)) < len(found)

@@ -45,20 +45,38 @@ class Curve:
     top_depth_pct: float
 
 
-def curve_of(days: PackDays) -> Curve:
-    """Return the curve of a pack from all its days."""
-    slope = _local(days, days.soc_pct)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is known of a curve without its slopes, which are most of the work; see `Curve`."""
+
+    mohm: float
+    is_flat: bool
+    full_days: NDArray[np.bool_]
+
+
+def frame_of(days: PackDays) -> Frame:
+    """Return chemistry, resistance and full days of a pack from all its days."""
     _, drop = slope_of(days.cross.sum(axis=(0, 1)))
-    top = float(np.max(days.highest_mv, initial=0))
+    top = _highest(days)
     is_flat = top <= FLAT_MV_MAX and _is_low(days)
     is_full = days.highest_mv >= top - FULL_NEAR_MV
     if is_flat:
         is_full &= days.highest_mv >= FLAT_FULL_MV
+    return Frame(float(drop) if drop > 0 else np.nan, is_flat, is_full)
+
+
+def curve_of(days: PackDays) -> Curve:
+    """Return the curve of a pack from all its days."""
+    frame, slope = frame_of(days), _local(days, days.soc_pct)
+    if frame.is_flat:
         top_mv, depth = FLAT_TOP_SLOPE_MV, 0.5
     else:
-        top_mv, depth = _top(days, slope, top)
-    return Curve(slope, days.soc_pct, float(drop) if drop > 0 else np.nan, is_flat, is_full,
-                 top_mv, depth)  # fmt: skip
+        top_mv, depth = _top(days, slope, _highest(days))
+    return Curve(slope, days.soc_pct, frame.mohm, frame.is_flat, frame.full_days, top_mv, depth)
+
+
+def _highest(days: PackDays) -> float:
+    return float(np.max(days.highest_mv, initial=0))
 
 
 def _is_low(days: PackDays) -> bool:

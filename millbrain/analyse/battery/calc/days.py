@@ -77,8 +77,11 @@ class PackDays:
     step_mv: NDArray[np.int64]
 
     def taken(self, days: NDArray[np.intp]) -> "PackDays":
-        """Return the given days, in that order."""
-        cut = {n: getattr(self, n)[days] for n in self.__slots__ if n not in ("vin", "pack_no")}
+        """Return the given days, in that order; views where they lie side by side."""
+        part: slice | NDArray[np.intp] = days
+        if len(days) and days[-1] - days[0] == len(days) - 1 and (np.diff(days) == 1).all():
+            part = slice(int(days[0]), int(days[-1]) + 1)
+        cut = {n: getattr(self, n)[part] for n in self.__slots__ if n not in ("vin", "pack_no")}
         return PackDays(self.vin, self.pack_no, **cut)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from millbrain.analyse.battery import model
 from millbrain.analyse.battery.calc import measured, whole
 from millbrain.analyse.battery.calc.case import APP, Case, finding, median
-from millbrain.analyse.battery.calc.curve import Curve, curve_of, missing_pct
+from millbrain.analyse.battery.calc.curve import Curve, Frame, curve_of, frame_of, missing_pct
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
@@ -52,13 +52,26 @@ _MA_PER_AH_DAY: Final = 1_000 / 24
 
 @dataclass(frozen=True)  # without slots, for what is computed once and only when asked for
 class _Pack:
-    """The days of a pack with what is learnt from all of them: curve, missing charge [%]."""
+    """The days of a pack with what is learnt from all of them."""
 
     days: PackDays
-    curve: Curve
     rules: Rules
-    missing: Floats
     capacity_ah: float
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Chemistry, resistance and full days."""
+        return frame_of(self.days)
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The whole curve; no cell of most packs stands out, and nobody asks for it."""
+        return curve_of(self.days)
+
+    @cached_property
+    def missing(self) -> Floats:
+        """Charge that each cell has more than the herd [% SOC], shape (days, cells)."""
+        return missing_pct(self.days, self.curve)
 
     @cached_property
     def step_mv(self) -> float:
@@ -94,8 +107,7 @@ def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
     days = days.taken(np.flatnonzero((days.reports >= rules.reports_min) & recent))
     if len(days.day) < rules.days_min:
         return []
-    curve = curve_of(days)
-    pack = _Pack(days, curve, rules, missing_pct(days, curve), capacity_ah or float("nan"))
+    pack = _Pack(days, rules, capacity_ah or float("nan"))
     found = measured.broken(days, rules)
     found += _out_of_line(pack, _cells(found))
     named = [f for f in found if f.kind != model.DEVIATION]
@@ -136,10 +148,13 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
     for name, side, days, off, level, floor in _channels(pack):
         if len(days.day) < pack.rules.days_min:
             continue
-        rules, score = pack.rules, scores(off, floor)
+        rules = pack.rules
         # What is level without load follows the current and is told by its resistance.
         clear = side * level < rules.deviation_clear_mv
         stays = (side * off >= max(rules.deviation_min_mv, _STEP_TIMES * pack.step_mv)) & ~clear
+        if not may_open(stays, rules):
+            continue
+        score = scores(off, floor)
         hit = stays & (side * score >= rules.score_min)
         runs = follow(hit, stays, clear, rules.days_min)
         for cell in (int(c) for c in _single(runs, off, side, rules)):
@@ -152,6 +167,11 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
     return list(found.values())
 
 
+def may_open(stays: NDArray[np.bool_], rules: Rules) -> bool:
+    """Whether a run can open at all: a hit is a day that stays, and enough of them open one."""
+    return bool((np.count_nonzero(stays, axis=0) >= rules.days_min).any())
+
+
 _Channel = tuple[str, int, PackDays, Floats, Floats, float]
 
 
@@ -161,9 +181,9 @@ def _channels(pack: _Pack) -> list[_Channel]:
     low = days.taken(np.flatnonzero(np.isfinite(days.end_mv[:, 0]).any(axis=1)))
     # 15 mV in the mean of a flat pack are much, at its steep top they are less than 1 % of charge.
     # A day's extreme is one report, told in steps.
-    floor = max(_FLOOR_FLAT_TOP_MV if pack.curve.is_flat else _FLOOR_TOP_MV,
+    floor = max(_FLOOR_FLAT_TOP_MV if pack.frame.is_flat else _FLOOR_TOP_MV,
                 pack.step_mv)  # fmt: skip
-    top = days.taken(np.flatnonzero(pack.curve.full_days))
+    top = days.taken(np.flatnonzero(pack.frame.full_days))
     return [
         ("deviation", -1, days, days.deviation_mv, days.level_mv, 1.0),
         ("deviation", 1, days, days.deviation_mv, days.level_mv, 1.0),
@@ -336,11 +356,13 @@ def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
     """Find cells whose deviation follows the current."""
     rules = pack.rules
     days = pack.days.taken(np.flatnonzero(np.isfinite(pack.days.excess_mohm).all(axis=1)))
-    own = np.nan_to_num(pack.curve.mohm)
+    own = np.nan_to_num(pack.frame.mohm)
     limit = max(rules.resistance_min_mohm, rules.resistance_min_ratio * own)
-    excess, score = days.excess_mohm, scores(days.excess_mohm, _FLOOR_MOHM)
+    excess = days.excess_mohm
     stays = excess >= limit
-    hit = stays & (score >= rules.score_min)
+    if not may_open(stays, rules):
+        return []
+    hit = stays & (scores(excess, _FLOOR_MOHM) >= rules.score_min)
     runs = follow(hit, stays, excess < limit / 2, rules.days_min)
     found = []
     for cell in (int(c) for c in _single(runs, excess, 1, rules) if int(c) not in passed):
