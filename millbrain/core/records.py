@@ -255,6 +255,10 @@ class Stamps:
         slot = crc32(key) & (self.SLOTS - 1)
         return slot, self.counts[slot]
 
+    def touch_all(self) -> None:
+        """Count a change of every key."""
+        self.counts[:] = [count + 1 for count in self.counts]
+
     def touch(self, keys: Iterable[bytes]) -> None:
         """Count a change of each of `keys`; one thread at a time."""
         counts, last = self.counts, self.SLOTS - 1

@@ -48,6 +48,8 @@ class Reason(StrEnum):
     VALUES_NOT_FOUND = "values_not_found"
     NO_IDENTITY = "no_identity"
     DENIED = "denied"
+    HANDLE_QUOTA = "handle_quota"
+    PREFIX_QUOTA = "prefix_quota"
 
 
 class RegistryError(MillbrainError):
@@ -117,6 +119,10 @@ class Registry(Protocol):
 
     def homed(self) -> Sequence[str]:
         """Return the prefixes that this node answers for."""
+        ...
+
+    def is_taken_down(self, handle: str) -> bool:
+        """Whether a handle, or a prefix above it, is no longer answered."""
         ...
 
     def route(self, handle: str) -> Route | None:

@@ -12,4 +12,5 @@ ROOM: Final = Face(
     port=2641,
     level=Level.SKETCH,
     start="millbrain.identify.handle.face:start",
+    routes="millbrain.identify.handle.node_api:routes",
 )

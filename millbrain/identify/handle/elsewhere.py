@@ -53,7 +53,7 @@ class Elsewhere:
     def plain(self, query: Query, expires_s: int) -> bytes | None:
         """Answer a plain query where no other node is needed, else None."""
         handle = query.handle.decode("utf-8", "surrogateescape")
-        if self._registry.is_homed(handle):
+        if self._registry.is_homed(handle) or self._registry.is_taken_down(handle):
             return refusal(query, f.NOT_FOUND, self._serial, expires_s)
         if self._recursion is None:
             is_unknown = self._registry.route(handle) is None
@@ -71,7 +71,7 @@ class Elsewhere:
     def resolve(self, ask: "Ask") -> None:
         """Answer a resolve request now, or later where another node is asked."""
         handle, flags = ask.request.body["handle"], ask.request.flags
-        if self._registry.is_homed(handle):
+        if self._registry.is_homed(handle) or self._registry.is_taken_down(handle):
             self._refuse(ask, f.NOT_FOUND, "")
             return
         route = self._registry.route(handle)

@@ -82,6 +82,7 @@ NOT_FOUND, EXISTS, INVALID_HANDLE = 100, 101, 102
 VALUES_NOT_FOUND, VALUE_EXISTS, INVALID_VALUE = 200, 201, 202
 SITE_OUTDATED, NO_RESPONSE, SERVICE_REFERRAL, PREFIX_REFERRAL = 300, 301, 302, 303
 NOT_ADMIN, NO_PERMISSION, CHALLENGE, AUTHENTICATION_FAILED = 400, 401, 402, 403
+REGISTER_LIMIT, PREFIX_LIMIT = 604, 605
 RESPONSES: Final = _by_number((
     Code(OK, "ok", "Success", "成功"),
     Code(ERROR, "error", "Error", "错误"),
@@ -118,8 +119,9 @@ RESPONSES: Final = _by_number((
     Code(601, "client_channel", "Client channel error", "客户端通道错误", _SDK, "cn"),
     Code(602, "client_timeout", "Client timed out", "客户端超时", _SDK, "cn"),
     Code(603, "daily_limit", "Requests of the day used up", "超过每日请求限额", _SDK, "cn"),
-    Code(604, "register_limit", "Number of identifiers used up", "超过注册数量限额", _SDK, "cn"),
-    Code(605, "prefix_limit", "Limit of the prefix reached", "超过前缀限额", _SDK, "cn"),
+    Code(REGISTER_LIMIT, "register_limit", "Number of identifiers used up", "超过注册数量限额",
+         _SDK, "cn"),
+    Code(PREFIX_LIMIT, "prefix_limit", "Limit of the prefix reached", "超过前缀限额", _SDK, "cn"),
     Code(3001, "id_error", "Error of the identifier system", "标识系统错误", _SDK, "cn"),
 ))  # fmt: skip
 REFERRALS: Final = frozenset((SERVICE_REFERRAL, PREFIX_REFERRAL))

@@ -53,7 +53,8 @@ CODES: Final[Mapping[Reason, int]] = {
     Reason.NOT_FOUND: f.NOT_FOUND, Reason.EXISTS: f.EXISTS, Reason.NOT_HOMED: f.NO_RESPONSE,
     Reason.INVALID: f.INVALID_HANDLE, Reason.VALUE_EXISTS: f.VALUE_EXISTS,
     Reason.VALUES_NOT_FOUND: f.VALUES_NOT_FOUND, Reason.NO_IDENTITY: f.CHALLENGE,
-    Reason.DENIED: f.NO_PERMISSION,
+    Reason.DENIED: f.NO_PERMISSION, Reason.HANDLE_QUOTA: f.REGISTER_LIMIT,
+    Reason.PREFIX_QUOTA: f.PREFIX_LIMIT,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ lines of the audit trail. So a change is whole or not there, and many clients sh
 Keys beside the records (those of `core.keys.Key.stored` begin with a letter, these with a NUL)::
 
     NUL a <number, 8 bytes>          line of the audit trail
+    NUL b, c, n ...                  takedowns, counts, applications (`prefixes`)
     NUL h <key> NUL <number>         when (8 bytes, ms), then the record as it was before that line
     NUL l <key of an alias>          the handle that has it (`aliases`)
     NUL p <prefix>                   a prefix that this node answers for
@@ -18,7 +19,7 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -44,6 +45,7 @@ from millbrain.core.registry import (
 )
 from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
+from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
 from millbrain.record.identifiers.store import Identifiers, Record
@@ -89,13 +91,18 @@ class StoredRegistry:
         self._group = _Group(0, trail_of(store.get(HEAD)), homed)
         self._homed = frozenset(homed)
         self._queue: queue.Queue[tuple[Change, Done] | None] = queue.Queue(REGISTRY_QUEUE_MAX)
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self.prefixes = Prefixes(store, self.rights, self._note, self._writing)
         self._thread = threading.Thread(target=self._run, name="registry")
         self._thread.start()
 
     def get_many(self, names: Sequence[bytes]) -> list[bytes | None]:
         """Return the stored form behind each key, None = none."""
-        return self._store.get_many(names)
+        return self.prefixes.shown(names, self._store.get_many(names))
+
+    def is_taken_down(self, handle: str) -> bool:
+        """Whether a handle, or a prefix above it, is no longer answered."""
+        return self.prefixes.is_taken_down(handle)
 
     def is_homed(self, handle: str) -> bool:
         """Whether this node answers for the prefix of `handle`; of 0.NA/x that is x."""
@@ -107,7 +114,7 @@ class StoredRegistry:
 
     def route(self, handle: str) -> Route | None:
         """Return where to ask about a handle that is not here, None where nothing is known."""
-        return route_of(prefix_of(handle), self._homed, self._store.get_many)
+        return route_of(prefix_of(handle), self._homed, self.get_many)
 
     def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
         """Return the values of a record that `asker` may read, the public ones first."""
@@ -126,7 +133,8 @@ class StoredRegistry:
         at = keys.handle_key(after) if after else b""
         while len(found) < count_max:
             page = self._store.scan(keys.handle_key(f"{prefix}/"), at)
-            found += [k.decode("utf-8", "replace")[4:] for k, stored in page if is_live(stored)]
+            live = (k.decode("utf-8", "replace")[4:] for k, stored in page if is_live(stored))
+            found += [handle for handle in live if not self.is_taken_down(handle)]
             if len(page) < IDENTIFIER_PAGE_MAX:
                 break
             at = page[-1][0]
@@ -134,7 +142,7 @@ class StoredRegistry:
 
     def named(self, wanted: Sequence[keys.Key]) -> list[str]:
         """Return the handle that each key names, '' where no live record has it."""
-        return aliases.named(self._store.get_many, wanted)
+        return aliases.named(self.get_many, wanted)
 
     def permits(self, asker: Asker, permission: int, prefix: str) -> bool:
         """Whether `asker` has a permission for the whole of a prefix."""
@@ -142,6 +150,8 @@ class StoredRegistry:
 
     def history(self, handle: str) -> list[tuple[int, bytes]]:
         """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
+        if self.is_taken_down(handle):
+            return []
         page = self._store.scan(HISTORY + keys.handle_key(handle) + b"\0")
         return [(int.from_bytes(v[:8], "big"), v[8:]) for _, v in page]
 
@@ -150,7 +160,7 @@ class StoredRegistry:
         for until_ms, stored in self.history(handle):
             if at_ms < until_ms:
                 return stored or None
-        return self._store.get(keys.handle_key(handle))
+        return self.get_many([keys.handle_key(handle)])[0]
 
     def audit(self, after: int = 0, count_max: int = 1_000) -> list[bytes]:
         """Return lines of the audit trail behind number `after`, in order."""
@@ -204,6 +214,8 @@ class StoredRegistry:
                     self._put(other)
                 self._put([*batch, *homes, kept, trail.kept])
                 self._group.trail, self._homed = trail, self._homed | new
+                if counts := self.prefixes.recounted(prefix_of(k[4:].decode()) for k in heads):
+                    self._put(counts)
             count += len(batch)
         return count
 
@@ -220,6 +232,15 @@ class StoredRegistry:
             self._store.put_many(records)
         finally:
             self.stamps.touch(key for key, _ in records)
+
+    def _note(self, asker: Asker, line: Mapping[str, Any], rows: Iterable[Record]) -> None:
+        """Write rows with a line of the trail; answers that were kept ready are made anew."""
+        with self._writing:
+            told = {"at_ms": int(time.time() * 1000), **_who(asker), **line}
+            trail, kept = self._group.trail.then(told)
+            self._store.put_many([*rows, kept, trail.kept])
+            self._group.trail = trail
+            self.stamps.touch_all()
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -272,10 +293,11 @@ class StoredRegistry:
         before = self._look(key)
         after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
         named = aliases.changed(key, before, after, self._look)
+        counted = self.prefixes.counted(change, before, after, self._look)
         group.trail, line = group.trail.then(_told(change, group.at_ms, after))
         at = group.at_ms.to_bytes(8, "big")
         past = HISTORY + key + b"\0" + group.trail.number.to_bytes(8, "big")
-        return {key: after, past: at + (before or b""), **named, line[0]: line[1]}
+        return {key: after, past: at + (before or b""), **named, **counted, line[0]: line[1]}
 
     def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
         prefix = prefix_of(change.handle)
