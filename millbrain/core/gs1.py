@@ -269,6 +269,11 @@ _URNS: Final[Mapping[str, Callable[[str, str, str], Elements]]] = {
     "class:lgtin": lambda c, r, s: (("01", _gtin(c, r)), ("10", s)),
     "id:sscc": lambda c, r, _: (("00", _gtin(c, r)),),
     "id:sgln": _location,
+    "id:pgln": lambda c, r, _: (("417", _checked(c + r)),),
+    "id:gdti": lambda c, r, s: (("253", _checked(c + r) + s),),
+    "id:gsrn": lambda c, r, _: (("8018", _checked(c + r)),),
+    "id:gsrnp": lambda c, r, _: (("8017", _checked(c + r)),),
+    "id:cpi": lambda c, r, s: (("8010", c + r), ("8011", s)),
     "id:grai": lambda c, r, s: (("8003", "0" + _checked(c + r) + s),),
     "id:giai": lambda c, r, s: (("8004", c + r + (f".{s}" if s else "")),),
 }

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from millbrain.core.errors import MillbrainError
+from millbrain.core.faces.events import Events
 from millbrain.core.keys import Key
 from millbrain.core.records import Reference, Stamps, Value
 
@@ -174,6 +175,11 @@ class Registry(Protocol):
 
     def history(self, handle: str) -> list[tuple[int, bytes]]:
         """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
+        ...
+
+    @property
+    def events(self) -> Events:
+        """What happened to things, beside their records."""
         ...
 
     def permits(self, asker: Asker, permission: int, prefix: str) -> bool:

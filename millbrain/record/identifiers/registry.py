@@ -45,6 +45,7 @@ from millbrain.core.registry import (
 )
 from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
+from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
@@ -84,6 +85,7 @@ class StoredRegistry:
     def __init__(self, store: Identifiers, administrators: Iterable[Reference] = ()) -> None:
         known = tuple(administrators)
         self._store = store
+        self.events = StoredEvents(store)
         self.stamps = Stamps()
         self.rights = Rights(store.get, known)
         self._writer_rights = Rights(self._look, known)
