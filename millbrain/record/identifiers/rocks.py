@@ -12,6 +12,7 @@ once there is room.
 """
 
 import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,6 @@ from rocksdict import (
     Rdict,
     ReadOptions,
     WriteBatch,
-    WriteOptions,
 )
 
 from millbrain.core.errors import LimitError, StoreError, StoreFullError
@@ -60,8 +60,7 @@ class RocksIdentifiers:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._cache_bytes = cache_bytes
-        self._write = WriteOptions()
-        self._write.sync = True
+        self._logs: set[Path] = set()
         self._writing = threading.Lock()
         self._has_failed = False
         self._db = self._open()
@@ -196,10 +195,26 @@ class RocksIdentifiers:
                 self._open_anew()
             try:
                 with _engine_errors(self.folder):
-                    self._db.write(batch, self._write)
+                    self._db.write(batch)
+                    self._sync_log()
             except StoreError:
                 self._has_failed = True
                 raise
+
+    def _sync_log(self) -> None:
+        """Wait until the log is on disk.
+
+        The engine would do so itself when asked to write in sync, but the binding holds Python's
+        lock meanwhile: every answer of the process would wait for the disk. A log that is gone has
+        become a table, which the engine has synced.
+        """
+        logs = set(self.folder.glob("*.log"))
+        for path in logs:
+            with contextlib.suppress(FileNotFoundError):
+                _synced(path, os.O_WRONLY)
+        if logs - self._logs:
+            _synced(self.folder, os.O_RDONLY)  # the name of a new log
+        self._logs = logs
 
     def _open_anew(self) -> None:
         """Leave the state in which the engine refuses writes for good after one has failed.
@@ -229,6 +244,14 @@ def repair(folder: Path) -> None:
     """
     with _engine_errors(folder):
         Rdict.repair(str(folder), _options(CACHE_BYTES))
+
+
+def _synced(path: Path, mode: int) -> None:
+    number = os.open(path, mode)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _options(cache_bytes: int) -> Options:
