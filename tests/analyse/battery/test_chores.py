@@ -265,7 +265,7 @@ def watching(store: Any) -> charge_watch.ChargeWatch:
 def test_a_vehicle_waits_until_its_charge_has_ended_and_holds_the_mark(store: Warehouse) -> None:
     columns = charge(MIDNIGHT)
     at = columns.array("device_at").astype(np.int64) - MIDNIGHT
-    due = Due(store, 0, charge_wait_s=3_600, silence_s=1_800)
+    due = Due(store, 0, charge_wait_s=20_000, silence_s=1_800)
     put(store, columns.take(np.flatnonzero(at < 3_600)), 1)
     due.scan(1)
     assert (len(due), due.ready, due.mark) == (1, 0, 0), "it charges"

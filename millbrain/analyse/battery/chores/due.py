@@ -100,8 +100,8 @@ class Due:
         self._ready = self._ready[len(windows) :]
 
     def _is_ready(self, due: _Due, now_s: float) -> bool:
-        if now_s - due.since_s >= self._wait_s:
-            return True
+        if max(now_s - due.since_s, due.high - due.low) >= self._wait_s:
+            return True  # long enough, or a history that arrived at once
         if due.charging and due.charging == due.high:
             return now_s - due.seen_s >= self._silence_s
         return bool(due.charging) or now_s - due.seen_s >= SLEEPING_S
