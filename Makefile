@@ -55,7 +55,7 @@ test: setup system ## every test: fast, slow, faults in their short form, browse
 	@$(PYTEST) -rs
 
 bench: setup ## figures of this machine, each beside its reference
-	@for name in decode links ingest; do $(BIN)/millbrain bench $$name; done
+	@for name in decode links ingest resolve register; do $(BIN)/millbrain bench $$name; done
 
 faults: setup ## kill, fill and flood for longer than `make test` does
 	@MILLBRAIN_FAULTS=long MILLBRAIN_FAULT_ROUNDS=20 $(PYTEST) -m fault --timeout 3600 -rs

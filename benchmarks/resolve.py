@@ -5,7 +5,8 @@
 The server has one core and the client another. For each face: answers a second with 128 requests on
 their way, the same for a CPU second of the server, then the latency at 70 % of that rate. 50,000 of
 the records are asked for at random. Knot DNS, a name server in C, answers TXT records of the same
-size from memory; it is the bound, and left out where it is not installed.
+size from memory; it is the bound, and left out where it is not installed. `cold` asks over UDP for
+a million different ones, more than are kept ready, so that nearly each is read from the store.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _engine import Figure, show
+from _serving import HERE, cpu_s, millbrain, on_core, resolver, running
 
 RECORDS: Final = 1_000_000
 SECONDS: Final = 5.0
@@ -32,8 +34,6 @@ GOALS: Final = {"udp": 60_000, "tcp": 60_000, "http": 12_000}
 KNOT_RECORDS: Final = 200_000
 SHARE_OF_KNOT: Final = 0.45
 LATENCY_MS: Final = 2.0
-_HERE: Final = Path(__file__).resolve().parent
-_TICK_HZ: Final = os.sysconf("SC_CLK_TCK")
 
 
 def main(*, as_json: bool = False, records: int = RECORDS, data: Path | None = None) -> None:
@@ -41,16 +41,17 @@ def main(*, as_json: bool = False, records: int = RECORDS, data: Path | None = N
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if not (folder / "identifiers").exists():
-            _millbrain("handles", "generate", str(records), "--data", str(folder))
+            millbrain("handles", "generate", str(records), "--data", str(folder))
         figures = [Figure("resolve.records", records, "1")]
         disk = sum(f.stat().st_size for f in (folder / "identifiers").iterdir())
         figures.append(Figure("resolve.disk", disk / records, "B/record", 60))
         per_cpu = {}
-        with _resolver(folder) as (pid, ports):
+        with resolver(folder) as (pid, ports):
             for kind, goal in GOALS.items():
                 port = ports["http" if kind == "http" else "handle"]
                 found, per_cpu[kind] = _measured(kind, port, records, pid, goal)
                 figures += found
+            figures += _measured("cold", ports["handle"], records, pid, 0)[0][1:]
         figures += _beside_knot(per_cpu["udp"])
     show(figures, as_json=as_json)
 
@@ -58,9 +59,9 @@ def main(*, as_json: bool = False, records: int = RECORDS, data: Path | None = N
 def _measured(
     kind: str, port: int, records: int, pid: int, goal: float
 ) -> tuple[list[Figure], float]:
-    before = _cpu_s(pid)
+    before = cpu_s(pid)
     flat = _asked(kind, port, records, SECONDS, 0)
-    spent = _cpu_s(pid) - before
+    spent = cpu_s(pid) - before
     per_cpu = flat["rate"] * (SECONDS + 1) / spent  # the round before it costs as much a second
     calm = _asked(kind, port, records, SECONDS, LOAD * flat["rate"])
     return [
@@ -75,9 +76,9 @@ def _beside_knot(own: float) -> list[Figure]:
         print("Knot DNS is not installed: the bound in C is left out", file=sys.stderr)
         return []
     with tempfile.TemporaryDirectory() as folder, _knot(Path(folder)) as (pid, port):
-        before = _cpu_s(pid)
+        before = cpu_s(pid)
         flat = _asked("dns", port, KNOT_RECORDS, SECONDS, 0)
-        knot = flat["rate"] * (SECONDS + 1) / (_cpu_s(pid) - before)
+        knot = flat["rate"] * (SECONDS + 1) / (cpu_s(pid) - before)
     return [
         Figure("resolve.knot_per_cpu", knot, "1/cpu_s"),
         Figure("resolve.udp_of_knot", own / knot, "x", SHARE_OF_KNOT),
@@ -85,22 +86,11 @@ def _beside_knot(own: float) -> list[Figure]:
 
 
 def _asked(kind: str, port: int, records: int, seconds: float, rate: float) -> dict[str, float]:
-    command = [sys.executable, str(_HERE / "_asking.py"), kind, str(port), str(records),
+    command = [sys.executable, str(HERE / "_asking.py"), kind, str(port), str(records),
                str(seconds), str(rate)]  # fmt: skip
-    done = subprocess.run(command, check=True, capture_output=True, preexec_fn=_on_core(1))
+    done = subprocess.run(command, check=True, capture_output=True, preexec_fn=on_core(1))
     found: dict[str, float] = json.loads(done.stdout)
     return found
-
-
-@contextlib.contextmanager
-def _resolver(folder: Path) -> Iterator[tuple[int, dict[str, int]]]:
-    command = [sys.executable, "-m", "millbrain.run.cli", "resolver", "--data", str(folder),
-               "--port", "0", "--http-port", "0"]  # fmt: skip
-    with _running(command) as child:
-        told = folder / "run" / "resolver.json"
-        while not told.exists() or json.loads(told.read_text("utf-8"))["pid"] != child.pid:
-            time.sleep(0.05)
-        yield child.pid, json.loads(told.read_text("utf-8"))["ports"]
 
 
 @contextlib.contextmanager
@@ -117,34 +107,9 @@ def _knot(folder: Path) -> Iterator[tuple[int, int]]:
         f"zone:\n  - domain: example.cn\n    storage: {folder}\n    file: example.zone\n",
         "ascii",
     )
-    with _running(["knotd", "-c", str(folder / "knot.conf")]) as child:
+    with running(["knotd", "-c", str(folder / "knot.conf")]) as child:
         time.sleep(4)
         yield child.pid, port
-
-
-@contextlib.contextmanager
-def _running(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    child = subprocess.Popen(command, preexec_fn=_on_core(0), stdout=subprocess.DEVNULL)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        child.wait(30)
-
-
-def _on_core(number: int) -> "object":
-    cores = sorted(os.sched_getaffinity(0))
-    chosen = {cores[number % len(cores)]}
-    return lambda: os.sched_setaffinity(0, chosen)
-
-
-def _millbrain(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "millbrain.run.cli", *words], check=True)
-
-
-def _cpu_s(pid: int) -> float:
-    numbers = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(numbers[11]) + int(numbers[12])) / _TICK_HZ
 
 
 if __name__ == "__main__":

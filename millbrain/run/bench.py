@@ -11,14 +11,19 @@ from millbrain.core.errors import NotFoundError
 FOLDER: Final = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-def run_bench(what: str, *, as_json: bool, seconds: float) -> None:
-    """Run one benchmark by the name of its file."""
+SIZED: Final = ("resolve", "register", "resolve_codec")  # those with a number of records
+
+
+def run_bench(what: str, *, as_json: bool, seconds: float, records: int = 0) -> None:
+    """Run one benchmark by the name of its file; records: of those that have some, 0 = usual."""
     known = sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
     if what not in known:
         raise NotFoundError(f"there is no benchmark {what!r}; known are {', '.join(known)}")
     module = _load(what)
     if what == "ingest":
         module.main(as_json=as_json, seconds=seconds)
+    elif records and what in SIZED:
+        module.main(as_json=as_json, records=records)
     else:
         module.main(as_json=as_json)
 

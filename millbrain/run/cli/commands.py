@@ -395,6 +395,9 @@ def bench(
         bool, typer.Option("--json", help="One JSON object instead of lines.")
     ] = False,
     seconds: Annotated[float, typer.Option(help="Length of the ingest run.")] = 30.0,
+    records: Annotated[
+        int, typer.Option(help="Identifiers of resolve and register; 0 = the usual number.")
+    ] = 0,
 ) -> None:
     """Measure on this machine; each figure ends as `name value unit ratio`.
 
@@ -402,4 +405,4 @@ def bench(
     """
     from millbrain.run.bench import run_bench
 
-    run_bench(what, as_json=as_json, seconds=seconds)
+    run_bench(what, as_json=as_json, seconds=seconds, records=records)
