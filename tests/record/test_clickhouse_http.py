@@ -16,6 +16,7 @@ import pytest
 
 from millbrain.core import limits
 from millbrain.record.warehouse import http as protocol
+from millbrain.record.warehouse import open_server
 from millbrain.record.warehouse.embedded import open_embedded
 from millbrain.record.warehouse.http import Role, query_app
 
@@ -123,6 +124,25 @@ def test_values_come_as_parameters(http):
         },
     )
     assert answer.json() == {"a": "it's \t", "b": [1, 2], "c": None}
+
+
+def test_values_may_come_as_a_form_where_a_url_would_be_too_long(http):
+    many = [f"车{i:05d}" for i in range(20_000)]
+    sql = "SELECT length({b:Array(String)}) AS n, {b:Array(String)}[20000] AS last"
+    values = "[" + ",".join(f"'{v}'" for v in many) + "]"
+    form = {"query": f"{sql} FORMAT JSONEachRow", "param_b": values}
+    answer = http.post("/", files={name: (None, value) for name, value in form.items()})
+    assert answer.json() == {"n": 20_000, "last": "车19999"}
+
+
+def test_a_client_of_clickhouse_sends_long_lists(port):
+    server = open_server(f"http://ada:secret@127.0.0.1:{port}/http_test")
+    try:
+        many = [f"V{i:05d}" for i in range(20_000)]
+        (row,) = server.query("SELECT length({b:Array(String)}) AS n", {"b": many}).to_pylist()
+    finally:
+        server.close()
+    assert row == {"n": 20_000}
 
 
 def test_three_ways_to_log_in(http):

@@ -43,6 +43,24 @@ def test_the_plain_form_written_out():
     ]
 
 
+def test_a_version_that_is_void_is_left_out_and_a_later_one_brings_the_row_back(
+    warehouse: EmbeddedWarehouse,
+):
+    table = dataclasses.replace(
+        SMALL, order_by=("vin",), partition_by="", newest_by="batch", void_by="is_void",
+        columns=(*SMALL.columns, Column("is_void", "u8", "1 = it no longer holds", "已作废")),
+    )  # fmt: skip
+    assert "ReplacingMergeTree(batch, is_void)" in ddl.create_statements(table)[0]
+    create_tables(warehouse, [table])
+    seen = []
+    for batch, is_void in ((1, 0), (2, 1), (3, 0)):
+        warehouse.execute(
+            f"INSERT INTO small (vin, batch, is_void) VALUES ('A', {batch}, {is_void})"
+        )
+        seen.append(warehouse.query("SELECT batch FROM small FINAL")["batch"].to_pylist())
+    assert seen == [[1], [], [3]]
+
+
 @pytest.mark.parametrize("form", ["plain", "replicated", "distributed"])
 @pytest.mark.parametrize("table", SHARED_TABLES, ids=lambda t: t.name)
 def test_every_form_of_every_table_parses(warehouse: EmbeddedWarehouse, table, form):

@@ -9,6 +9,8 @@ import binascii
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
@@ -82,6 +84,7 @@ def read_request(
             "enable_http_compression=1, or compress=0. (NOT_IMPLEMENTED)"
         )
     unfolded = _unfolded(body, headers.get("content-encoding", ""), bytes_max)
+    args, unfolded = _formed(args, headers.get("content-type", ""), unfolded)
     sql, data = _statement(args.get("query", ""), unfolded)
     wants = args.get("enable_http_compression", "0") not in ("", "0")
     return QueryRequest(
@@ -97,6 +100,26 @@ def read_request(
             k: v for k, v in args.items() if k not in _PROTOCOL and not k.startswith("param_")
         },
     )
+
+
+def _formed(
+    args: Mapping[str, str], content_type: str, body: bytes
+) -> tuple[Mapping[str, str], bytes]:
+    """Return arguments and body, those of a form among the arguments.
+
+    Clients send values as a form where a URL would become too long.
+    """
+    if not content_type.lower().startswith("multipart/form-data"):
+        return args, body
+    head = b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
+    form = BytesParser(policy=HTTP).parsebytes(head + body)
+    found = dict(args)
+    for part in form.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        value = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(value, bytes):
+            found[name] = _text(value)
+    return found, b""
 
 
 def _statement(query: str, body: bytes) -> tuple[str, bytes]:
