@@ -1,6 +1,6 @@
 """Life cycles as data: the states of an alarm or a work order, and which action leads where.
 
-A `Lifecycle` is declared once (`core.alarms`, `core.orders`). The ledger applies it inside the
+A `Lifecycle` is declared once (`core.alarms`, `core.work.orders`). The ledger applies it inside the
 transaction that changes the row, `decide` drives it, pages and documents show it: nobody else
 knows which step is allowed.
 """

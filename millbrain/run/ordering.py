@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from millbrain.core.findings import Verdict
 from millbrain.core.rooms import Watching
 from millbrain.core.times import utc_from_epoch
-from millbrain.core.working_time import WorkingCalendar, china
+from millbrain.core.work.working_time import WorkingCalendar, china
 from millbrain.decide.notices.app import Sender
 from millbrain.decide.orders.app import Orders
 from millbrain.decide.orders.model import OrderRules

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from millbrain.core import limits
 from millbrain.core.errors import SettingsError
 from millbrain.core.nodes import Role
-from millbrain.core.working_time import DAY_SHIFT
+from millbrain.core.work.working_time import DAY_SHIFT
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 LOOPBACK = "127.0.0.1"

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from millbrain.core.life.inspections import LaneRules
 from millbrain.core.rooms import App
 from millbrain.core.tables import Table
-from millbrain.core.working_time import WorkingCalendar, china
+from millbrain.core.work.working_time import WorkingCalendar, china
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.engine_client import EngineClient

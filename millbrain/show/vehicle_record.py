@@ -14,7 +14,7 @@ from millbrain.core.life.events import LIFE_KINDS
 from millbrain.core.life.inspections import CONCLUSIONS
 from millbrain.core.life.static import ANNEX, STATIC_FIELDS
 from millbrain.core.lifecycle import Lifecycle
-from millbrain.core.orders import LIFECYCLE as ORDER_STATES
+from millbrain.core.work.orders import LIFECYCLE as ORDER_STATES
 from millbrain.record.ledger import AlarmFilter, LifeEvent, Thing
 from millbrain.record.ledger.order_queries import OrderFilter
 from millbrain.show.queries import record as queries

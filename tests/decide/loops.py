@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from millbrain.core.alarms.rules import DECLARED
 from millbrain.core.findings import Finding, Severity, Verdict
-from millbrain.core.orders import Asked, Order
-from millbrain.core.working_time import china
+from millbrain.core.work.orders import Asked, Order
+from millbrain.core.work.working_time import china
 from millbrain.decide.alarms.app import Alarms
 from millbrain.decide.orders.app import Orders
 from millbrain.decide.orders.model import OrderRules

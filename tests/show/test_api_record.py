@@ -17,7 +17,7 @@ from millbrain.core.facts import (
     VEHICLE_REPORT,
 )
 from millbrain.core.findings import Finding, Severity
-from millbrain.core.orders import Asked
+from millbrain.core.work.orders import Asked
 from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import Ledger, Thing
 from millbrain.record.ledger.models import now

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
 from millbrain.core.findings import Severity
-from millbrain.core.notices import Delivery, Sending, Target
+from millbrain.core.work.notices import Delivery, Sending, Target
 from millbrain.decide.notices import ROOM, http
 from millbrain.decide.notices.calc import pause_s
 from millbrain.decide.notices.channel import Channel, Outcome

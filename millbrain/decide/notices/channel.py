@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from millbrain.core.notices import Sending
+from millbrain.core.work.notices import Sending
 
 
 @dataclass(frozen=True, slots=True)

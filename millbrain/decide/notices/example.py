@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from millbrain.core.notices import Delivery, Target
+from millbrain.core.work.notices import Delivery, Target
 from millbrain.decide.notices.words import message_of
 
 

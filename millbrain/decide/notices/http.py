@@ -22,7 +22,7 @@ import orjson
 import urllib3
 
 from millbrain.core import limits
-from millbrain.core.notices import Sending
+from millbrain.core.work.notices import Sending
 from millbrain.decide.notices.channel import Channel, Message, Outcome, cut
 
 SIGNATURE_HEADER: Final = "X-Millbrain-Signature"

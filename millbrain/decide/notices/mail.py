@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from millbrain.core import limits
-from millbrain.core.notices import Sending
+from millbrain.core.work.notices import Sending
 from millbrain.decide.notices.channel import Message, Outcome
 
 PORTS: Final = {"none": 25, "starttls": 587, "tls": 465}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from millbrain.core.findings import SEVERITIES
-from millbrain.core.notices import Delivery, Target
-from millbrain.core.orders import ACTIONS, ESCALATION, STATES
+from millbrain.core.work.notices import Delivery, Target
+from millbrain.core.work.orders import ACTIONS, ESCALATION, STATES
 from millbrain.decide.notices.channel import Message
 
 TEMPLATES: Final = Path(__file__).with_name("templates.toml")

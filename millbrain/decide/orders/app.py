@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from millbrain.core.findings import Verdict
-from millbrain.core.orders import CallOut, Order
-from millbrain.core.working_time import WorkingCalendar
+from millbrain.core.work.orders import CallOut, Order
+from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.decide.orders import calc
 from millbrain.decide.orders.model import OrderRules
 

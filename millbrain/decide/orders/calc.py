@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from millbrain.core.findings import Severity, Verdict
-from millbrain.core.orders import LEVEL_MAX, WAITING, Order
-from millbrain.core.working_time import WorkingCalendar
+from millbrain.core.work.orders import LEVEL_MAX, WAITING, Order
+from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.decide.orders.model import OrderRules
 
 

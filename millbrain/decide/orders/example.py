@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from millbrain.core.findings import Verdict
-from millbrain.core.orders import Order
-from millbrain.core.working_time import china
+from millbrain.core.work.orders import Order
+from millbrain.core.work.working_time import china
 from millbrain.decide.orders import calc
 from millbrain.decide.orders.model import OrderRules
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from millbrain.core import keys
 from millbrain.core.errors import NotFoundError
 from millbrain.core.limits import PREFIX_TEXT_MAX, TAKEDOWNS_MAX
-from millbrain.core.prefixes import APPLICATION, Application, Takedown
+from millbrain.core.nodes.prefixes import APPLICATION, Application, Takedown
 from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Reason, RegistryError
 from millbrain.record.identifiers.rights import Rights

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from millbrain.core.alarms import ANNOUNCED
 from millbrain.core.errors import NotFoundError
-from millbrain.core.orders import (
+from millbrain.core.work.orders import (
     BEFORE_DONE,
     LEVEL_MAX,
     OPEN,

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from millbrain.core import limits
 from millbrain.core.errors import IllegalStepError, LimitError, NotFoundError, RefusedError
-from millbrain.core.notices import Notice
-from millbrain.core.orders import (
+from millbrain.core.work.notices import Notice
+from millbrain.core.work.orders import (
     LEVEL_MAX,
     LIFECYCLE,
     REPAIR_PARTS,

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from millbrain.core.alarms import Alarm
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.core.findings import Severity, Verdict
-from millbrain.core.orders import (
+from millbrain.core.times import utc_from_epoch
+from millbrain.core.work.orders import (
     BEFORE_DONE,
     LIFECYCLE,
     Asked,
@@ -23,7 +24,6 @@ from millbrain.core.orders import (
     OrderStep,
     checked_fields,
 )
-from millbrain.core.times import utc_from_epoch
 from millbrain.record.ledger import order_queries as queries
 from millbrain.record.ledger.alarm_models import ALARM, alarm_of
 from millbrain.record.ledger.alarms import Alarms

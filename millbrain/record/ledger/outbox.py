@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError
-from millbrain.core.notices import Delivery, Notice, Sending, Target
+from millbrain.core.work.notices import Delivery, Notice, Sending, Target
 from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import now
 from millbrain.record.ledger.order_models import DELIVERY, NOTICE_TARGET

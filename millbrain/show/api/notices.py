@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, model_validator
 
-from millbrain.core.notices import CHANNELS, DELIVERY_STATES, Delivery, Target
+from millbrain.core.work.notices import CHANNELS, DELIVERY_STATES, Delivery, Target
 from millbrain.record.ledger import LANGUAGES
 from millbrain.show.access import AdminCaller
 from millbrain.show.api.answers import Done, Rows

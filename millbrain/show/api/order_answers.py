@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from millbrain.core import limits
-from millbrain.core.orders import REPAIR_PARTS
+from millbrain.core.work.orders import REPAIR_PARTS
 
 
 class OrderRow(BaseModel):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response, UploadFile
 from millbrain.core import limits
 from millbrain.core.errors import IllegalStepError
 from millbrain.core.findings import SEVERITIES
-from millbrain.core.orders import (
+from millbrain.core.work.orders import (
     ACTIONS,
     ENDED,
     ESCALATION,

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from millbrain.core import limits
 from millbrain.core.findings import Severity
-from millbrain.core.orders import ACTIONS, ENDED, LIFECYCLE, WAITING, Order, may
-from millbrain.core.working_time import WorkingCalendar
+from millbrain.core.work.orders import ACTIONS, ENDED, LIFECYCLE, WAITING, Order, may
+from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.record.ledger import Ledger, OrderFilter, Role
 from millbrain.show.access import Caller
 from millbrain.show.queries.rows import instant_now

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import AuthResult, Envelope, Session
 
-from millbrain.core.notices import Delivery, Sending, Target
+from millbrain.core.work.notices import Delivery, Sending, Target
 from millbrain.decide.notices import http
 from millbrain.decide.notices.calc import pause_s
 from millbrain.decide.notices.channel import Message, cut

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.notices import Notice, Sending
+from millbrain.core.work.notices import Notice, Sending
 from millbrain.decide.notices.app import LEASE_S, Sender
 from millbrain.decide.notices.channel import Message, Outcome
 from millbrain.decide.notices.example import example

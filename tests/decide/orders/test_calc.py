@@ -8,8 +8,8 @@ import pytest
 
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Verdict
-from millbrain.core.orders import Order
-from millbrain.core.working_time import china
+from millbrain.core.work.orders import Order
+from millbrain.core.work.working_time import china
 from millbrain.decide.orders import calc
 from millbrain.decide.orders.model import OrderRules
 from tests.decide.loops import ZONE, verdict

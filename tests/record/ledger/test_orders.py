@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from millbrain.core import limits
 from millbrain.core.errors import IllegalStepError, LimitError, NotFoundError, RefusedError
 from millbrain.core.findings import Verdict
-from millbrain.core.orders import Asked, CallOut
+from millbrain.core.work.orders import Asked, CallOut
 from millbrain.record.ledger import Ledger, OrderFilter, Thing
 from millbrain.record.ledger.models import now
 

@@ -8,7 +8,7 @@ import pytest
 
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError
-from millbrain.core.notices import Notice, Target
+from millbrain.core.work.notices import Notice, Target
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.models import now
 from millbrain.record.ledger.outbox import tell
