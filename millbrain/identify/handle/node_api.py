@@ -33,7 +33,7 @@ from millbrain.core.errors import (
 )
 from millbrain.core.faces import askers
 from millbrain.core.limits import IDENTIFIER_PAGE_MAX
-from millbrain.core.prefixes import APPLICATION, Application, NodeRegistry
+from millbrain.core.nodes.prefixes import APPLICATION, Application, NodeRegistry
 from millbrain.core.records import Value
 from millbrain.core.registry import Asker, Change, Reason, RegistryError, Verb
 from millbrain.identify.handle.codec import encode_data

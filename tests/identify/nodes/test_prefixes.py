@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from millbrain.core.keys import handle_key
-from millbrain.core.prefixes import APPLICATION
+from millbrain.core.nodes.prefixes import APPLICATION
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker, Change, Reason, RegistryError, Verb
 from millbrain.identify.handle import challenge
