@@ -5,6 +5,7 @@ Keys::
     NUL e e <number, 8 bytes>                       the event
     NUL e h <SHA-256 of its id>                     its number
     NUL e j <name>                                  report of a capture job
+    NUL e m <value>                                 a thing that was made of others
     NUL e n                                         newest number
     NUL e x <field> NUL <value> NUL <position>      parts that the value plays in it
 
@@ -21,10 +22,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from millbrain.core.faces.events import ALL, Event, Hit, Span
+from millbrain.core.faces.events import ALL, OUTPUT, PARENT, Event, Hit, Span
 from millbrain.record.identifiers.store import Identifiers, Record
 
-_EVENTS, _IDS, _JOBS, _NEWEST, _TERMS = b"\0ee", b"\0eh", b"\0ej", b"\0en", b"\0ex"
+_EVENTS, _IDS, _JOBS = b"\0ee", b"\0eh", b"\0ej"
+_MADE, _NEWEST, _TERMS = b"\0em", b"\0en", b"\0ex"
 _NUMBER: Final = struct.Struct(">Q")
 _HEAD: Final = struct.Struct(">qqB32sHH")  # at, recorded, public, digest, sizes
 _LAST: Final = (1 << 64) - 1
@@ -74,6 +76,10 @@ class StoredEvents:
             found[hit.position] = Hit(hit.position, hit.number, parts)
         return list(found.values())
 
+    def made(self, values: Sequence[str]) -> list[bool]:
+        """Whether events say of each thing what it was made of: it was a parent or an output."""
+        return [raw is not None for raw in self._store.get_many([_made_key(v) for v in values])]
+
     def get(self, numbers: Sequence[int]) -> list[Event]:
         """Return events by number, without terms; those that are not there are left out."""
         stored = self._store.get_many([_EVENTS + _NUMBER.pack(n) for n in numbers])
@@ -121,6 +127,8 @@ def _rows(event: Event, number: int) -> Iterator[Record]:
     position = _NUMBER.pack(_LAST - (event.at_ms + _EPOCH)) + _NUMBER.pack(_LAST - number)
     for what, value, parts in ((ALL, "", ""), *event.terms):
         yield _term(what, value) + position, parts.encode()
+        if {PARENT, OUTPUT} & set(parts):
+            yield _made_key(value), b""
 
 
 def _read(raw: bytes, number: int) -> Event:
@@ -134,6 +142,10 @@ def _read(raw: bytes, number: int) -> Event:
 
 def _term(what: str, value: str) -> bytes:
     return _TERMS + what.encode() + b"\0" + value.encode() + b"\0"
+
+
+def _made_key(value: str) -> bytes:
+    return _MADE + value.encode()
 
 
 def _id_key(event_id: str) -> bytes:

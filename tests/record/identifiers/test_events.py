@@ -45,6 +45,14 @@ def test_the_newest_come_first_whatever_the_order_of_capture(store: RocksIdentif
     assert [hit.parts for hit in both] == ["cp"]
 
 
+def test_what_was_made_of_others_is_known(store: RocksIdentifiers) -> None:
+    events = StoredEvents(store)
+    events.add([event("a", 1, ("pack", "p"), ("cell", "c"), ("steel", "i"), ("plate", "o"))], JOB)
+    assert events.made(["pack", "cell", "steel", "plate", "none"]) == [
+        True, False, False, True, False,
+    ]  # fmt: skip
+
+
 def test_an_id_is_kept_once(store: RocksIdentifiers) -> None:
     events = StoredEvents(store)
     assert events.add([event("a", 1), event("a", 1)], JOB) == ["", ""]
