@@ -261,6 +261,13 @@ def test_columns_for_the_intake(ledger: Ledger) -> None:
     assert columns.values["simulated"].tolist() == [0, 1]  # type: ignore[union-attr]
 
 
+def test_attributes_for_the_apps(ledger: Ledger) -> None:
+    told = {"rated_capacity_ah": 180.0, "software": "7.1"}
+    ledger.things.put([Thing("V1", attributes=told), Thing("V2"),
+                       Thing("M1", kind="machine", attributes=told)])  # fmt: skip
+    assert ledger.things.attributes() == {"V1": told}
+
+
 def test_things_of_other_protocols_are_foreign(ledger: Ledger) -> None:
     ledger.things.put([Thing("V1"), Thing("B1", protocol="jt808")])
     assert ledger.peers.foreign() == {"B1"}
