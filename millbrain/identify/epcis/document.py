@@ -101,7 +101,10 @@ def read_event(told: Any, prefixes: Mapping[str, str], owner: str, now_ms: int,
     """
     check(told)
     own = {**prefixes, **prefixes_of(told.get("@context"))}
-    digest = digest_of(told, own)
+    try:
+        digest = digest_of(told, own)
+    except RecursionError as error:
+        raise ValueError("its extensions are nested too deeply") from error
     name = told.get("eventID") or event_id(digest)
     kept = {n: v for n, v in told.items() if n not in ("@context", "recordTime")}
     kept |= {"eventID": name} | ({"@context": own} if own else {})
