@@ -22,7 +22,7 @@ from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Reason, RegistryError
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import ancestors, prefix_of
-from millbrain.record.identifiers.store import Identifiers, Record
+from millbrain.record.identifiers.store import Identifiers, Record, every
 
 TAKEDOWNS: Final = b"\0b"
 COUNTS: Final = b"\0c"
@@ -58,9 +58,9 @@ class Prefixes:
         self._rights = rights
         self._note = note
         self._writing = writing
-        rows = (json.loads(v) for _, v in _all(store, APPLICATIONS))
+        rows = (json.loads(v) for _, v in every(store, APPLICATIONS))
         self._applications = {row["prefix"]: Application(**row) for row in rows}
-        gone = (json.loads(v) for _, v in _all(store, TAKEDOWNS) if v)
+        gone = (json.loads(v) for _, v in every(store, TAKEDOWNS) if v)
         self._gone = {row["target"]: Takedown(**row) for row in gone}
 
     def applications(self) -> list[Application]:
@@ -250,15 +250,8 @@ class Prefixes:
         return made
 
     def _counted(self, prefix: str) -> bytes:
-        records = _all(self._store, keys.handle_key(f"{prefix}/"))
+        records = every(self._store, keys.handle_key(f"{prefix}/"))
         return sum(is_live(stored) for _, stored in records).to_bytes(8, "big")
-
-
-def _all(store: Identifiers, start: bytes) -> Iterable[Record]:
-    after = b""
-    while page := store.scan(start, after):
-        yield from page
-        after = page[-1][0]
 
 
 def _check_texts(texts: Mapping[str, str]) -> None:

@@ -49,7 +49,7 @@ from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
-from millbrain.record.identifiers.store import Identifiers, Record
+from millbrain.record.identifiers.store import Identifiers, Record, every
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
 
 HISTORY: Final = b"\0h"
@@ -89,7 +89,7 @@ class StoredRegistry:
         self.stamps = Stamps()
         self.rights = Rights(store.get, known)
         self._writer_rights = Rights(self._look, known)
-        homed = {k[len(PREFIXES) :].decode() for k, v in store.scan(PREFIXES) if v == _HOMED}
+        homed = {k[len(PREFIXES) :].decode() for k, v in every(store, PREFIXES) if v == _HOMED}
         self._group = _Group(0, trail_of(store.get(HEAD)), homed)
         self._homed = frozenset(homed)
         self._queue: queue.Queue[tuple[Change, Done] | None] = queue.Queue(REGISTRY_QUEUE_MAX)

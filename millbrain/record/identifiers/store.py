@@ -5,7 +5,7 @@ prefix stand together. Values are opaque here: the room that answers keeps in th
 sends, so that a hit is one look-up and no encoding.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,3 +73,11 @@ class Identifiers(Protocol):
         Ends with the first place that cannot be read.
         """
         ...
+
+
+def every(store: Identifiers, prefix: bytes) -> Iterator[Record]:
+    """Return every record whose key begins with `prefix`, in order, page by page."""
+    after = b""
+    while page := store.scan(prefix, after):
+        yield from page
+        after = page[-1][0]

@@ -286,3 +286,12 @@ def test_what_was_decided_survives(tmp_path: Path) -> None:
     assert registry.check_audit() == ""
     registry.close()
     store.close()
+
+
+def test_more_homed_prefixes_than_a_page_of_the_store_survive_a_restart(tmp_path: Path) -> None:
+    store = RocksIdentifiers(tmp_path / "one")
+    store.put_many([(b"\0p88.%d" % n, b"\1") for n in range(10_001)])
+    registry = StoredRegistry(store, [ROOT])
+    assert len(registry.homed()) == 10_001
+    registry.close()
+    store.close()
