@@ -187,7 +187,10 @@ class RocksIdentifiers:
 
     def _open(self) -> Rdict:
         with _engine_errors(self.folder):
-            return Rdict(str(self.folder), _options(self._cache_bytes))
+            options = _options(self._cache_bytes)
+            # Named, because the binding would open what is there with settings of its own else:
+            # no filter, and a cache of 8 MiB.
+            return Rdict(str(self.folder), options, column_families={"default": options})
 
     def _commit(self, batch: WriteBatch) -> None:
         with self._writing:
@@ -259,8 +262,8 @@ def _options(cache_bytes: int) -> Options:
     table.set_block_size(_BLOCK_BYTES)
     table.set_bloom_filter(_BLOOM_BITS, False)
     table.set_block_cache(Cache(cache_bytes))
-    table.set_cache_index_and_filter_blocks(True)
-    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    # Filters and indexes stay in memory, outside the cache: about 2 bytes a record.
+    table.set_cache_index_and_filter_blocks(False)
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)

@@ -164,3 +164,11 @@ def test_it_does_what_a_dictionary_does(store: RocksIdentifiers, seed: int) -> N
         prefix = bytes(chance.choices(b"ab\xff", k=chance.randint(0, 2)))
         assert dict(store.scan(prefix)) == {k: v for k, v in model.items() if k.startswith(prefix)}
     assert store.scan(b"") == sorted(model.items())
+
+
+def test_a_store_that_is_opened_again_keeps_its_filter_and_cache(tmp_path: Path) -> None:
+    for _ in range(2):
+        RocksIdentifiers(tmp_path, cache_bytes=32 << 20).close()
+        newest = max(tmp_path.glob("OPTIONS-*"))
+        assert "filter_policy=bloomfilter" in newest.read_text("utf-8")
+        assert f"capacity : {32 << 20}" in (tmp_path / "LOG").read_text("utf-8")
