@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from millbrain.core.errors import MillbrainError
-from millbrain.core.faces.events import Events
+from millbrain.core.events import Events
 from millbrain.core.keys import Key
 from millbrain.core.records import Reference, Stamps, Value
 

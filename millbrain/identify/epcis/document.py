@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from millbrain.core.faces.events import (
+from millbrain.core.events import (
     CHILD,
     INPUT,
     ITSELF,

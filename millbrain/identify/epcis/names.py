@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from millbrain.core import gs1
-from millbrain.core.faces.events import finest
+from millbrain.core.events import finest
 from millbrain.core.keys import parse
 
 CBV: Final = "https://ref.gs1.org/cbv/"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
-from millbrain.core.faces.events import (
+from millbrain.core.events import (
     ALL,
     KIND,
     LOCATION,

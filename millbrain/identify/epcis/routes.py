@@ -19,8 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from millbrain.core.errors import LimitError, StoreError
+from millbrain.core.events import Event, Span
 from millbrain.core.faces import askers
-from millbrain.core.faces.events import Event, Span
 from millbrain.core.limits import (
     EVENT_THINGS_MAX,
     EVENTS_EXAMINED_MAX,

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from millbrain.core.faces.events import ALL, OUTPUT, PARENT, Event, Hit, Span
+from millbrain.core.events import ALL, OUTPUT, PARENT, Event, Hit, Span
 from millbrain.record.identifiers.store import Identifiers, Record
 
 _EVENTS, _IDS, _JOBS = b"\0ee", b"\0eh", b"\0ej"

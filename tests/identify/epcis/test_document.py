@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millbrain.core.faces.events import thing_key
+from millbrain.core.events import thing_key
 from millbrain.identify.epcis.document import KINDS, check, read_document, read_event, terms
 
 RIGHT: dict[str, Any] = {

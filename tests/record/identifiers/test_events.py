@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millbrain.core.faces.events import ALL, THING, Event, Span, thing_key
+from millbrain.core.events import ALL, THING, Event, Span, thing_key
 from millbrain.record.identifiers import RocksIdentifiers
 from millbrain.record.identifiers.events import StoredEvents
 
