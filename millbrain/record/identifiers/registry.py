@@ -19,7 +19,7 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -67,6 +67,7 @@ class _Group:
     at_ms: int
     trail: Trail
     homed: set[str]
+    unhomed: set[str]
     written: dict[bytes, bytes] = field(default_factory=dict)
     told: list[tuple[Done, MillbrainError | None]] = field(default_factory=list)
 
@@ -89,9 +90,11 @@ class StoredRegistry:
         self.stamps = Stamps()
         self.rights = Rights(store.get, known)
         self._writer_rights = Rights(self._look, known)
-        homed = {k[len(PREFIXES) :].decode() for k, v in every(store, PREFIXES) if v == _HOMED}
-        self._group = _Group(0, trail_of(store.get(HEAD)), homed)
+        known_prefixes = {k[len(PREFIXES) :].decode(): v for k, v in every(store, PREFIXES)}
+        homed = {prefix for prefix, state in known_prefixes.items() if state == _HOMED}
+        self._group = _Group(0, trail_of(store.get(HEAD)), homed, known_prefixes.keys() - homed)
         self._homed = frozenset(homed)
+        self._unhomed = frozenset(self._group.unhomed)
         self._queue: queue.Queue[tuple[Change, Done] | None] = queue.Queue(REGISTRY_QUEUE_MAX)
         self._writing = threading.RLock()
         self.prefixes = Prefixes(store, self.rights, self._note, self._writing)
@@ -100,7 +103,15 @@ class StoredRegistry:
 
     def get_many(self, names: Sequence[bytes]) -> list[bytes | None]:
         """Return the stored form behind each key, None = none."""
-        return self.prefixes.shown(names, self._store.get_many(names))
+        found = self.prefixes.shown(names, self._store.get_many(names))
+        if not self._unhomed:
+            return found
+        return [None if self._is_off(n) else s for n, s in zip(names, found, strict=True)]
+
+    def _is_off(self, key: bytes) -> bool:
+        """Whether a record's prefix was homed here and no longer is; its own record stays."""
+        head, _, _ = key.decode("utf-8", "surrogateescape").removeprefix("hdl:").partition("/")
+        return head in self._unhomed
 
     def is_taken_down(self, handle: str) -> bool:
         """Whether a handle, or a prefix above it, is no longer answered."""
@@ -215,7 +226,8 @@ class StoredRegistry:
                 if other := aliases.of_records(batch):  # one without its record names nothing
                     self._put(other)
                 self._put([*batch, *homes, kept, trail.kept])
-                self._group.trail, self._homed = trail, self._homed | new
+                self._group.trail = trail
+                self._switch(self._homed | new, self._unhomed - new)
                 if counts := self.prefixes.recounted(prefix_of(k[4:].decode()) for k in heads):
                     self._put(counts)
             count += len(batch)
@@ -260,7 +272,9 @@ class StoredRegistry:
     def _commit(self, waiting: Sequence[tuple[Change, Done]]) -> None:
         with self._writing:
             kept = self._group
-            group = _Group(int(time.time() * 1000), kept.trail, set(self._homed))
+            group = _Group(
+                int(time.time() * 1000), kept.trail, set(self._homed), set(self._unhomed)
+            )
             self._group = group
             for change, done in waiting:
                 group.told.append((done, self._make(change, group)))
@@ -268,7 +282,7 @@ class StoredRegistry:
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
-                    self._homed = frozenset(group.homed)
+                    self._switch(group.homed, group.unhomed)
                 except StoreError as error:
                     failed, group.trail = error, kept.trail
             group.written = {}
@@ -309,7 +323,15 @@ class StoredRegistry:
         is_home = change.verb is Verb.HOME
         group.trail, line = group.trail.then(_told(change, group.at_ms, b""))
         (group.homed.add if is_home else group.homed.discard)(prefix)
+        (group.unhomed.discard if is_home else group.unhomed.add)(prefix)
         return {PREFIXES + prefix.encode(): _HOMED if is_home else _UNHOMED, line[0]: line[1]}
+
+    def _switch(self, homed: Set[str], unhomed: Set[str]) -> None:
+        """Answer for these prefixes from now on; answers that were kept ready are made anew."""
+        if homed == self._homed and unhomed == self._unhomed:
+            return
+        self._homed, self._unhomed = frozenset(homed), frozenset(unhomed)
+        self.stamps.touch_all()
 
     def _is_homed_now(self, handle: str) -> bool:
         return prefix_of(handle) in self._group.homed

@@ -124,8 +124,16 @@ def test_a_prefix_goes_from_application_to_service_and_out_again(
 def test_a_prefix_without_a_site_is_homed_here(node: Node, api: TestClient) -> None:
     applied(api, "88.2", ("approve", {}), ("home", {}))
     assert node.registry.is_homed("88.2/x")
+    assert make(node, Verb.CREATE, "88.2/x") is None
+    assert [resolve(node, "88.2/x").code for _ in range(2)] == [f.OK, f.OK]
     api.post(f"{BASE}/applications/88.2/unhome", json={"reason": "moved"})
     assert not node.registry.is_homed("88.2/x")
+    assert resolve(node, "88.2/x").code == f.NO_RESPONSE, "op 301 is a switch, nothing is deleted"
+    again = StoredRegistry(node.store, [ROOT])
+    assert again.get_many([handle_key("88.2/x")]) == [None], "also after a restart"
+    again.close()
+    api.post(f"{BASE}/applications/88.2/home", json={})
+    assert resolve(node, "88.2/x").code == f.OK
 
 
 @pytest.mark.parametrize(("steps", "action", "texts", "status"), [
