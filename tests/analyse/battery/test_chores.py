@@ -272,7 +272,11 @@ def test_a_vehicle_waits_until_its_charge_has_ended_and_holds_the_mark(store: Wa
     put(store, columns.take(np.flatnonzero(at >= 3_600)), 2)
     due.scan(2)
     assert (due.ready, due.mark) == (1, 0), "it drives"
-    assert due.next(10, 10) == [Window(NAME, MIDNIGHT - 600, MIDNIGHT + 129 * 60)]
-    due.done(due.next(10, 10))
+    windows = [Window(NAME, MIDNIGHT - 600, MIDNIGHT + 129 * 60)]
+    assert due.next(10, 10) == windows
+    assert (due.ready, due.mark) == (0, 0), "looked at, and not known to be done"
+    due.scan(2)
+    assert due.next(10, 10) == windows
+    due.done(windows)
     assert (len(due), due.mark) == (0, 2)
     assert due.next(10, 10) == []

@@ -83,7 +83,11 @@ class Due:
         return len(self._ready)
 
     def next(self, vehicles: int, rows: int) -> list[Window]:
-        """Return windows of some vehicles that are ready, of about so many reports at most."""
+        """Return windows of some vehicles that are ready, of about so many reports at most.
+
+        Those that are not `done`, since looking failed, come again after the next scan: they hold
+        the mark, but not the others up.
+        """
         chosen: list[Window] = []
         for vin in self._ready[:vehicles]:
             due = self._due[vin]
@@ -91,13 +95,13 @@ class Due:
             if chosen and rows < 0:
                 break
             chosen.append(Window(vin, due.low, due.high))
+        self._ready = self._ready[len(chosen) :]
         return chosen
 
     def done(self, windows: list[Window]) -> None:
         """Note that vehicles were looked at."""
         for window in windows:
             self._due.pop(window.vin, None)
-        self._ready = self._ready[len(windows) :]
 
     def _is_ready(self, due: _Due, now_s: float) -> bool:
         if max(now_s - due.since_s, due.high - due.low) >= self._wait_s:
