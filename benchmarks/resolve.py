@@ -62,7 +62,7 @@ def _measured(
     before = cpu_s(pid)
     flat = _asked(kind, port, records, SECONDS, 0)
     spent = cpu_s(pid) - before
-    per_cpu = flat["rate"] * (SECONDS + 1) / spent  # the round before it costs as much a second
+    per_cpu = flat["answers"] / spent
     calm = _asked(kind, port, records, SECONDS, LOAD * flat["rate"])
     return [
         Figure(f"resolve.{kind}_p99", calm["p99_ms"], f"ms_at_{LOAD:.0%}", LATENCY_MS),
@@ -78,7 +78,7 @@ def _beside_knot(own: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, _knot(Path(folder)) as (pid, port):
         before = cpu_s(pid)
         flat = _asked("dns", port, KNOT_RECORDS, SECONDS, 0)
-        knot = flat["rate"] * (SECONDS + 1) / (cpu_s(pid) - before)
+        knot = flat["answers"] / (cpu_s(pid) - before)
     return [
         Figure("resolve.knot_per_cpu", knot, "1/cpu_s"),
         Figure("resolve.udp_of_knot", own / knot, "x", SHARE_OF_KNOT),
