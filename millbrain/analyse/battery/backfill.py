@@ -7,9 +7,11 @@ that is done, beside a running engine too: a version of the engine's that is you
 of the backfill stays in force.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -34,10 +36,13 @@ from millbrain.core.rooms import Facts
 from millbrain.core.tables import arrow_batch
 from millbrain.core.times import BEIJING_OFFSET_S
 
-ROWS_A_PART: Final = 250_000  # reports read at once, about 90 MB
+ROWS_A_PART: Final = 100_000  # reports read at once, about 25 MB
+READERS: Final = 2  # answers under way at once, and as many waiting: the engine never idles
+ROWS_COUNTED: Final = 250_000  # reports without their cells
 ROWS_A_SHARD: Final = 3_000_000
 VEHICLES_A_SHARD: Final = 100
 COUNTED_AT_ONCE: Final = 20  # vehicles of one query that names them, each with its times
+_UNTOLD: Final = "((temp_max_degc IS NULL OR temp_min_degc IS NULL) AND notEmpty(temps_degc))"
 _DAY: Final = f"intDiv(toInt64(toUInt32(device_at)) + {BEIJING_OFFSET_S}, 86400)"
 
 
@@ -48,7 +53,8 @@ class Shard:
     since_day, until_day: first and last day, Beijing time [days since 1970]. rows: reports of them,
     about. upto: newest batch that counts. as_of_ms: instant of the versions that are written [ms
     since 1970 UTC]. parameters: what the operator set, by name. rated_ah: vehicle -> rated capacity
-    [Ah] of those whose register says it.
+    [Ah] of those whose register says it. probes: whether there are reports that tell their probes
+    and not the highest and lowest.
     """
 
     vins: tuple[str, ...]
@@ -59,6 +65,7 @@ class Shard:
     as_of_ms: int
     parameters: Mapping[str, float]
     rated_ah: Mapping[str, float]
+    probes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,9 @@ def shards(
     rated_ah = rated_of(things or {})
     upto = settled()
     answer = facts.query(
-        f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last "
-        "FROM vehicle_report WHERE (empty({vins:Array(String)}) OR vin IN ({vins:Array(String)})) "
+        f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last, "
+        f"max({_UNTOLD}) AS probes FROM vehicle_report "
+        "WHERE (empty({vins:Array(String)}) OR vin IN ({vins:Array(String)})) "
         f"AND batch <= {{upto:UInt64}} AND {_DAY} BETWEEN {{since:Int64}} AND {{until:Int64}} "
         "GROUP BY vin ORDER BY vin",
         {"vins": list(vins), "upto": upto, "since": since_day, "until": until_day},
@@ -109,6 +117,7 @@ def shards(
             since_day=min(row["first"] for row in part), until_day=max(row["last"] for row in part),
             rows=sum(row["rows"] for row in part), upto=upto, as_of_ms=as_of_ms,
             parameters=parameters, rated_ah={v: rated_ah[v] for v in own if v in rated_ah},
+            probes=any(row["probes"] for row in part),
         )
         for part in _parted(answer.to_pylist())
     ]  # fmt: skip
@@ -153,20 +162,20 @@ def recompute(facts: Facts, shard: Shard) -> Done:
 
 
 def _parts(facts: Facts, shard: Shard) -> Iterator[Columns]:
-    """Yield the reports of a shard in parts of some days, the next one read meanwhile."""
+    """Yield the reports of a shard in parts of some days, in order; the next are read meanwhile."""
     days = np.arange(shard.since_day, shard.until_day + 1)
     count = max(1, -(-shard.rows // ROWS_A_PART))
     spans = [part for part in np.array_split(days, min(count, len(days))) if len(part)]
-    with ThreadPoolExecutor(1, "read") as reader:
+    with ThreadPoolExecutor(READERS, "read") as reader:
 
         def read(span: NDArray[np.int64]) -> Columns:
-            return reading.of_days(facts, shard.vins, span, shard.upto)
+            return reading.of_days(facts, shard.vins, span, shard.upto, probes=shard.probes)
 
-        coming = reader.submit(read, spans[0])
-        for following in [*spans[1:], None]:
-            columns = coming.result()
-            if following is not None:
-                coming = reader.submit(read, following)
+        coming = deque(reader.submit(read, span) for span in spans[: 2 * READERS])
+        left = iter(spans[2 * READERS :])
+        while coming:
+            columns = coming.popleft().result()
+            coming.extend(reader.submit(read, span) for span in islice(left, 1))
             if columns.rows:
                 yield columns
 
@@ -175,7 +184,7 @@ def _count(facts: Facts, shard: Shard) -> None:
     """Count charges, health and events again, some days at a time."""
     book = book_of(shard.parameters, shard.rated_ah)
     days = np.arange(shard.since_day, shard.until_day + 2) * 86_400 - BEIJING_OFFSET_S
-    for span in np.array_split(days[:-1], min(len(days) - 1, 1 + shard.rows // ROWS_A_PART)):
+    for span in np.array_split(days[:-1], min(len(days) - 1, 1 + shard.rows // ROWS_COUNTED)):
         low, high = max(int(span[0]), 0), int(span[-1]) + 86_399
         for vins in _few(shard.vins):
             windows = [Window(vin, low, high) for vin in vins]

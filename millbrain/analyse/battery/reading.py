@@ -48,12 +48,21 @@ _LISTS: Final = {
 }
 # Compressing what is read at once costs more than the reading.
 PLAIN: Final = "SETTINGS output_format_arrow_compression_method = 'none'"
-_PICKED: Final = ", ".join(f"{sql} AS {name}_" for name, sql in (_SCALARS | _LISTS).items())
+_PICKED: Final = _SCALARS | _LISTS
+# What the days of a pack are made of; the rest is for charges and events.
+_OF_DAYS: Final = {
+    name: sql
+    for name, sql in _PICKED.items()
+    if name not in ("batch", "vehicle_state", "charge_state", "dcdc_state", "speed_kmh")
+}
 
 
-def reports(facts: Facts, where: str, params: Mapping[str, Any]) -> Columns:
+def reports(
+    facts: Facts, where: str, params: Mapping[str, Any], picked: Mapping[str, str] = _PICKED
+) -> Columns:
     """Return the vehicle reports that a condition picks, as columns with a `batch`."""
-    sql = f"SELECT {_PICKED} FROM vehicle_report WHERE {where} {PLAIN}"
+    told = ", ".join(f"{sql} AS {name}_" for name, sql in picked.items())
+    sql = f"SELECT {told} FROM vehicle_report WHERE {where} {PLAIN}"
     return columns_of(facts.query(sql, params))
 
 
@@ -63,10 +72,13 @@ def of_batches(facts: Facts, after: int, upto: int) -> Columns:
     return reports(facts, where, {"after": after, "upto": upto})
 
 
-def of_days(facts: Facts, vins: Sequence[Any], days: NDArray[np.int64], upto: int) -> Columns:
-    """Return the reports of vehicles whose device time falls on some days, Beijing time.
+def of_days(
+    facts: Facts, vins: Sequence[Any], days: NDArray[np.int64], upto: int, *, probes: bool = True
+) -> Columns:
+    """Return what the days of packs are made of, of vehicles and of some days, Beijing time.
 
-    upto: newest batch that counts. Other days that lie between are left out.
+    upto: newest batch that counts. Other days that lie between are left out. probes: False where
+    every report is known to tell its highest and lowest, so that no list of them need be read.
     """
     where = (
         "vin IN ({vins:Array(String)}) AND batch <= {upto:UInt64} "
@@ -82,7 +94,8 @@ def of_days(facts: Facts, vins: Sequence[Any], days: NDArray[np.int64], upto: in
         "until": (int(days.max()) + 1) * 86_400 - BEIJING_OFFSET_S,
         "days": np.unique(days).tolist(),
     }
-    return reports(facts, where, params)
+    picked = {n: sql for n, sql in _OF_DAYS.items() if probes or n != "temps_degc"}
+    return reports(facts, where, params, picked)
 
 
 def columns_of(answer: pa.Table) -> Columns:
