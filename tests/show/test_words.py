@@ -18,6 +18,8 @@ _CALL: Final = r"""(?<![\w$])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""
 _SHOWN_ATTRIBUTES: Final = ("placeholder", "aria-label", "title", "alt")
 # Names and commands that are the same in every language.
 _NAMES: Final = {
+    "中文",
+    "English",
     "Millbrain",
     "CSV",
     "XLSX",

@@ -10,6 +10,6 @@ ROOM: Final = Face(
     title_zh="EPCIS事件",
     standards=("GS1 EPCIS 2.0.1", "GS1 CBV 2.0"),
     port=0,
-    level=Level.USABLE,
+    level=Level.SKETCH,
     routes="millbrain.identify.epcis.routes:routes",
 )

@@ -14,6 +14,6 @@ ROOM: Final = Face(
         "RFC 9264",
     ),
     port=0,
-    level=Level.USABLE,
+    level=Level.SKETCH,
     routes="millbrain.identify.gs1.routes:routes",
 )

@@ -10,6 +10,6 @@ ROOM: Final = Face(
     title_zh="标识链接与标识记录",
     standards=("IEC 61406-1:2022",),
     port=0,
-    level=Level.USABLE,
+    level=Level.SKETCH,
     routes="millbrain.identify.iec61406.routes:routes",
 )
