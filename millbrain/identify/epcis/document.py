@@ -151,7 +151,7 @@ def _check_lists(told: Mapping[str, Any]) -> None:
     for name in ("readPoint", "bizLocation"):
         place = told.get(name)
         is_place = isinstance(place, Mapping) and _is_text(place.get("id"))
-        _demand(place is None or is_place, f"{name}: an object with id was expected")
+        _demand(name not in told or is_place, f"{name}: an object with id was expected")
     sensors = told.get("sensorElementList", [])
     _demand(_are_sensors(sensors), "sensorElementList: entries with sensorReport were expected")
     held = told.get("persistentDisposition", {})

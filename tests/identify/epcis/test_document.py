@@ -52,6 +52,7 @@ def test_any_json_is_an_event_or_named_as_none(kind: str, more: dict[str, Any]) 
         ({"type": "AggregationEvent"}, "parentID is missing"),
         ({"type": "TransformationEvent", "inputEPCList": ["urn:x:y"]}, "inputs and outputs"),
         ({"readPoint": "here"}, "an object with id"),
+        ({"readPoint": None}, "an object with id"),
         ({"quantityList": [{"quantity": 1}]}, "epcClass"),
     ],
 )
