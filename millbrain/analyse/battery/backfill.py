@@ -140,6 +140,22 @@ def _parted(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any
 def recompute(facts: Facts, shard: Shard) -> Done:
     """Recompute the days and findings of a shard and write what differs from what is there."""
     rules = chosen(Rules, shard.parameters)
+    with ThreadPoolExecutor(1, "count") as counter:  # it waits for the engine most of its time
+        counted = counter.submit(_count, facts, shard)
+        sums, thermal, reports = _summed(facts, shard, rules)
+        store = DaysStore(facts)
+        for block in _cut(sums.blocks(sums.live())):
+            store.write([block], shard.upto, shard.as_of_ms)
+        counted.result()
+    found = _walk(facts, store, shard, thermal, rules)
+    if found:
+        as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
+        facts.insert(FINDING, arrow_batch(FINDING, finding_columns(found, as_of_ms)))
+    return Done(len(shard.vins), reports, len(sums), len(found))
+
+
+def _summed(facts: Facts, shard: Shard, rules: Rules) -> tuple[Sums, list[Finding], int]:
+    """Return the sums of all days, the thermal events in order, and how many reports were read."""
     sums, heat = Sums(rules.rest_a, rules.leak_ohm_per_v), Heat()
     thermal: list[Finding] = []
     reports = 0
@@ -149,16 +165,7 @@ def recompute(facts: Facts, shard: Shard) -> Done:
         sums.watch(batch)
         thermal += heat.watch(batch, rules)
         reports += columns.rows
-    store = DaysStore(facts)
-    blocks = sums.blocks(sums.live())
-    for block in _cut(blocks):
-        store.write([block], shard.upto, shard.as_of_ms)
-    _count(facts, shard)
-    found = _walk(facts, store, shard, thermal, rules)
-    if found:
-        as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
-        facts.insert(FINDING, arrow_batch(FINDING, finding_columns(found, as_of_ms)))
-    return Done(len(shard.vins), reports, len(sums), len(found))
+    return sums, thermal, reports
 
 
 def _parts(facts: Facts, shard: Shard) -> Iterator[Columns]:
