@@ -11,6 +11,7 @@ each batch only what they lack. So no report is lost or counted twice, wherever 
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 WAIT_S: Final = 0.05
 FLUSH_COSTS_MIN: Final = 20  # writing takes at most one twentieth of the time
+SLOT_WRITE_S: Final = 80e-6  # what writing a pack and day costs, before a round has told
 GAP_ROWS: Final = (50_000, 200_000)  # a gap is read in parts of about so many rows
 GAP_BATCHES_MAX: Final = 65_536
 SETTLE_S_MAX: Final = 60.0  # a batch that is on its way to the disk takes no longer
@@ -103,7 +105,8 @@ class Follower:
         self._urgent.remember([f for f in known if f.kind == model.THERMAL])
         self._gap_batches = 8
         self._writing: _Writing | None = None
-        self._write_at = time.monotonic() + self._stream.flush_s
+        self._period_s = self._stream.flush_s
+        self._write_at = time.monotonic() + self._period_s
         self._write_cost_s = 0.0
 
     def _report(self, findings: Sequence[Finding]) -> None:
@@ -191,7 +194,7 @@ class Follower:
     def _write_some(self) -> bool:
         """Take one step of writing if it is time; False where there is nothing to do now."""
         if self._writing is None:
-            if time.monotonic() < self._write_at or self._inflow.position <= self._flushed:
+            if time.monotonic() < self._due_s() or self._inflow.position <= self._flushed:
                 return False
             self._writing = self._new_writing()
         writing, before = self._writing, time.monotonic()
@@ -206,6 +209,11 @@ class Follower:
             self._end_writing(writing)
         writing.spent_s += time.monotonic() - before
         return True
+
+    def _due_s(self) -> float:
+        """Return when to write next (monotonic): later, the more there is to write."""
+        expected_s = SLOT_WRITE_S * len(self._held.sums)
+        return self._write_at + max(0.0, FLUSH_COSTS_MIN * expected_s - self._period_s)
 
     def _new_writing(self) -> _Writing:
         position = self._inflow.position
@@ -223,8 +231,8 @@ class Follower:
         self._flushed = writing.position
         self._held.tidy(today(time.time()))
         self._write_cost_s = writing.spent_s
-        period_s = max(self._stream.flush_s, FLUSH_COSTS_MIN * writing.spent_s)
-        self._write_at = writing.started_s + period_s
+        self._period_s = max(self._stream.flush_s, FLUSH_COSTS_MIN * writing.spent_s)
+        self._write_at = writing.started_s + self._period_s
         self._writing = None
 
     def _write_all(self, until_s: float | None) -> None:
@@ -232,7 +240,7 @@ class Follower:
         while self._writing is not None or self._inflow.position > self._flushed:
             if until_s is not None and time.monotonic() > until_s:
                 return
-            self._write_at = 0.0
+            self._write_at, self._period_s = 0.0, math.inf
             if not self._write_some():
                 time.sleep(0.01)
 
