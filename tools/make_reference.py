@@ -24,7 +24,7 @@ from millbrain.core.tables import Column, Table  # noqa: E402
 from millbrain.core.units import UNITS  # noqa: E402
 from millbrain.core.wire import Block, Field, Group, Many  # noqa: E402
 from millbrain.run.cli import app as cli  # noqa: E402
-from millbrain.run.discovery import drivers  # noqa: E402
+from millbrain.run.discovery import apps, drivers  # noqa: E402
 from millbrain.run.settings import Settings  # noqa: E402
 from tools.reference_web import api_page, pages_page  # noqa: E402
 
@@ -240,13 +240,13 @@ def pages() -> dict[str, str]:
     from millbrain.connect.gbt32960 import fields
 
     rooms = drivers()
-    tables = (*facts.SHARED_TABLES, *(t for room in rooms for t in room.tables))
+    tables = (*facts.SHARED_TABLES, *(t for card in (*rooms, *apps()) for t in card.tables))
     made = {
         "tables.md": tables_page(tables),
         "settings.md": settings_page(),
         "cli.md": cli_page(),
         "api.md": api_page(grid),
-        "pages.md": pages_page(grid, rooms),
+        "pages.md": pages_page(grid),
         "dead-letters.md": reasons_page(),
         "units.md": units_page(),
         "limits.md": limits_page(),

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 
-from millbrain.core.rooms import Driver
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.run.discovery import room_pages
@@ -64,14 +63,14 @@ def _routes(described: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             yield method.upper(), f"`{path}`", ", ".join(f"`{n}`" for n in inputs), first
 
 
-def pages_page(grid: Grid, rooms: Iterable[Driver]) -> str:
+def pages_page(grid: Grid) -> str:
     """List every page: our own and those that rooms bring."""
     own = [(f"`{p.path}`", p.title, p.title_zh or _chinese(p.title), "show") for p in PAGES]
     public = [
         ("`/login`", "Log in", _chinese("Log in"), "show"),
         ("`/wall`", "Overview", _chinese("Overview"), "show"),
     ]
-    brought = [(f"`{p.path}`", p.title, p.title_zh, r.key) for r in rooms for p in r.pages]
+    brought = [(f"`{r.page.path}`", r.page.title, r.page.title_zh, r.room) for r in room_pages()]
     return (
         "# Pages 页面\n\nEvery page has Chinese and English, light and dark; every number shows "
         "its as-of time; every table sorts, filters, pages and exports. `/wall` is the overview "
