@@ -19,7 +19,7 @@ from pydantic import BaseModel  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from millbrain.core import facts, limits  # noqa: E402
-from millbrain.core.rooms import Driver  # noqa: E402
+from millbrain.core.rooms import App, Driver  # noqa: E402
 from millbrain.core.tables import Column, Table  # noqa: E402
 from millbrain.core.units import UNITS  # noqa: E402
 from millbrain.core.wire import Block, Field, Group, Many  # noqa: E402
@@ -240,7 +240,8 @@ def pages() -> dict[str, str]:
     from millbrain.connect.gbt32960 import fields
 
     rooms = drivers()
-    tables = (*facts.SHARED_TABLES, *(t for card in (*rooms, *apps()) for t in card.tables))
+    cards: tuple[Driver | App, ...] = (*rooms, *apps())
+    tables = (*facts.SHARED_TABLES, *(t for card in cards for t in card.tables))
     made = {
         "tables.md": tables_page(tables),
         "settings.md": settings_page(),

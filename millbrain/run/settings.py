@@ -140,9 +140,7 @@ class WebSettings(Section):
 class ResolverSettings(Section):
     """The identifiers of this node, who administers it, and its HTTP port."""
 
-    enabled: bool = Field(
-        default=True, description="Whether `millbrain up` starts the resolver."
-    )
+    enabled: bool = Field(default=True, description="Whether `millbrain up` starts the resolver.")
     http_host: str = Field(default=LOOPBACK, description="Address of the HTTP faces.")
     http_port: Port = Field(default=8000, description="Port of that; 0 takes any free one.")
     cache_mib: int = Field(

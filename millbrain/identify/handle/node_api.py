@@ -116,9 +116,7 @@ class _Api:
         body = await _body(request, {"prefix", "organisation", "contact"})
         texts = {name: str(text) for name, text in body.items()}
         prefix = texts.pop("prefix", "")
-        return self._told(
-            await asyncio.to_thread(self._prefixes.apply_for, asker, prefix, **texts)
-        )
+        return self._told(await asyncio.to_thread(self._prefixes.apply_for, asker, prefix, **texts))
 
     async def act(self, asker: Asker, request: Request) -> Any:
         """Take a step; what it does to records comes first, since it may be done again."""
@@ -130,9 +128,7 @@ class _Api:
         change = _change(asker, action, after)
         if change is not None:
             await self._registry.make(change)
-        return self._told(
-            await asyncio.to_thread(self._prefixes.act, asker, prefix, action, texts)
-        )
+        return self._told(await asyncio.to_thread(self._prefixes.act, asker, prefix, action, texts))
 
     async def quotas(self, asker: Asker, request: Request) -> Any:
         """Set the quotas of a prefix."""

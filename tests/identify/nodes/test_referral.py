@@ -122,7 +122,6 @@ def test_which_server_of_a_site_holds_a_handle() -> None:
 
 def _by_hand(text: str) -> int:
 
-
     told = subprocess.run(["md5sum"], input=text.encode(), capture_output=True, check=True)
     last = int(told.stdout.split()[0][-8:], 16)
     return abs(last - (1 << 32) if last >> 31 else last) % 7
