@@ -26,6 +26,8 @@ from millbrain.show.api.room_queries import row_model
 from millbrain.show.queries import asked
 from tests.tidy import rules
 
+pytestmark = pytest.mark.slow
+
 OURS, THEIRS = "North Fleet", "South Fleet"
 PAGES = room_pages()
 QUERIES = sorted(

@@ -176,6 +176,7 @@ def test_cut_anywhere_nothing_is_lost_or_counted_twice(
         rig.down()
 
 
+@pytest.mark.slow
 def test_restarted_it_goes_on_where_it_was(rig: Rig) -> None:
     columns = facts(Pack(days=6).lack(39, 6).columns())
     for part in parts(columns, 3):
@@ -188,6 +189,7 @@ def test_restarted_it_goes_on_where_it_was(rig: Rig) -> None:
     assert len({f.key for f in rig.taken}) == 1
 
 
+@pytest.mark.slow
 def test_late_reports_bring_a_day_back(rig: Rig) -> None:
     columns = facts(Pack(days=6).columns())
     late = np.arange(columns.rows) % 5 == 0
@@ -199,6 +201,7 @@ def test_late_reports_bring_a_day_back(rig: Rig) -> None:
     assert same(on_disk(rig.store), summed(columns))
 
 
+@pytest.mark.slow
 def test_batches_that_went_by_are_read_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ANALYSIS_ROWS_QUEUED_MAX", 10)
     columns = facts(Pack(days=6).columns())
@@ -220,6 +223,7 @@ def test_reports_from_the_future_are_left_out_and_counted(rig: Rig) -> None:
     assert same(on_disk(rig.store), summed(columns.take(np.flatnonzero(~ahead))))
 
 
+@pytest.mark.slow
 def test_a_day_that_a_backfill_wrote_meanwhile_is_summed_up_anew(rig: Rig) -> None:
     columns = facts(Pack(days=1).columns())
     early, late = parts(columns, 2)
@@ -256,6 +260,7 @@ def test_a_thermal_event_is_told_before_it_is_on_disk(store: Warehouse) -> None:
     assert took_s < 1
 
 
+@pytest.mark.slow
 def test_a_repair_is_judged_by_the_days_after_it(rig: Rig) -> None:
     weak = Pack(days=12)
     weak.lack(39, np.where(weak.day < 6, 6.0, 0.0))
@@ -270,6 +275,7 @@ def test_a_repair_is_judged_by_the_days_after_it(rig: Rig) -> None:
     assert rig.app.verdict(key.replace("LNEV", "LOTH"), repaired) is None
 
 
+@pytest.mark.slow
 def test_streaming_and_backfill_leave_the_same_rows(rig: Rig) -> None:
     columns = facts(Pack(days=9).lack(39, 6).columns())
     for part in parts(columns, 2):
