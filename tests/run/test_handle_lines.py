@@ -53,6 +53,7 @@ def told(way: Any) -> Any:
         return "refused"
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(many=st.lists(lines, min_size=1, max_size=3))
 def test_the_short_way_gives_what_the_long_way_gives(many: list[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ def tried(kind: str, count: int, chemistry: str | None = None) -> list[Trial]:
     return made
 
 
+@pytest.mark.slow
 def test_healthy_vehicles_are_left_alone() -> None:
     for seed in range(9_000, 9_040):
         assert trial(vehicle.drawn(seed), 91, 240.0, RULES, every=3).false == []

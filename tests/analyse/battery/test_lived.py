@@ -1,5 +1,7 @@
 """Days that come in bulk are lived through one by one."""
 
+import pytest
+
 from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.judge import judge
 from millbrain.analyse.battery.calc.lived import lived
@@ -36,6 +38,7 @@ def test_what_came_and_went_is_told_as_closed() -> None:
     assert found.last_seen < FIRST_AT + 31 * 86_400
 
 
+@pytest.mark.slow
 def test_living_through_the_days_again_changes_nothing() -> None:
     days = weak(DAYS)
     found = lived([days], [], None, int(days.day[0]), RULES)

@@ -92,6 +92,7 @@ def messages(draw: st.DrawFn) -> Message:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(messages())
 def test_what_is_encoded_decodes_to_itself(message: Message) -> None:
@@ -112,6 +113,7 @@ def test_a_proper_prefix_waits_or_is_called_truncated(message: Message) -> None:
         assert caught.value.reason == "truncated"
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(messages(), st.data())
 def test_damaged_messages_are_refused_or_say_what_they_carry(
@@ -154,6 +156,7 @@ def assert_lossless_or_refused(data: bytes) -> None:
     assert encode(found) == data
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(messages(), max_size=4), st.data())
 def test_glued_messages_come_apart_wherever_they_are_cut(

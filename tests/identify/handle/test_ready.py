@@ -88,6 +88,7 @@ def test_a_node_that_remembers_says_what_a_new_one_says(
         assert [timeless(answer) for answer in twice] == [timeless(fresh)] * 2
 
 
+@pytest.mark.slow
 def test_nothing_old_is_given_after_a_change_was_acknowledged(registry: StoredRegistry) -> None:
     """One thread changes a record and notes what was acknowledged; this one asks meanwhile."""
     responder, acknowledged, is_over = node(registry), [0], threading.Event()
