@@ -69,7 +69,10 @@ def run(asking: Asking, seconds: float, rate: float, least: int = 0) -> dict[str
         got += asking.receive(sent - got)
     took = time.perf_counter() - began
     ordered = sorted(waits)
-    at = lambda share: 1_000 * ordered[int(share * (len(ordered) - 1))] if ordered else 0.0  # noqa: E731
+
+    def at(share: float) -> float:
+        return 1_000 * ordered[int(share * (len(ordered) - 1))] if ordered else 0.0
+
     return {"answers": got, "rate": got / took, "p50_ms": at(0.5), "p99_ms": at(0.99)}
 
 
