@@ -10,7 +10,6 @@ import logging
 import signal
 import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +32,7 @@ from millbrain.run.discovery import apps, drivers
 from millbrain.run.engine_http import engine_app
 from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
+from millbrain.run.serving import InnerServer
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
 log = logging.getLogger(__name__)
@@ -180,9 +180,7 @@ def _http_server(engine: Engine, key: str) -> tuple[uvicorn.Server, socket.socke
         lifespan="off",
         timeout_keep_alive=75,
     )
-    server = uvicorn.Server(config)
-    server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # the engine has its own
-    return server, listener
+    return InnerServer(config), listener
 
 
 async def _housekeeping(engine: Engine) -> None:

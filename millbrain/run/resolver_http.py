@@ -7,7 +7,6 @@ goes through Starlette.
 import importlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -20,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
+from millbrain.run.serving import InnerServer
 
 Quick = Callable[[bytes], bytes | None]
 
@@ -42,8 +42,7 @@ class ResolverHttp:
             app, http=_protocol(quicks), log_config=None, access_log=False, server_header=False,
             lifespan="off", timeout_keep_alive=75, loop="none",
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # the process has its own
+        self._server = InnerServer(config)
 
     @property
     def port(self) -> int:

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from millbrain.core.errors import FrameError
 from millbrain.core.limits import (
@@ -182,11 +182,11 @@ class _Link(asyncio.Protocol):
         self.heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
+        self._transport = cast("asyncio.Transport", transport)  # TCP gives no other
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         self.heard_s = asyncio.get_running_loop().time()
-        transport.set_write_buffer_limits(high=LINK_WRITE_BYTES_MAX)  # type: ignore[attr-defined]
+        self._transport.set_write_buffer_limits(high=LINK_WRITE_BYTES_MAX)
         if not self._server.join(self):
             transport.close()
 

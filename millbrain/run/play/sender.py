@@ -8,6 +8,7 @@ all that was sent before it, so a summary with `is_complete` says that everythin
 import asyncio
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -70,7 +71,7 @@ class Summary:
         )
 
 
-class Sender(Generic[L]):
+class Sender(ABC, Generic[L]):
     """A link that comes back after a loss and sends the piece under way again."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -123,14 +124,17 @@ class Sender(Generic[L]):
                 self.summary.is_complete = await self._part(self._link) == FLAG_OK
             await self._drop()
 
+    @abstractmethod
     def _new_link(self) -> L:
-        raise NotImplementedError
+        """Return a link that is not open yet."""
 
+    @abstractmethod
     async def _greet(self, link: L) -> None:
-        raise NotImplementedError
+        """Log in."""
 
+    @abstractmethod
     async def _part(self, link: L) -> int:
-        raise NotImplementedError
+        """Log out and return the flag of the answer."""
 
     async def _drop(self) -> None:
         if self._link is not None:
