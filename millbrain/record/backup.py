@@ -12,8 +12,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -171,17 +171,16 @@ def restore(
     database = quoted(warehouse.database)
     source = text_literal(f"{root / _WAREHOUSE}/")
     warehouse.execute(f"DROP DATABASE IF EXISTS {database} SYNC")
+    statement = f"RESTORE DATABASE {quoted(manifest.database)} AS {database} FROM File({source})"
     try:
-        _run(
-            warehouse,
-            f"RESTORE DATABASE {quoted(manifest.database)} AS {database} FROM File({source})",
-            lambda: progress(0.5, "warehouse"),
-        )
+        _run(warehouse, statement, lambda: None, ", structure_only = 1")
+        with _unmerged(warehouse, manifest):
+            _run(warehouse, statement, lambda: progress(0.5, "warehouse"))
+            _check_rows(warehouse, manifest)
     except StoreError:
         # An open warehouse must have its database, whatever became of the restore.
         warehouse.execute(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
         raise
-    _check_rows(warehouse, manifest)
     progress(0.8, "ledger")
     backup_ledger.load(ledger_url, root / manifest.ledger)
     progress(1.0, "done")
@@ -339,6 +338,19 @@ def _check_rows(warehouse: Warehouse, manifest: Manifest) -> None:
                 f"restored table {table} has {found} rows, the manifest says {rows}; do not use "
                 "this data folder"
             )
+
+
+@contextmanager
+def _unmerged(warehouse: Warehouse, manifest: Manifest) -> Iterator[None]:
+    """Keep every row as it is stored: a merge drops superseded versions and expired rows."""
+    names = [_whole_name(warehouse, table) for table in manifest.tables]
+    for name in names:
+        warehouse.execute(f"SYSTEM STOP MERGES {name}")
+    try:
+        yield
+    finally:
+        for name in names:
+            warehouse.execute(f"SYSTEM START MERGES {name}")
 
 
 def _whole_name(warehouse: Warehouse, table: str) -> str:

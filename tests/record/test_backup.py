@@ -5,6 +5,8 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,6 +87,31 @@ def test_restored_stores_are_what_they_were(made, empty, tmp_path):
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
     assert seen[-1] == (1.0, "done")
+
+
+def test_versions_that_are_not_merged_yet_come_back_as_they_were(
+    warehouse, empty, ledger_url, tmp_path, monkeypatch
+):
+    check = backup._check_rows
+
+    def merge_first(*args) -> None:
+        with suppress(StoreError):
+            empty.execute("OPTIMIZE TABLE state FINAL")
+        check(*args)
+
+    monkeypatch.setattr(backup, "_check_rows", merge_first)
+    state = replace(FACT, name="state", order_by=("vin",), newest_by="batch")
+    create_tables(warehouse, [state])
+    warehouse.execute("SYSTEM STOP MERGES state")
+    for batch in range(1, 11):
+        warehouse.insert(state, rows(batch))
+    folder = backup.back_up(warehouse, ledger_url, tmp_path / "backups")
+    manifest = backup.restore(empty, f"sqlite:///{tmp_path / 'r.sqlite'}", folder)
+    assert manifest.tables["state"] == 1000
+    answer = empty.query("SELECT count() AS n, min(batch) AS oldest FROM state FINAL").to_pylist()
+    assert answer == [{"n": 100, "oldest": 10}]
+    empty.execute("OPTIMIZE TABLE state FINAL")  # merges go on again
+    assert empty.query("SELECT count() AS n FROM state")["n"].to_pylist() == [100]
 
 
 def test_a_backup_taken_while_facts_come_in_is_whole(warehouse, empty, ledger_url, tmp_path):
