@@ -41,6 +41,8 @@ class Scheme:
     source: str
 
 
+# But FNC1, which readers of GS1 codes send.
+_CONTROL: Final = re.compile("[\x00-\x1c\x1e\x1f\x7f-\x9f\ud800-\udfff]")
 SCHEMES: Final[Mapping[str, Scheme]] = {s.key: s for s in (
     Scheme("hdl", "Handle identifier", "Handle标识", "RFC 3650, RFC 3651"),
     Scheme("oid", "Object identifier", "对象标识符", "ITU-T X.660, RFC 3061"),
@@ -106,8 +108,7 @@ def parse(text: str) -> Key:
     text = text.strip()
     if not text or len(text.encode("utf-8", "replace")) > IDENTIFIER_BYTES_MAX:
         raise ValueError(f"an identifier has 1..{IDENTIFIER_BYTES_MAX} bytes")
-    if any((c < " " and c != gs1.SEPARATOR) or "\x7f" <= c < "\xa0" or "\ud800" <= c < "\ue000"
-           for c in text):  # fmt: skip
+    if _CONTROL.search(text):
         raise ValueError(f"identifier {text!r}: control characters are not allowed")
     lower = text.lower()
     for start, read in _WRAPPED.items():
@@ -172,7 +173,7 @@ def fold(handle: str) -> str:
     >>> fold("88.100.1/é-p7")
     '88.100.1/é-P7'
     """
-    return handle.translate(_ASCII_UPPER)
+    return handle.upper() if handle.isascii() else handle.translate(_ASCII_UPPER)
 
 
 def handle_key(handle: str) -> bytes:

@@ -5,13 +5,13 @@ place, so that no face can widen them.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
 from millbrain.core.errors import MillbrainError
 from millbrain.core.events import Events
+from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
 from millbrain.core.records import Reference, Stamps, Value
 
@@ -59,6 +59,10 @@ class RegistryError(MillbrainError):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+# Gets, for each change of a batch in turn, why it was not made, None = it is on disk.
+Done = Callable[[Sequence[MillbrainError | None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,10 @@ class Registry(Protocol):
         """Return the values that may hold the key of an identity: that of its index, of 0 all."""
         ...
 
+    def vouched(self, header: str) -> Voucher | None:
+        """Return on whose behalf our own pages ask, by their Authorization header."""
+        ...
+
     def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
         """Return handles of a prefix in order.
 
@@ -148,22 +156,26 @@ class Registry(Protocol):
         """
         ...
 
-    def apply(self, change: Change, done: "Callable[[Future[None]], None]") -> None:
-        """Check and make a change; `done` gets a future that is over, from the writer's thread.
+    def apply(self, changes: Sequence[Change], done: Done) -> None:
+        """Check and make changes in one commit; `done` hears of each once it is over.
 
-        It holds None once the change is on disk, else the RegistryError or StoreError, or a
+        Each is made or refused on its own. A refusal is a RegistryError or StoreError, or a
         LimitError at once where too many changes wait.
         """
         ...
 
     async def make(self, change: Change) -> None:
-        """Check and make a change and wait until it is on disk; raises as `apply` tells.
+        """Check and make a change and wait until it is on disk.
 
         Raises
         ------
         RegistryError, StoreError, LimitError
             Nothing was changed.
         """
+        ...
+
+    async def make_many(self, changes: Sequence[Change]) -> Sequence[MillbrainError | None]:
+        """Check and make changes in one commit; return why each was not made, None = it was."""
         ...
 
     def named(self, wanted: Sequence[Key]) -> list[str]:

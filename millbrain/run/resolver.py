@@ -5,7 +5,7 @@ import importlib
 import logging
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,13 +53,18 @@ class Resolver:
     faces: dict[str, RunningFace]
 
 
-def open_registry(settings: Settings) -> tuple[RocksIdentifiers, StoredRegistry]:
-    """Open the identifiers of the data folder; the caller closes registry, then store."""
+def open_registry(
+    settings: Settings, soon: Callable[[Callable[[], None]], object] = lambda call: call()
+) -> tuple[RocksIdentifiers, StoredRegistry]:
+    """Open the identifiers of the data folder; the caller closes registry, then store.
+
+    soon: see `StoredRegistry`.
+    """
     store = RocksIdentifiers(
         settings.data / "identifiers", cache_bytes=settings.resolver.cache_mib << 20
     )
     try:
-        return store, StoredRegistry(store, administrators(settings.resolver.administrators))
+        return store, StoredRegistry(store, administrators(settings.resolver.administrators), soon)
     except BaseException:
         store.close()
         raise
@@ -103,11 +108,12 @@ def main(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     started = time.monotonic()
-    store, registry = await asyncio.to_thread(open_registry, settings)
+    loop = asyncio.get_running_loop()
+    store, registry = await asyncio.to_thread(open_registry, settings, loop.call_soon_threadsafe)
     resolver = Resolver(settings, store, registry, {})
     stop = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+        loop.add_signal_handler(sig, stop.set)
     serving: asyncio.Task[None] | None = None
     try:
         for card in faces():

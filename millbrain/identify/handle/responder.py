@@ -6,7 +6,6 @@ message at a time. A change is answered once it is on disk, from the registry's 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -232,8 +231,8 @@ class Responder:
             tuple(body.get("indexes", ())), bool(ask.request.flags & f.OVERWRITE),
         )  # fmt: skip
 
-        def done(future: "Future[None]") -> None:
-            error = future.exception()
+        def done(refused: Sequence[MillbrainError | None]) -> None:
+            (error,) = refused
             if error is None:
                 self._ok(ask, {})
             elif isinstance(error, RegistryError):
@@ -243,7 +242,7 @@ class Responder:
             else:
                 self._refuse(ask, f.ERROR, str(error))
 
-        self._registry.apply(change, done)
+        self._registry.apply((change,), done)
 
     # Answers ------------------------------------------------------------------------------------
 

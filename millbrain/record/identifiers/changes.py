@@ -148,7 +148,11 @@ def _demand_writable(value: Value, handle: str) -> None:
 
 
 def _stamped(value: Value, at_s: int) -> Value:
-    return replace(value, timestamp_s=at_s)
+    # Written out, since `replace` costs a tenth of a creation.
+    return Value(
+        value.index, value.type, value.data, value.ttl, value.ttl_type, value.permissions, at_s,
+        value.references,
+    )  # fmt: skip
 
 
 def _checked(values: Sequence[Value], what: str) -> Sequence[Value]:

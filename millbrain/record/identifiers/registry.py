@@ -16,17 +16,18 @@ Keys beside the records (those of `core.keys.Key.stored` begin with a letter, th
 
 import asyncio
 import hashlib
-import queue
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.errors import LimitError, MillbrainError, StoreError
+from millbrain.core.faces import vouchers
+from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.limits import (
     IDENTIFIER_BATCH_MAX,
     IDENTIFIER_PAGE_MAX,
@@ -38,6 +39,7 @@ from millbrain.core.registry import (
     LIST_HANDLES,
     Asker,
     Change,
+    Done,
     Reason,
     RegistryError,
     Route,
@@ -51,13 +53,15 @@ from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
+from millbrain.record.identifiers.waiting import Batch, Waiting
 
 HISTORY: Final = b"\0h"
 PREFIXES: Final = b"\0p"
 _LOAD_RECORDS: Final = IDENTIFIER_BATCH_MAX // 2  # of one batch; its prefixes need room
 _HOMED: Final = b"\1"
 _UNHOMED: Final = b"\0"
-Done = Callable[["Future[None]"], None]
+Call = Callable[[], None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,7 +73,6 @@ class _Group:
     homed: set[str]
     unhomed: set[str]
     written: dict[bytes, bytes] = field(default_factory=dict)
-    told: list[tuple[Done, MillbrainError | None]] = field(default_factory=list)
 
 
 class StoredRegistry:
@@ -81,13 +84,20 @@ class StoredRegistry:
         Where everything is kept; this registry is its only writer.
     administrators
         Identities that may do everything on this node.
+    soon
+        Calls from the thread in which those who asked for changes hear of them, once a commit;
+        without it they hear in the writer's own.
     """
 
-    def __init__(self, store: Identifiers, administrators: Iterable[Reference] = ()) -> None:
+    def __init__(
+        self, store: Identifiers, administrators: Iterable[Reference] = (),
+        soon: Callable[[Call], object] = lambda call: call(),
+    ) -> None:  # fmt: skip
         known = tuple(administrators)
         self._store = store
         self.events = StoredEvents(store)
         self.stamps = Stamps()
+        self.voucher_key = ""  # set by the process that our own pages ask; empty = they may not
         self.rights = Rights(store.get, known)
         self._writer_rights = Rights(self._look, known)
         known_prefixes = {k[len(PREFIXES) :].decode(): v for k, v in every(store, PREFIXES)}
@@ -95,7 +105,8 @@ class StoredRegistry:
         self._group = _Group(0, trail_of(store.get(HEAD)), homed, known_prefixes.keys() - homed)
         self._homed = frozenset(homed)
         self._unhomed = frozenset(self._group.unhomed)
-        self._queue: queue.Queue[tuple[Change, Done] | None] = queue.Queue(REGISTRY_QUEUE_MAX)
+        self._soon = soon
+        self._waiting = Waiting(REGISTRY_QUEUE_MAX)
         self._writing = threading.RLock()
         self.prefixes = Prefixes(store, self.rights, self._note, self._writing)
         self._thread = threading.Thread(target=self._run, name="registry")
@@ -133,9 +144,13 @@ class StoredRegistry:
         """Return the values of a record that `asker` may read, the public ones first."""
         return self.rights.readable(stored_values(stored), asker)
 
+    def vouched(self, header: str) -> Voucher | None:
+        """Return on whose behalf our own pages ask, None where they do not."""
+        return vouchers.read(header, self.voucher_key, time.time())
+
     def credentials(self, who: Reference) -> tuple[Value, ...]:
         """Return the values that may hold the key of an identity: that of its index, of 0 all."""
-        held = self.rights.values_of(who.handle)
+        held = () if vouchers.is_account(who.handle) else self.rights.values_of(who.handle)
         return tuple(v for v in held if who.index in (0, v.index))
 
     def names(self, prefix: str, asker: Asker, after: str, count_max: int) -> list[str]:
@@ -183,28 +198,31 @@ class StoredRegistry:
         """Return what is wrong with the audit trail, '' where it is sound."""
         return verify(self._all_lines(), trail_of(self._store.get(HEAD)))
 
-    def apply(self, change: Change, done: Done) -> None:
-        """Check and make a change; `done` gets a future that is over, from the writer's thread.
-
-        It holds None once the change is on disk, else the RegistryError or StoreError, or a
-        LimitError at once where too many changes wait.
-        """
-        try:
-            self._queue.put_nowait((change, done))
-        except queue.Full:
-            told = f"{REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
-            _tell(done, LimitError(f"registry: {told}"))
+    def apply(self, changes: Sequence[Change], done: Done) -> None:
+        """Check and make changes in one commit; `done` hears of each once it is over."""
+        if not self._waiting.put((changes, done)):
+            told = f"registry: {REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
+            done([LimitError(told)] * len(changes))
 
     async def make(self, change: Change) -> None:
-        """Check and make a change and wait until it is on disk; raises as `apply` tells."""
-        loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
+        """Check and make a change and wait until it is on disk."""
+        (refused,) = await self.make_many((change,))
+        if refused is not None:
+            raise refused
 
-        def tell(future: "Future[None]") -> None:
-            loop.call_soon_threadsafe(_pass_on, future, over)
+    async def make_many(self, changes: Sequence[Change]) -> Sequence[MillbrainError | None]:
+        """Check and make changes in one commit; return why each was not made, None = it was."""
+        loop, here = asyncio.get_running_loop(), threading.get_ident()
+        over: asyncio.Future[Sequence[MillbrainError | None]] = loop.create_future()
 
-        self.apply(change, tell)
-        await over
+        def done(told: Sequence[MillbrainError | None]) -> None:
+            if threading.get_ident() == here:
+                _pass_on(told, over)
+            else:
+                loop.call_soon_threadsafe(_pass_on, told, over)
+
+        self.apply(changes, done)
+        return await over
 
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
         """Store many records without asking for rights one by one; return how many.
@@ -235,7 +253,7 @@ class StoredRegistry:
 
     def close(self) -> None:
         """Make what waits, then end the writer."""
-        self._queue.put(None)
+        self._waiting.close()
         self._thread.join()
 
     # The writer ---------------------------------------------------------------------------------
@@ -257,38 +275,38 @@ class StoredRegistry:
             self.stamps.touch_all()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            waiting, ends = [first], False
-            while len(waiting) < REGISTRY_GROUP_MAX and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    ends = True
-                    break
-                waiting.append(following)
-            self._commit(waiting)
-            if ends:
-                return
+        while batches := self._waiting.take(REGISTRY_GROUP_MAX):
+            told = self._commit(batches)
 
-    def _commit(self, waiting: Sequence[tuple[Change, Done]]) -> None:
+            def tell(told: Sequence[tuple[Done, list[MillbrainError | None]]] = told) -> None:
+                for done, refused in told:
+                    try:
+                        done(refused)
+                    except Exception:  # whoever asked has gone; the others want to hear
+                        log.exception("registry: nobody could be told")
+
+            try:
+                self._soon(tell)
+            except RuntimeError:  # the loop is closed, so nobody waits any more
+                log.warning("registry: %d requests could not be told", len(told))
+
+    def _commit(self, batches: Sequence[Batch]) -> list[tuple[Done, list[MillbrainError | None]]]:
+        """Write all that is allowed of some batches at once; return what each is to hear."""
         with self._writing:
             kept = self._group
-            group = _Group(
-                int(time.time() * 1000), kept.trail, set(self._homed), set(self._unhomed)
-            )
+            at_ms = int(time.time() * 1000)
+            group = _Group(at_ms, kept.trail, set(self._homed), set(self._unhomed))
             self._group = group
-            for change, done in waiting:
-                group.told.append((done, self._make(change, group)))
-            failed: MillbrainError | None = None
+            told = [(done, [self._make(c, group) for c in changes]) for changes, done in batches]
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
                     self._switch(group.homed, group.unhomed)
                 except StoreError as error:
-                    failed, group.trail = error, kept.trail
+                    group.trail = kept.trail
+                    told = [(done, [r or error for r in refused]) for done, refused in told]
             group.written = {}
-        for done, refused in group.told:
-            _tell(done, refused or failed)
-        group.told = []
+        return told
 
     def _make(self, change: Change, group: _Group) -> MillbrainError | None:
         """Check one change against the group so far and add what it makes; return a refusal."""
@@ -367,20 +385,9 @@ def _told(change: Change, at_ms: int, after: bytes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pass_on(future: "Future[None]", over: "asyncio.Future[None]") -> None:
-    if over.done():
-        return  # the client has gone
-    error = future.exception()
-    if error is None:
-        over.set_result(None)
-    else:
-        over.set_exception(error)
-
-
-def _tell(done: Done, error: MillbrainError | None) -> None:
-    future: Future[None] = Future()
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-    done(future)
+def _pass_on(
+    told: Sequence[MillbrainError | None],
+    over: "asyncio.Future[Sequence[MillbrainError | None]]",
+) -> None:
+    if not over.done():  # else the client has gone
+        over.set_result(told)

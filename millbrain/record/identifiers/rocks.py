@@ -60,7 +60,7 @@ class RocksIdentifiers:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._cache_bytes = cache_bytes
-        self._logs: set[Path] = set()
+        self._logs: set[str] = set()
         self._writing = threading.Lock()
         self._has_failed = False
         self._db = self._open()
@@ -68,23 +68,25 @@ class RocksIdentifiers:
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None where there is none."""
         found: bytes | None
-        with _engine_errors(self.folder):
-            try:
+        try:
+            found = self._db.get(key)
+        except DbClosedError:  # another thread opens it anew
+            with self._writing, _engine_errors(self.folder):
                 found = self._db.get(key)
-            except DbClosedError:  # another thread opens it anew
-                with self._writing:
-                    found = self._db.get(key)
-            return found
+        except Exception as error:
+            raise _named(error, self.folder) from error
+        return found
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the value of each of `keys`, None where there is none; cheaper than one by one."""
-        with _engine_errors(self.folder):
-            try:
+        try:
+            found = self._db.get(list(keys))
+        except DbClosedError:  # another thread opens it anew
+            with self._writing, _engine_errors(self.folder):
                 found = self._db.get(list(keys))
-            except DbClosedError:  # another thread opens it anew
-                with self._writing:
-                    found = self._db.get(list(keys))
-            return found or []
+        except Exception as error:
+            raise _named(error, self.folder) from error
+        return found or []
 
     def put_many(self, records: Sequence[Record]) -> None:
         """Write all of `records` or none, on disk when this returns; a later one of a key wins."""
@@ -211,10 +213,10 @@ class RocksIdentifiers:
         lock meanwhile: every answer of the process would wait for the disk. A log that is gone has
         become a table, which the engine has synced.
         """
-        logs = set(self.folder.glob("*.log"))
-        for path in logs:
+        logs = {name for name in os.listdir(self.folder) if name.endswith(".log")}
+        for name in logs:
             with contextlib.suppress(FileNotFoundError):
-                _synced(path, os.O_WRONLY)
+                _synced(self.folder / name, os.O_WRONLY)
         if logs - self._logs:
             _synced(self.folder, os.O_RDONLY)  # the name of a new log
         self._logs = logs
@@ -313,5 +315,9 @@ def _engine_errors(folder: Path) -> Iterator[None]:
     except (LimitError, StoreError):
         raise
     except Exception as error:
-        kind = StoreFullError if "No space left" in str(error) else StoreError
-        raise kind(f"identifier store in {folder}: {error}") from error
+        raise _named(error, folder) from error
+
+
+def _named(error: Exception, folder: Path) -> StoreError:
+    kind = StoreFullError if "No space left" in str(error) else StoreError
+    return kind(f"identifier store in {folder}: {error}")

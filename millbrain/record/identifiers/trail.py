@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from millbrain.record.identifiers.store import Record
 
 LINES: Final = b"\0a"
@@ -27,7 +29,7 @@ class Trail:
     def then(self, line: Mapping[str, Any]) -> tuple["Trail", Record]:
         """Return the trail after `line`, and the line as it is kept."""
         told = {"number": self.number + 1, **line, "previous": self.hash.hex()}
-        raw = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        raw = _written(told)
         after = Trail(self.number + 1, hashlib.sha256(raw).digest())
         return after, (line_key(after.number), raw)
 
@@ -35,6 +37,13 @@ class Trail:
     def kept(self) -> Record:
         """The head as it is kept, in the batch of the line."""
         return HEAD, self.number.to_bytes(8, "big") + self.hash
+
+
+def _written(line: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line)
+    except TypeError:  # a handle that is no UTF-8; the slower writer escapes what is not
+        return json.dumps(line, separators=(",", ":")).encode()
 
 
 def line_key(number: int) -> bytes:

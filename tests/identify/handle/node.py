@@ -51,7 +51,7 @@ class Node:
         admin = Value(100, "HS_ADMIN", write_administrator(Administrator(0xFFF, who)))
         over = threading.Event()
         root = Asker(ROOT)
-        self.registry.apply(Change(Verb.HOME, f"0.NA/{prefix}", root), lambda _: over.set())
+        self.registry.apply((Change(Verb.HOME, f"0.NA/{prefix}", root),), lambda _: over.set())
         assert over.wait(10)
         self.registry.load(
             [(handle_key(f"0.NA/{prefix}"), store_form([admin])),

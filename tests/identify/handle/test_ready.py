@@ -2,13 +2,14 @@
 
 import queue
 import threading
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from millbrain.core.errors import MillbrainError
 from millbrain.core.keys import handle_key
 from millbrain.core.limits import READY_BYTES_MAX
 from millbrain.core.records import ReadyAnswers, Reference, Stamps, Value, store_form
@@ -42,9 +43,9 @@ def load(registry: StoredRegistry, told: dict[str, str]) -> None:
 
 def make(registry: StoredRegistry, change: Change) -> None:
     """Make a change and wait until it is acknowledged."""
-    told: queue.SimpleQueue[Future[None]] = queue.SimpleQueue()
-    registry.apply(change, told.put)
-    told.get(timeout=10).result()
+    told: queue.SimpleQueue[Sequence[MillbrainError | None]] = queue.SimpleQueue()
+    registry.apply((change,), told.put)
+    assert told.get(timeout=10) == [None]
 
 
 def node(registry: StoredRegistry) -> Responder:

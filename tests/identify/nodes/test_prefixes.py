@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,11 @@ def resolve(node: Node, handle: str, flags: int = f.PUBLIC_ONLY) -> Message:
 def make(node: Node, verb: Verb, handle: str, *values: Value) -> Reason | None:
     over, errors = threading.Event(), []
 
-    def done(future: Any) -> None:
-        errors.append(future.exception())
+    def done(refused: Sequence[Any]) -> None:
+        errors.extend(refused)
         over.set()
 
-    node.registry.apply(Change(verb, handle, Asker(ROOT), values or (URL,)), done)
+    node.registry.apply((Change(verb, handle, Asker(ROOT), values or (URL,)),), done)
     assert over.wait(10)
     if errors[0] is None:
         return None

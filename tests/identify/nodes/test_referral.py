@@ -206,7 +206,7 @@ def test_recursive_nodes_in_a_circle_end_with_code_6(tmp_path: Path) -> None:
 def test_a_registry_says_where_a_prefix_lives(node: Node) -> None:
     home = Change(Verb.HOME, "0.NA/88.100", Asker(ROOT))
     over: list[object] = []
-    node.registry.apply(home, over.append)
+    node.registry.apply((home,), over.append)
     while not over:
         time.sleep(0.001)
     route = node.registry.route("88.100.1/x")

@@ -1,13 +1,15 @@
 """The registry over the real store: rights, commits of several changes, history, audit."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from millbrain.core.errors import MillbrainError
 from millbrain.core.keys import handle_key
 from millbrain.core.records import (
     Administrator,
@@ -45,9 +47,9 @@ class Node:
 
     def do(self, verb: Verb, handle: str, asker: Asker = MAKER, *values: Value,
            indexes: tuple[int, ...] = (), overwrite: bool = False) -> None:  # fmt: skip
-        done: Future[None] = Future()
+        done: Future[MillbrainError | None] = Future()
         change = Change(verb, handle, asker, values, indexes, overwrite)
-        self.registry.apply(change, lambda f: done.set_result(f.exception()))
+        self.registry.apply((change,), lambda refused: done.set_result(refused[0]))
         if error := done.result(10):
             raise error
 
@@ -162,22 +164,41 @@ def test_restricted_values_are_for_readers(node: Node) -> None:
 
 
 def test_changes_that_wait_together_see_each_other(node: Node) -> None:
-    outcomes: list[BaseException | None] = []
+    outcomes: list[MillbrainError | None] = []
     over = threading.Event()
 
-    def told(future: Future[None]) -> None:
-        outcomes.append(future.exception())
+    def told(refused: Sequence[MillbrainError | None]) -> None:
+        outcomes.extend(refused)
         if len(outcomes) == 40:
             over.set()
 
     for number in range(20):
         for _ in range(2):
-            node.registry.apply(Change(Verb.CREATE, f"88.1.2/n{number}", MAKER, (URL, OWN)), told)
+            change = Change(Verb.CREATE, f"88.1.2/n{number}", MAKER, (URL, OWN))
+            node.registry.apply((change,), told)
     assert over.wait(10)
     assert [o is None for o in outcomes] == [True, False] * 20
     assert node.registry.names("88.1.2", MAKER, "", 5) == [
         f"88.1.2/N{n}" for n in (0, 1, 10, 11, 12)
     ]
+
+
+def test_a_batch_is_one_commit_and_each_change_is_judged_alone(node: Node) -> None:
+    changes = [Change(Verb.CREATE, f"88.1.2/b{n % 3}", MAKER, (URL, OWN)) for n in range(4)]
+    changes.append(Change(Verb.CREATE, "88.1.2/c", STRANGER, (URL, OWN)))
+    told = asyncio.run(node.registry.make_many(changes))
+    reasons = [e.reason if isinstance(e, RegistryError) else e for e in told]
+    assert reasons == [None, None, None, Reason.EXISTS, Reason.DENIED]
+    assert node.registry.names("88.1.2", MAKER, "", 5) == ["88.1.2/B0", "88.1.2/B1", "88.1.2/B2"]
+
+
+def test_whoever_raises_when_told_stops_nobody_else(node: Node) -> None:
+    heard: list[object] = []
+    change = Change(Verb.CREATE, "88.1.2/p7", MAKER, (URL, OWN))
+    node.registry.apply((change,), lambda _: 1 / 0)
+    node.registry.apply((change,), heard.extend)
+    node.do(Verb.CREATE, "88.1.2/p8", MAKER, URL, OWN)
+    assert len(heard) == 1
 
 
 def test_as_of_tells_what_held(node: Node) -> None:
