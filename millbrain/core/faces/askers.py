@@ -1,7 +1,8 @@
 """Who asks through HTTP: what an Authorization header proves, the same for every face.
 
 HTTP Basic: the user name is ``index:handle`` percent-encoded, the password the secret of that
-HS_SECKEY value (as the reference server's JSON API has it).
+HS_SECKEY value (as the reference server's JSON API has it). Our own pages send a voucher instead
+(`vouchers`).
 """
 
 import base64
@@ -36,6 +37,9 @@ def asker(registry: Registry, face: str, address: str, authorization: str) -> As
     """
     if not authorization:
         return Asker(None, face, address)
+    voucher = registry.vouched(authorization)
+    if voucher is not None:
+        return Asker(voucher.identity, face, voucher.address)
     identity = proved(registry, authorization)
     if identity is None:
         raise RegistryError(Reason.NO_IDENTITY, "the credentials prove no identity")
