@@ -17,11 +17,15 @@ _ENTRY_BYTES: Final = 200  # of an entry besides its key and record, as measured
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An answer: its code, the record in stored form (empty where there is none), until when."""
+    """An answer: its code, the record in stored form (empty where there is none), until when.
+
+    path: the nodes that were asked for it, in order; the last one answered.
+    """
 
     code: int
     stored: bytes
     until_s: float
+    path: tuple[str, ...] = ()
 
 
 class Cache:

@@ -26,6 +26,7 @@ _SITES_KEY: Final = b"na:"  # of the sites of a prefix, beside the records
 _ANSWERS: Final = frozenset((f.OK, f.NOT_FOUND, f.VALUES_NOT_FOUND))
 Start = tuple[str, Sequence[Place]]
 Step = tuple[Message, tuple[Value, ...]]
+Answered = tuple[Message, tuple[str, ...]]  # the answer, and the nodes that were asked for it
 
 
 class Recursion:
@@ -121,7 +122,7 @@ class Recursion:
         """Walk, remember; where nobody could be asked, give what was remembered before."""
         try:
             async with asyncio.timeout(self._node.wait_s):
-                answer = await self._walk(handle, recursion, start)
+                answer, path = await self._walk(handle, recursion, start)
         except (UpstreamError, TimeoutError) as error:
             self.counts["failed"] += 1
             old = self.cache.stale(key, self._clock())
@@ -131,23 +132,23 @@ class Recursion:
             if isinstance(error, UpstreamError):
                 raise
             raise UpstreamError(f"{handle}: no answer in {self._node.wait_s:g} s") from error
-        entry = self._entry(answer)
+        entry = self._entry(answer, path)
         self.cache.put(key, entry)
         return entry
 
-    async def _walk(self, handle: str, recursion: int, start: Start | None) -> Message:
+    async def _walk(self, handle: str, recursion: int, start: Start | None) -> Answered:
         walk = _Walk(self._upstreams, self._node, self._clock, handle, recursion)
         known = self._known(handle) if start is None else start
         if known is not None:
             try:
-                return await walk.go(*known, is_root=False, told=self._told)
+                return await walk.go(*known, is_root=False, told=self._told), walk.path
             except UpstreamError:
                 if not self._roots:
                     raise
                 self.cache.drop(_SITES_KEY + known[0].encode())  # it may have moved; once more
         if not self._roots:
             raise UpstreamError(f"{handle}: no node is known that could be asked")
-        return await walk.go("", self._roots, is_root=True, told=self._told)
+        return await walk.go("", self._roots, is_root=True, told=self._told), walk.path
 
     def _known(self, handle: str) -> Start | None:
         """Return the most particular prefix whose sites are remembered."""
@@ -165,13 +166,13 @@ class Recursion:
         key = _SITES_KEY + prefix.encode()
         self.cache.put(key, Entry(f.SERVICE_REFERRAL, store_form(sites), until_s))
 
-    def _entry(self, answer: Message) -> Entry:
+    def _entry(self, answer: Message, path: tuple[str, ...]) -> Entry:
         self.counts["asked"] += 1
         now_s = self._clock()
         if answer.code != f.OK:
-            return Entry(answer.code, b"", now_s + self._node.negative_s)
+            return Entry(answer.code, b"", now_s + self._node.negative_s, path)
         values = answer.body["values"]
-        return Entry(f.OK, store_form(values), now_s + life_s(values, self._wall()))
+        return Entry(f.OK, store_form(values), now_s + life_s(values, self._wall()), path)
 
 
 class _Walk:
@@ -187,7 +188,12 @@ class _Walk:
         self._clock = clock
         self._handle = handle
         self._recursion = recursion
-        self._asked: set[Place] = set()
+        self._asked: dict[Place, None] = {}  # in order
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The nodes that were asked, in order."""
+        return tuple(map(str, self._asked))
 
     async def go(
         self, prefix: str, where: Sequence[Place], *, is_root: bool,
@@ -210,7 +216,7 @@ class _Walk:
         for one in where:
             if one in self._asked:
                 continue
-            self._asked.add(one)
+            self._asked[one] = None
             left_s = self._until_s - self._clock()
             if left_s <= 0:
                 break
