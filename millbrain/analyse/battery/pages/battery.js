@@ -62,18 +62,6 @@ export function eventName(kind) {
   return EVENTS[kind]?.() ?? kind;
 }
 
-/** The unit as it is written: the tables hold plain letters. */
-export function unitText(unit) {
-  return (unit ?? "").replace("mOhm", "mΩ").replace("Ohm", "Ω").replace("degC", "°C");
-}
-
-/** A figure with as many decimals as it deserves, and its unit. */
-export function figure(value, unit) {
-  const size = Math.abs(value);
-  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
-  return `${number(value, digits)} ${unitText(unit)}`.trim();
-}
-
 /** The part in words: pack and cell, or the whole vehicle. */
 export function partName(row) {
   if (!row.pack_no) return _("whole vehicle");

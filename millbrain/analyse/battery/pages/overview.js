@@ -2,13 +2,13 @@
 // the address, so that a view can be kept and sent.
 
 import { byId, fill, h } from "/static/js/dom.js";
-import { full, number, time } from "/static/js/format.js";
+import { figure, full, number, time, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { drawPager, startRowLinks } from "/static/js/table.js";
 import { _ } from "/static/js/words.js";
 import {
-  ask, asOf, columnsOf, download, figure, KIND_NAMES, kindName, noon, partName, problem, sentence,
-  severityMark, severityName, simulatedNotice, suspectPath, unitText, vehicleCell,
+  ask, asOf, columnsOf, download, KIND_NAMES, kindName, noon, partName, problem, sentence,
+  severityMark, severityName, simulatedNotice, suspectPath, vehicleCell,
 } from "./battery.js";
 import { funnel, reach } from "./funnel.js";
 import "/static/js/elements/live-value.js";

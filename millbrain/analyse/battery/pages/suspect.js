@@ -2,14 +2,14 @@
 
 import { get } from "/static/js/api.js";
 import { byId, fill, h } from "/static/js/dom.js";
-import { full, instant, number, span, time } from "/static/js/format.js";
+import { figure, full, instant, number, span, time } from "/static/js/format.js";
 import { simulatedBadge, stateMark } from "/static/js/names.js";
 import { every } from "/static/js/poll.js";
 import { startRowLinks } from "/static/js/table.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/cell-bars.js";
 import {
-  ask, asOf, download, eventName, figure, kindName, partName, problem, sentence, severityMark, suspectPath, vehicleCell,
+  ask, asOf, download, eventName, kindName, partName, problem, sentence, severityMark, suspectPath, vehicleCell,
 } from "./battery.js";
 import { evidenceName, familyName } from "./evidence.js";
 import { startPlots } from "./suspect-plots.js";

@@ -2,7 +2,6 @@
 
 import { get } from "./api.js";
 import { h, s } from "./dom.js";
-import { NONE, number } from "./format.js";
 import { _, pick } from "./words.js";
 
 const SHAPES = {
@@ -52,13 +51,6 @@ export function placeName(row) {
   const pack = row.pack_no ? _("pack {n}", { n: row.pack_no }) : "";
   const cell = row.cell_no ? _("cell {n}", { n: row.cell_no }) : "";
   return [pack, cell].filter(Boolean).join(" · ");
-}
-
-export function figure(value, unit) {
-  if (value === null || value === undefined) return NONE;
-  const size = Math.abs(value);
-  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
-  return `${number(value, digits)}${unit ? ` ${unit}` : ""}`;
 }
 
 /** A thing as a link with its plate. */

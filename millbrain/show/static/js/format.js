@@ -24,6 +24,19 @@ export function number(value, digits = 0) {
   return numbers.get(digits).format(value);
 }
 
+/** The unit as it is written: tables and findings hold plain letters. */
+export function unitText(unit) {
+  return (unit ?? "").replace("Ohm", "Ω").replace("degC", "°C");
+}
+
+/** A figure with as many decimals as it deserves, and its unit. */
+export function figure(value, unit) {
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  const size = Math.abs(value);
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  return `${number(value, digits)} ${unitText(unit)}`.trim();
+}
+
 /** A share as a percentage with its sign. */
 export function share(part, whole) {
   return whole > 0 ? `${number((100 * part) / whole, part && part < whole / 100 ? 1 : 0)} %` : NONE;

@@ -1,9 +1,9 @@
 // One alarm beside the list: why it stands, its evidence, what was done, a place for a comment.
 
-import { actionName, figure, kindName, placeName, priorityMark, priorityName, stateName, thingLink, verb } from "../alarm-words.js";
+import { actionName, kindName, placeName, priorityMark, priorityName, stateName, thingLink, verb } from "../alarm-words.js";
 import { get, post } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { full, share, span, time } from "../format.js";
+import { figure, full, share, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { _, pick } from "../words.js";
 

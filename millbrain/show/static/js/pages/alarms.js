@@ -1,10 +1,10 @@
 // The alarm list: live, filtered by the address, worked through with the keyboard or in bulk.
 
-import { declared, figure, isWaiting, kindName, placeName, priorityMark, priorityName, readDeclared,
+import { declared, isWaiting, kindName, placeName, priorityMark, priorityName, readDeclared,
   stateName, thingLink, verb } from "../alarm-words.js";
 import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { full, instant, number, share, span, time } from "../format.js";
+import { figure, full, instant, number, share, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
 import { drawPager, startRowLinks } from "../table.js";

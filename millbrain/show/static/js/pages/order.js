@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { bytes, full, NONE, number, span, time } from "../format.js";
+import { bytes, figure, full, NONE, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { actionWord, choices, levelBadge, loadChoices, partWord, severityMark, stateWord, timeLeft } from "../order-words.js";
 import { every } from "../poll.js";
@@ -53,10 +53,6 @@ function showFacts(order) {
   const days = order.clean_days;
   fill(byId("clean"), !order.repaired_at ? "" : days === null ? _("the data have not judged the repair yet")
     : choices.clean_days ? _("{n} of {all} clean days", { n: days, all: choices.clean_days }) : _("{n} clean days", { n: days }));
-}
-
-function figure(value, unit) {
-  return value === null || value === undefined ? NONE : `${number(value, Math.abs(value) < 10 ? 2 : 1)} ${unit}`;
 }
 
 function verdict(found) {
