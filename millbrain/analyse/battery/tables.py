@@ -104,7 +104,7 @@ BATTERY_HEALTH: Final = Table(
         Column("capacity_std_ah", "f32", "Its standard uncertainty", "容量标准不确定度"),
         Column("reference_ah", "f32", "Capacity when new that it is compared with", "基准容量",
                missing=True),
-        Column("reference", "name", "Where that comes from: rated, first (months), model",
+        Column("reference", "name", "Where that comes from: rated, first (months)",
                "基准来源"),
         Column("soh_pct", "f32", "State of health, estimated", "健康度", missing=True),
         Column("soh_std_pct", "f32", "Its standard uncertainty", "健康度标准不确定度",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery.calc.health import References, health, model_references
+from millbrain.analyse.battery.calc.health import health
 from millbrain.analyse.battery.model import ChargeRules, HealthRules
 from millbrain.analyse.battery.tables import BATTERY_HEALTH
 from millbrain.core.columns import Columns, concat
@@ -55,7 +55,7 @@ def last(found: Columns, method: bytes = b"charge") -> dict[str, Any]:
 def test_charges_weigh_by_inverse_variance() -> None:
     # 100 +- 1, 102 +- 2, 100 +- 1: (100 + 102/4 + 100) / 2.25 = 100.222, 1 / sqrt 2.25 = 0.667.
     made = charges([100, 102, 100], np.array([1, 2, 1]))
-    one = last(health(made, STILL, EXACT, 0, References({VIN: 110.0}, {})))
+    one = last(health(made, STILL, EXACT, 0, {VIN: 110.0}))
     assert one["capacity_ah"] == pytest.approx(100.222, abs=1e-3)
     assert one["capacity_std_ah"] == pytest.approx(0.6667, abs=1e-3)
     assert one["soh_pct"] == pytest.approx(91.111, abs=1e-3)
@@ -99,19 +99,8 @@ def test_reference_is_named_and_missing_where_nothing_is_known() -> None:
     few = charges([100, 100, 100])
     none = last(health(few, RULES, COUNTING, 0))
     assert (none["soh_pct"], none["reference_ah"], none["reference"]) == (None, None, b"")
-    model = last(health(few, RULES, COUNTING, 0, References({}, {VIN: 125.0})))
-    assert (model["reference"], model["soh_pct"]) == (b"model", pytest.approx(80))
-
-
-def test_reference_of_a_model_is_the_median_of_its_vehicles() -> None:
-    vins = [b"LNEVTEST0N%07d" % i for i in range(4)]
-    parts = [
-        Columns(6, charges(np.full(6, ah)).values | {"vin": np.full(6, vin)})
-        for vin, ah in zip(vins, (98, 100, 104, 50), strict=True)
-    ]
-    models = dict.fromkeys(vins[:3], b"A") | {vins[3]: b"B", b"NEW": b"A"}
-    found = model_references(concat(parts), models, RULES, COUNTING)
-    assert found == {vins[0]: 100, vins[1]: 100, vins[2]: 100, b"NEW": 100}
+    rated = last(health(few, RULES, COUNTING, 0, {VIN: 125.0}))
+    assert (rated["reference"], rated["soh_pct"]) == (b"rated", pytest.approx(80))
 
 
 def test_cold_charges_and_too_few_tell_nothing() -> None:
@@ -183,13 +172,13 @@ def faded(vehicles: int, seed: int, *, outliers: float) -> tuple[Columns, np.nda
 def test_stated_uncertainty_covers_simulated_fade(outliers: float) -> None:
     made, truth = faded(300, 5, outliers=outliers)
     rated = {b"LNEVTEST0N%07d" % i: 100.0 for i in range(300)}
-    for references in (References(rated, {}), References({}, {})):
-        found = health(made, RULES, COUNTING, 0, references)
+    for rated_ah in (rated, {}):
+        found = health(made, RULES, COUNTING, 0, rated_ah)
         vins, start = np.unique(found.array("vin"), return_index=True)
         ends = np.r_[start[1:], found.rows] - 1
         assert len(vins) == 300
         # The first months' own middle is some 45 days old: 0.3 % of fade are not seen by it.
-        new = truth[-1] if references.rated_ah else 100 * truth[-1] / truth[:31].mean()
+        new = truth[-1] if rated_ah else 100 * truth[-1] / truth[:31].mean()
         score = (found.array("soh_pct")[ends] - new) / found.array("soh_std_pct")[ends]
         inside = np.mean(np.abs(score) <= 2)
         assert 0.92 <= inside <= 0.99, f"{inside:.3f} of the truths lie within two deviations"

@@ -8,6 +8,7 @@ the height of the incremental-capacity peak against that of the first months.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,6 @@ Ints = NDArray[np.int64]
 
 RATED: Final = b"rated"
 FIRST: Final = b"first"
-MODEL: Final = b"model"
 _DAY_S: Final = 86_400
 _DAYS_PER_YEAR: Final = 365.25
 _BLOCK: Final = 1 << 16  # charges looked at in one go: 20 MB with 20 charges each
@@ -35,20 +35,7 @@ _PEAK_RATIO: Final = 0.02
 _MEDIAN_EFFICIENCY: Final = float(np.sqrt(np.pi / 2))  # standard error, median over mean
 
 
-@dataclass(frozen=True, slots=True)
-class References:
-    """What packs had when new.
-
-    rated_ah: vehicle -> rated capacity [Ah], of its registration. model_ah: vehicle -> capacity of
-    its model when new [Ah], where neither a rating nor the vehicle's own first months are known
-    (`model_references`).
-    """
-
-    rated_ah: Mapping[bytes, float]
-    model_ah: Mapping[bytes, float]
-
-
-NO_REFERENCES: Final = References({}, {})
+NOT_RATED: Final[Mapping[bytes, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +67,21 @@ class _State:
 
 
 def health(charges: Columns, rules: HealthRules, charge_rules: ChargeRules, as_of_ms: int,
-           references: References = NO_REFERENCES) -> Columns:  # fmt: skip
+           rated_ah: Mapping[bytes, float] = NOT_RATED) -> Columns:  # fmt: skip
     """Return the state of health after each day with a charge, as rows of `BATTERY_HEALTH`.
 
     charges: rows of `BATTERY_CHARGE`, any number of packs in any order, **all** that are kept of
     each pack: the reference is looked for in the first of them. charge_rules: those the charges
-    were counted by. as_of_ms: instant of writing [ms since 1970 UTC]. The SOH is missing where
-    nothing is known to compare with.
+    were counted by. as_of_ms: instant of writing [ms since 1970 UTC]. rated_ah: vehicle -> rated
+    capacity [Ah], of its registration; where there is none, the pack's own first months count. The
+    SOH is missing where neither is known.
     """
     charges = in_force(charges)
     counted = _by_charge(charges, rules, charge_rules)
     return concat([
-        _capacities(charges, counted, rules, as_of_ms, references),
+        _capacities(charges, counted, rules, as_of_ms, rated_ah),
         _heights(charges, _by_peak(charges, rules), counted, rules, as_of_ms),
     ])  # fmt: skip
-
-
-def model_references(charges: Columns, model: Mapping[bytes, bytes], rules: HealthRules,
-                     charge_rules: ChargeRules) -> dict[bytes, float]:  # fmt: skip
-    """Return for each vehicle what its model has when new [Ah].
-
-    model: vehicle -> model. It is the median over the vehicles of the model that were seen in
-    their first months [Ah]; a model of which fewer than three were is left out.
-    """
-    charges = in_force(charges)
-    counted = _by_charge(charges, rules, charge_rules)
-    first = _first_months(counted, rules)
-    begins = np.unique(counted.first)
-    vins = charges.array("vin")[counted.row[begins]].astype("S")
-    seen: dict[bytes, list[float]] = {}
-    for vin, value in zip(vins.tolist(), first.value[begins].tolist(), strict=True):
-        if vin in model and value == value:
-            seen.setdefault(model[vin], []).append(value)
-    known = {name: float(np.median(values)) for name, values in seen.items() if len(values) >= 3}
-    return {vin: known[name] for vin, name in model.items() if name in known}
 
 
 def _known(charges: Columns, name: str) -> Floats:
@@ -238,18 +206,17 @@ def _first_months(c: _Charges, rules: HealthRules) -> _State:
 
 
 def _capacities(charges: Columns, c: _Charges, rules: HealthRules, as_of_ms: int,
-                references: References) -> Columns:  # fmt: skip
+                rated_ah: Mapping[bytes, float]) -> Columns:  # fmt: skip
     """Return the rows of the method `charge`."""
     state, first = _combined(c, rules), _first_months(c, rules)
     told = _last_of_day(c, state.value)
     vins = charges.array("vin")[c.row[told]].astype("S").tolist()
-    rated = np.array([references.rated_ah.get(v, np.nan) for v in vins], np.float64)
-    model = np.array([references.model_ah.get(v, np.nan) for v in vins], np.float64)
+    rated = np.array([rated_ah.get(v, np.nan) for v in vins], np.float64)
     value, std, common = state.value[told], state.std[told], state.common[told]
     own = first.value[told]
-    known = [np.isfinite(rated), np.isfinite(own), np.isfinite(model)]
-    kind = np.select(known, [RATED, FIRST, MODEL], b"")
-    reference = np.select(known, [rated, own, model], np.nan)
+    known = [np.isfinite(rated), np.isfinite(own)]
+    kind = np.select(known, [RATED, FIRST], b"")
+    reference = np.select(known, [rated, own], np.nan)
     # Against its own first months, what all charges of the vehicle share cancels.
     own_std = np.hypot(std / value, first.std[told] / own)
     ratio_std = np.where(kind == FIRST, own_std, np.hypot(std, common) / value)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from millbrain.analyse.battery.calc.charges import charges
-from millbrain.analyse.battery.calc.health import References, health
+from millbrain.analyse.battery.calc.health import health
 from millbrain.analyse.battery.chores import versions
 from millbrain.analyse.battery.chores.windows import Window, whole
 from millbrain.analyse.battery.fleet.strategy import events
@@ -107,7 +107,7 @@ def tell(facts: Facts, vins: Sequence[str], book: Book, as_of_ms: int) -> int:
     rated = {vin.encode(): book.rated_ah[vin] for vin in vins if vin in book.rated_ah}
     for vin in np.unique(known.array("vin")[known.array("pack_no") > 1]).tolist():
         rated.pop(vin, None)  # the rating of a vehicle says nothing of one of its packs
-    found = health(known, book.health, book.charge, as_of_ms, References(rated, {}))
+    found = health(known, book.health, book.charge, as_of_ms, rated)
     return versions.settle(facts, BATTERY_HEALTH, found, _MINE, params, as_of_ms)
 
 
