@@ -221,6 +221,25 @@ def test_insulation_that_falls_is_told_before_it_is_low() -> None:
     (found,) = judge(whole, RULES)
     assert (found.kind, found.call_out) == ("insulation", True)
     assert {"measured", "course"} <= found.families
+    assert (found.unit, found.threshold) == ("Ohm/V", 500)
+    assert found.value == pytest.approx(260, rel=0.1)
+    for said in ("Ω/V: above the 100 Ω/V that is required, but below the 500", "on 3 days"):
+        assert said in found.sentence
+    assert "虽未低于要求的100 Ω/V，但已低于预警值500 Ω/V" in found.sentence_zh
+
+
+def test_insulation_below_what_is_required_says_so() -> None:
+    pack = Pack(days=6)
+    low = np.full(len(pack.day), 20, np.uint16)  # 20 kOhm at 350 V: 57 Ohm/V
+    more = {"voltage_v": np.full(len(low), 350, np.float32)}
+    (found,) = judge(pack.days(insulation_kohm=low, **more), RULES)
+    assert (found.unit, found.threshold) == ("Ohm/V", 500)
+    assert "below the 100 Ω/V that is required" in found.sentence
+    at_times = np.where(np.arange(len(low)) % 10 == 0, 20, 5_000).astype(np.uint16)
+    (found,) = judge(pack.days(insulation_kohm=at_times, **more), RULES)
+    assert (found.unit, found.threshold) == ("1/d", 3)
+    assert found.value >= 3
+    assert "falls below the required 100 Ω/V in" in found.sentence
 
 
 def test_probes_that_come_apart() -> None:

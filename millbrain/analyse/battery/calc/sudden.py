@@ -130,7 +130,7 @@ def _rising(vin: bytes, since: int, until: int, rise: float, degc: int, rules: R
     limit = rules.heat_rise_degc_per_min
     evidence = Evidence("rise", "temperature", rise, limit, "degC/min", since, until)
     words = {
-        "why": f"the hottest probe rose by {rise:.0f} degC a minute to {degc} degC",
+        "why": f"the hottest probe rose by {rise:.0f} °C a minute to {degc} °C",
         "why_zh": f"最高探针温度以每分钟{rise:.0f} °C升至{degc} °C",
     }
     return _thermal(vin, evidence, 0.6, words)

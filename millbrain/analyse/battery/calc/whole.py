@@ -12,6 +12,7 @@ from millbrain.analyse.battery.calc.case import Case, finding, median
 from millbrain.analyse.battery.calc.days import PackDays
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.trends import Floats, medians
+from millbrain.analyse.battery.calc.words import insulated
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
 
@@ -56,13 +57,17 @@ def insulation(days: PackDays, rules: Rules) -> list[Finding]:
         return []
     case = Case(0, runs, days)
     now, before = median(per_volt[case.run]), _earlier(per_volt, int(runs.opened[0]))
-    case.add("measured", "measured", now, rules.leak_early_ohm_per_v, "Ohm/V")
+    count, limit = median(days.leaky[case.run].astype(np.float64)), rules.leak_early_ohm_per_v
+    value, unit = now, "Ohm/V"
+    if not now < limit:  # a leak that comes and goes does not show in the mean
+        value, limit, unit = count, float(LEAKY_REPORTS_MIN), "1/d"
+    case.add("measured", "measured", value, limit, unit)
     if before >= _FALL_RATIO * now:
         case.add("fell", "course", now, before / _FALL_RATIO, "Ohm/V")
     _said(case, INSULATION_ALARM)
-    words = {"days": int(runs.hits[0]), "now": now, "limit": rules.leak_ohm_per_v}
-    limit = rules.leak_early_ohm_per_v
-    return [finding(case, rules, model.INSULATION, now, "Ohm/V", limit, whole=True, words=words)]
+    state = insulated(now, count, rules.leak_ohm_per_v, rules.leak_early_ohm_per_v)
+    words = {"days": int(runs.hits[0]), **state}
+    return [finding(case, rules, model.INSULATION, value, unit, limit, whole=True, words=words)]
 
 
 def warmth(days: PackDays, rules: Rules) -> list[Finding]:

@@ -22,13 +22,13 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "容量约低{lacking}%。请做容量测试，确认后更换模组。",
     ),
     model.RESISTANCE: (
-        "Cell {cell} of pack {pack} has {mohm:.2f} mOhm more resistance than the others since "
+        "Cell {cell} of pack {pack} has {mohm:.2f} mΩ more resistance than the others since "
         "{since}; at rest it is level with them. Measure its internal resistance.",
         "{pack}号电池包第{cell}号单体自{since}起内阻比其余单体高{mohm:.2f} mΩ，静置时正常。"
         "请测量内阻。",
     ),
     model.CONNECTION: (
-        "The voltage of cell {cell} of pack {pack} follows the current by {mohm:.2f} mOhm too much "
+        "The voltage of cell {cell} of pack {pack} follows the current by {mohm:.2f} mΩ too much "
         "since {since}, and not by the same every day: a loose connection. Check the torque of the "
         "bus bar and look for traces of heat.",
         "{pack}号电池包第{cell}号单体自{since}起电压随电流异常变化（附加{mohm:.2f} mΩ且不稳定），"
@@ -45,13 +45,12 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "{pack}号电池包第{cell}号单体自{since}起{side_zh}其余单体{mv:.0f} mV，原因待查，请关注。",
     ),
     model.INSULATION: (
-        "Insulation is down to {now:.0f} Ohm per volt (limit {limit:.0f}), low since {since} on "
-        "{days} days. Measure it from both poles before anybody touches the pack.",
-        "绝缘电阻已降至{now:.0f} Ω/V（限值{limit:.0f}），自{since}起有{days}天偏低。"
-        "接触电池包前请分别测量正负极绝缘。",
+        "Insulation {state} since {since}, on {days} days. Measure it from both poles before "
+        "anybody touches the pack.",
+        "自{since}起有{days}天绝缘{state_zh}。接触电池包前请分别测量正负极绝缘。",
     ),
     model.TEMPERATURE: (
-        "The probes of pack {pack} have stood {degc:.0f} degC apart since {since}. Check coolant, "
+        "The probes of pack {pack} have stood {degc:.0f} °C apart since {since}. Check coolant, "
         "pump and flow first, then the place of the warmest probe.",
         "{pack}号电池包自{since}起温差达{degc:.0f} °C。请先检查冷却液、水泵与流量，"
         "再检查最高温探针位置。",
@@ -68,6 +67,36 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "热事件：{why_zh}。请立即疏散人员，车辆远离建筑物，并报火警。",
     ),
 }
+
+
+INSULATED: Final = {
+    "below": (
+        "is down to {now:.0f} Ω/V, below the {limit:.0f} Ω/V that is required,",
+        "降至{now:.0f} Ω/V，低于要求的{limit:.0f} Ω/V",
+    ),
+    "near": (
+        "is down to {now:.0f} Ω/V: above the {limit:.0f} Ω/V that is required, but below the "
+        "{early:.0f} Ω/V from which this rule warns,",
+        "降至{now:.0f} Ω/V，虽未低于要求的{limit:.0f} Ω/V，但已低于预警值{early:.0f} Ω/V",
+    ),
+    "at times": (
+        "falls below the required {limit:.0f} Ω/V in {count:.0f} reports a day, though it is "
+        "{now:.0f} Ω/V in the mean,",
+        "每天有{count:.0f}次低于要求的{limit:.0f} Ω/V（均值{now:.0f} Ω/V）",
+    ),
+}
+
+
+def insulated(now: float, count: float, limit: float, early: float) -> dict[str, str]:
+    """Return how the insulation stands in words, for the sentence; all in Ω/V but the count."""
+    name = "at times" if not now < early else "near" if now >= limit else "below"
+    told = [text.format(now=now, count=count, limit=limit, early=early) for text in INSULATED[name]]
+    return {"state": told[0], "state_zh": told[1]}
+
+
+def symbol(unit: str) -> str:
+    """Return a finding's unit, which holds plain letters, as it is written."""
+    return unit.replace("Ohm", "Ω").replace("degC", "°C")
 
 
 def sentence(kind: str, **figures: object) -> tuple[str, str]:
@@ -97,7 +126,7 @@ def told_after(kind: str, pack_no: int, cell_no: int, days: tuple[int, int],
     if not observed:
         return (f"{where}, {name}: no day has been observed since the repair.",
                 f"{where_zh}（{name_zh}）：维修后尚无有效观测日。")  # fmt: skip
-    was, now = (f"{v:.3g} {unit}".strip() if isfinite(v) else "?" for v in figures)
+    was, now = (f"{v:.3g} {symbol(unit)}".strip() if isfinite(v) else "?" for v in figures)
     end, end_zh = _ENDS["all" if clean == observed else "some" if clean else "none"]
     return (
         f"{where}, {name}: {was} before the repair, {now} since; the newest {clean} of {observed} "
