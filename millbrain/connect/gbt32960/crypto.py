@@ -5,19 +5,20 @@ its peers do by default: AES-128 and SM4 in ECB mode with PKCS#7 padding, RSA wi
 padding in blocks of the key's size, SM2 as C1 C3 C2 (GB/T 32918.4-2016, a leading 04 is accepted);
 signatures are SM2 with SM3 and the default user id, RSA PKCS#1 v1.5 or ECDSA, both with SHA-256.
 
-`cryptography` does all of it but the SM2 curve (`sm2`); it is imported on first use.
+`cryptography` does all of it but the SM2 curve (`core.sm2`); it is imported on first use.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millbrain.connect.gbt32960 import framing, sm2
+from millbrain.connect.gbt32960 import framing
 from millbrain.connect.gbt32960.codec import REALTIME, read_block
 from millbrain.connect.gbt32960.fields import ENCRYPTIONS, SIGNATURE_TYPE, START_BYTES
 from millbrain.connect.gbt32960.framing import HEADER_BYTES
 from millbrain.connect.gbt32960.messages import ACTIVATION, SIGNATURE
 from millbrain.connect.gbt32960.walk import SIX_BYTES, Reader, Writer
+from millbrain.core import sm2
 from millbrain.core.errors import FrameError
 from millbrain.core.times import beijing_from_six
 

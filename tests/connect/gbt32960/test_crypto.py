@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from millbrain.connect.gbt32960 import crypto, sm2
+from millbrain.connect.gbt32960 import crypto
 from millbrain.connect.gbt32960.codec import build_frame, decode
 from millbrain.connect.gbt32960.crypto import Opener, find_signature, seal, sign, verify_signature
 from millbrain.connect.gbt32960.framing import HEADER_BYTES
@@ -67,33 +67,6 @@ def test_sm4_block_of_gbt_32907() -> None:
     sealed = seal(plain, crypto.SM4, key)
     assert sealed[HEADER_BYTES : HEADER_BYTES + 16].hex() == "681edf34d206965e86b3e94f536e4246"
     assert Opener({"sm4": key}).open(sealed) == plain
-
-
-def test_sm2_signature_of_gbt_32918_5() -> None:
-    assert sm2.public_of(SM2_PRIVATE) == SM2_PUBLIC
-    assert sm2.verify(SM2_PUBLIC, b"message digest", SM2_R, SM2_S)
-    assert sm2.verify(b"\x04" + SM2_PUBLIC, b"message digest", SM2_R, SM2_S)
-    assert sm2.verify(SM2_PUBLIC.hex().encode(), b"message digest", SM2_R, SM2_S)
-    assert not sm2.verify(SM2_PUBLIC, b"message digesT", SM2_R, SM2_S)
-
-
-def test_sm2_message_of_gbt_32918_5() -> None:
-    # The x of this C1 begins with 04 itself: the byte that may stand before C1 is no proof of it.
-    assert sm2.decrypt(SM2_PRIVATE, SM2_SEALED) == b"encryption standard"
-    assert sm2.decrypt(SM2_PRIVATE, b"\x04" + SM2_SEALED) == b"encryption standard"
-
-
-def test_sm2_refuses_what_the_standard_refuses() -> None:
-    damaged = SM2_SEALED[:-1] + b"\x00"
-    with pytest.raises(ValueError, match="C3"):
-        sm2.decrypt(SM2_PRIVATE, damaged)
-    with pytest.raises(ValueError, match="not a point"):
-        sm2.decrypt(SM2_PRIVATE, bytes(130))
-    with pytest.raises(ValueError, match="not a point"):
-        sm2.verify(bytes(64), b"", SM2_R, SM2_S)
-    grown = (int.from_bytes(SM2_R, "big") + sm2.N).to_bytes(33, "big")
-    assert not sm2.verify(SM2_PUBLIC, b"message digest", grown, SM2_S)
-    assert not sm2.verify(SM2_PUBLIC, b"message digest", bytes(32), SM2_S)
 
 
 # Frames -----------------------------------------------------------------------------------------
