@@ -14,6 +14,7 @@ from millbrain.record.ledger import Ledger, Role
 from millbrain.record.ledger.models import now
 from tests.decide.loops import NORTH, SOUTH, VINS, Loop, finding
 from tests.decide.receivers import http_receiver
+from tests.record.ledger.test_records import inspection
 from tests.show.conftest import PASSWORD, client_of
 
 
@@ -108,12 +109,27 @@ def test_everyone_sees_only_what_their_organisation_may(
     assert north.get(path).json()["allowed"] == ["comment", "attach"]  # the owner still reads
 
 
-def test_the_whole_way_with_repair_and_files(loop: Loop, north: TestClient) -> None:
+def test_only_an_inspection_of_the_vehicle_is_linked(
+    loop: Loop, ledger: Ledger, north: TestClient
+) -> None:
+    path = f"/api/v1/orders/{number_of(north)}"
+    (other,) = ledger.inspections.put([inspection("2", vin=VINS[1])], "bench").ids
+    for action in ("accept", "start"):
+        assert north.post(f"{path}/steps", json={"action": action}).is_success
+    for given in (str(other), "17000", "lane 3", "²", "9" * 30):
+        refused = north.post(f"{path}/steps", json={"action": "inspect", "inspection": given})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "limit"), given
+        assert f"is none of {VINS[0]}" in refused.json()["error"]["message"]
+    assert north.get(path).json()["inspection"] == ""
+
+
+def test_the_whole_way_with_repair_and_files(loop: Loop, ledger: Ledger, north: TestClient) -> None:
     number = number_of(north)
     path = f"/api/v1/orders/{number}"
+    (mine,) = ledger.inspections.put([inspection("1", vin=VINS[0])], "bench").ids
     part = {"part": "cell", "pack_no": 1, "cell_no": 82, "old_code": "A1", "new_code": "B2"}
     for body in (
-        {"action": "accept"}, {"action": "start"}, {"action": "inspect", "inspection": "17"},
+        {"action": "accept"}, {"action": "start"}, {"action": "inspect", "inspection": str(mine)},
         {"action": "repair", "repairs": [part]}, {"action": "done", "note": "cell replaced"},
     ):  # fmt: skip
         answer = north.post(f"{path}/steps", json=body)
@@ -126,7 +142,7 @@ def test_the_whole_way_with_repair_and_files(loop: Loop, north: TestClient) -> N
     assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''%E7%85%A7")
     order = north.get(path).json()
     assert (order["state"], order["inspection"], order["allowed"]) == (
-        "done", "17", ["comment", "attach"],
+        "done", str(mine), ["comment", "attach"],
     )  # fmt: skip
     (repair,) = [s for s in order["steps"] if s["action"] == "repair"]
     assert repair["detail"]["repairs"][0]["old_code"] == "A1"

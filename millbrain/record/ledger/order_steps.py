@@ -22,9 +22,11 @@ from millbrain.core.work.orders import (
 )
 from millbrain.record.ledger import order_queries as queries
 from millbrain.record.ledger.audit import write_entry
+from millbrain.record.ledger.life.models import INSPECTION
 from millbrain.record.ledger.order_models import ORDER_STEP, WORK_ORDER
 from millbrain.record.ledger.outbox import tell
 
+_ID_DIGITS_MAX: Final = 18  # of a 64-bit number, whatever its digits
 FRESH: Final = {"level": 0, "due_at": None, "rise_at": None}  # a new step, a new deadline
 
 
@@ -79,7 +81,7 @@ def _effects(
     if action == "dispatch":
         return {"assignee": fields["organisation"]}
     if action == "inspect":
-        return {"inspection": str(fields["inspection"])[:64]}
+        return {"inspection": _inspection(c, row, str(fields["inspection"]))}
     if action == "escalate":
         return {"level": row.level + 1, "rise_at": None}
     if action == "done":
@@ -89,6 +91,21 @@ def _effects(
         other = queries.gathering(c, row.thing)
         return {"repaired_at": None, "clean_days": None, "gathers": other is None}
     return {"gathers": False} if action in ("close", "settle") else {}
+
+
+def _inspection(c: sa.Connection, row: Any, given: str) -> str:
+    """Return the id of an inspection of the order's vehicle; LimitError where it is none."""
+    held = sa.select(INSPECTION.c.id).where(
+        INSPECTION.c.vin == row.thing, INSPECTION.c.id == sa.bindparam("given")
+    )
+    is_id = given.isdecimal() and len(given) <= _ID_DIGITS_MAX
+    found = c.scalar(held, {"given": int(given)}) if is_id else None
+    if found is None:
+        raise LimitError(
+            f"order {row.number}: inspection {given[:64]!r} is none of {row.thing}; allowed are "
+            "the ids of that vehicle's inspections (/api/v1/inspections)"
+        )
+    return str(found)
 
 
 def _repaired_at(row: Any, fields: Mapping[str, Any], at: datetime) -> datetime:

@@ -80,7 +80,7 @@ class AttachmentAnswer(BaseModel):
 class OrderAnswer(OrderRow):
     """A work order with everything that belongs to it."""
 
-    inspection: str = Field(description="Number of the inspection that is linked, empty = none.")
+    inspection: str = Field(description="Id of the inspection that is linked, empty = none.")
     repaired_at: datetime | None = Field(description="From when on the data judge the repair.")
     holidays_known: bool = Field(
         description="False: the public holidays of the deadline's year are not known yet, so that"
@@ -159,7 +159,9 @@ class StepAsked(BaseModel):
     organisation: str = Field("", max_length=128, description="dispatch: who takes charge.")
     reason: str = Field("", max_length=limits.ORDER_TEXT_MAX)
     note: str = Field("", max_length=limits.ORDER_TEXT_MAX)
-    inspection: str = Field("", max_length=64)
+    inspection: str = Field(
+        "", max_length=64, description="inspect: id of an inspection of the vehicle."
+    )
     repairs: list[RepairEntry] = Field(
         default_factory=list, max_length=limits.ORDER_REPAIRS_MAX
     )  # fmt: skip
