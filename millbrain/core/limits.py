@@ -40,6 +40,10 @@ READY_ANSWERS_MAX: Final = 65_536  # answers that a face keeps ready for those w
 READY_BYTES_MAX: Final = 2_048  # ... and bytes of one with its question; a longer one is made anew
 REGISTRY_GROUP_MAX: Final = 512  # changes of one commit of the registry
 REGISTRY_QUEUE_MAX: Final = 4_096  # changes that wait; the next one slows its sender
+TEMPLATE_FIELDS_MAX: Final = 500  # fields of a metadata template
+TEMPLATE_CHOICES_MAX: Final = 1_000  # words of one code list; a longer one is a list of records
+TEMPLATE_TEXT_MAX: Final = 1_000  # characters of a title or a remark of a template
+TEMPLATE_VALUE_BYTES_MAX: Final = 65_536  # the longest value that a template may allow
 EVENTS_MAX: Final = 1_000  # events of one capture (GS1-EPCIS-Capture-Limit) ...
 EVENT_THINGS_MAX: Final = 10_000  # ... and things of all of them: one batch of the store
 EVENTS_EXAMINED_MAX: Final = 20_000  # events looked at for one page of an answer
@@ -65,6 +69,12 @@ UPSTREAM_LINKS_MAX: Final = 32  # connections to one other node; a slow one hold
 UPSTREAM_FAILURES_MAX: Final = 5  # failures in a row after which a node is left alone ...
 UPSTREAM_PAUSE_S_MAX: Final = 60  # ... for a second, then twice as long, at most so long
 CACHE_ENTRY_S_MAX: Final = 2 * 86_400  # a longer time to live is not believed (reference library)
+LABELS_MAX: Final = 2_000  # labels of one print: some seconds of one core
+LABEL_TEXT_MAX: Final = 400  # characters of one text of a label or of its template
+LABEL_LINES_MAX: Final = 12  # lines of text of one label
+LABEL_FIELDS_MAX: Final = 64  # fields of one label that templates may name
+LABEL_PRINTS_WAITING_MAX: Final = 8  # prints that wait for the one in the making; then "busy"
+LABEL_PRINT_S_MAX: Final = 120  # a print that takes longer is given up
 
 # Batteries --------------------------------------------------------------------------------------
 BATTERY_CELLS_MAX: Final = 84_000_000  # cells of packs and days in memory: 800,000 packs, 3 GB

@@ -14,6 +14,7 @@ from millbrain.core.events import Events
 from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
 from millbrain.core.records import Reference, Stamps, Value
+from millbrain.core.templates import Template
 
 # Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
 ADD_HANDLE, DELETE_HANDLE, ADD_PREFIX, DELETE_PREFIX = 0x001, 0x002, 0x004, 0x008
@@ -176,6 +177,18 @@ class Registry(Protocol):
 
     async def make_many(self, changes: Sequence[Change]) -> Sequence[MillbrainError | None]:
         """Check and make changes in one commit; return why each was not made, None = it was."""
+        ...
+
+    def template(self, handle: str) -> Template | None:
+        """Return the template that a handle names, None where it is none."""
+        ...
+
+    def templates(self, prefix: str) -> list[Template]:
+        """Return the templates of a prefix by handle; everybody may read them."""
+        ...
+
+    def template_for(self, handle: str, values: Sequence[Value]) -> Template | None:
+        """Return the template that a record with these values follows, None = none."""
         ...
 
     def named(self, wanted: Sequence[Key]) -> list[str]:

@@ -33,6 +33,7 @@ from millbrain.core.registry import (
     Verb,
 )
 from millbrain.record.identifiers.rights import Rights
+from millbrain.record.identifiers.templates import demand_lawful
 
 Homed = Callable[[str], bool]
 
@@ -57,17 +58,28 @@ def made(change: Change, before: bytes | None, rights: Rights, is_homed: Homed, 
             Reason.NOT_HOMED, f"{change.handle}: this node does not answer for its prefix"
         )
     held = stored_values(before) if before is not None and is_live(before) else None
+    after = _after(change, held, rights, at_s)
+    demand_lawful(change.handle, held or (), after, rights.look)
+    return store_form(after) if after else TOMBSTONE
+
+
+def _after(
+    change: Change, held: tuple[Value, ...] | None, rights: Rights, at_s: int
+) -> Sequence[Value]:
+    """Return the values after a change, none of a record that is deleted."""
     if change.verb is Verb.CREATE:
         return _created(change, held, rights, at_s)
     if held is None:
         raise RegistryError(Reason.NOT_FOUND, f"{change.handle} does not exist")
     if change.verb is Verb.DELETE:
         rights.demand(change.asker, DELETE_HANDLE, held, f"delete {change.handle}")
-        return TOMBSTONE
-    return store_form(_EDITS[change.verb](change, held, rights, at_s))
+        return ()
+    return _EDITS[change.verb](change, held, rights, at_s)
 
 
-def _created(change: Change, held: tuple[Value, ...] | None, rights: Rights, at_s: int) -> bytes:
+def _created(
+    change: Change, held: tuple[Value, ...] | None, rights: Rights, at_s: int
+) -> Sequence[Value]:
     try:
         keys.parse(f"hdl:{change.handle}")
     except ValueError as error:
@@ -78,7 +90,7 @@ def _created(change: Change, held: tuple[Value, ...] | None, rights: Rights, at_
         raise RegistryError(Reason.EXISTS, f"{change.handle} exists; it was not changed")
     if held is not None:
         rights.demand(change.asker, DELETE_HANDLE, held, f"overwrite {change.handle}")
-    return store_form(_checked([_stamped(v, at_s) for v in change.values], what))
+    return _checked([_stamped(v, at_s) for v in change.values], what)
 
 
 def _added(change: Change, held: tuple[Value, ...], rights: Rights, at_s: int) -> Sequence[Value]:

@@ -45,6 +45,7 @@ from millbrain.core.registry import (
     Route,
     Verb,
 )
+from millbrain.core.templates import SUFFIX, Template, template_of
 from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.events import StoredEvents
@@ -52,6 +53,7 @@ from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
+from millbrain.record.identifiers.templates import demand_loadable, followed
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
 from millbrain.record.identifiers.waiting import Batch, Waiting
 
@@ -168,6 +170,21 @@ class StoredRegistry:
             at = page[-1][0]
         return found[:count_max]
 
+    def template(self, handle: str) -> Template | None:
+        """Return the template that a handle names, None where it is none."""
+        (stored,) = self.get_many([keys.handle_key(handle)])
+        return template_of(keys.fold(handle), stored)
+
+    def templates(self, prefix: str) -> list[Template]:
+        """Return the templates of a prefix by handle."""
+        rows = every(self._store, keys.handle_key(f"{prefix}/{SUFFIX}"))
+        names = [key[4:].decode("utf-8", "replace") for key, stored in rows if is_live(stored)]
+        return [found for name in names if (found := self.template(name)) is not None]
+
+    def template_for(self, handle: str, values: Sequence[Value]) -> Template | None:
+        """Return the template that a record with these values follows, None = none."""
+        return followed(handle, values, lambda key: self.get_many([key])[0])
+
     def named(self, wanted: Sequence[keys.Key]) -> list[str]:
         """Return the handle that each key names, '' where no live record has it."""
         return aliases.named(self.get_many, wanted)
@@ -197,6 +214,11 @@ class StoredRegistry:
     def check_audit(self) -> str:
         """Return what is wrong with the audit trail, '' where it is sound."""
         return verify(self._all_lines(), trail_of(self._store.get(HEAD)))
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for the writer."""
+        return len(self._waiting)
 
     def apply(self, changes: Sequence[Change], done: Done) -> None:
         """Check and make changes in one commit; `done` hears of each once it is over."""
@@ -234,6 +256,7 @@ class StoredRegistry:
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _LOAD_RECORDS)):
             with self._writing:
+                demand_loadable(batch, self._store.get)
                 at_ms = int(time.time() * 1000)
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip

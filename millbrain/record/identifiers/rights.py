@@ -49,7 +49,7 @@ class Rights:
     """
 
     def __init__(self, look: Look, administrators: Iterable[Reference]) -> None:
-        self._look = look
+        self.look = look
         self._administrators = frozenset(_folded(a) for a in administrators)
 
     def is_administrator(self, asker: Asker) -> bool:
@@ -97,7 +97,7 @@ class Rights:
     def values_of(self, handle: str) -> tuple[Value, ...]:
         """Return the values of a record, none where there is no record or a damaged one."""
         try:
-            stored = self._look(keys.handle_key(handle))
+            stored = self.look(keys.handle_key(handle))
             return stored_values(stored) if stored is not None and is_live(stored) else ()
         except FrameError:
             return ()
