@@ -6,7 +6,7 @@ a key (`thing_key`), so that one thing has one name, however an event writes it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from millbrain.core import gs1
 from millbrain.core.keys import parse
@@ -14,6 +14,15 @@ from millbrain.core.keys import parse
 # Fields of terms. A thing's term carries the parts that it plays, one letter each.
 ALL, KIND, THING, STEP, LOCATION, READ_POINT = "all", "kind", "thing", "step", "place", "read"
 PARENT, CHILD, INPUT, OUTPUT, ITSELF = "p", "c", "i", "o", "e"
+# What an event does to the tree of things, one letter each; '' = nothing. An aggregation holds a
+# thing in one place at a time, an association does not.
+JOINED, PARTED, SEEN = "+", "-", "="
+BOUND, FREED, HELD = "b", "f", "h"
+MADE: Final = ">"
+# Lists of events that a thing has: what it was made of, what it went into, when all left it.
+MADE_OF, WENT_INTO, EMPTIED = "m", "u", "z"
+GROUP: Final = "\x01"  # before the name of a transformation that several events tell of
+DECLARED: Final = "#errorDeclaration"  # behind the id of an event: its declaration to be wrong
 _FINEST: Final = ("21", "235", "8011", "10")  # qualifiers that make the ones before them needless
 
 
@@ -25,6 +34,9 @@ class Event:
     it. body: JSON. at_ms, recorded_ms: when it happened, when it was
     captured [Unix ms]. owner: prefix of the identity that captured it. terms: (field, value) ->
     letters of the parts played, '' where there are none. number: order of capture, from 1.
+    role: what it does to the tree. parts: (letter, thing, quantity with its unit or '') of those
+    that play one there. group: the transformation that it tells a share of. voids: id of the event
+    that it declares wrong.
     """
 
     id: str
@@ -36,6 +48,34 @@ class Event:
     is_public: bool = False
     terms: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
     number: int = field(default=0, compare=False)
+    role: str = field(default="", compare=False)
+    parts: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
+    group: str = field(default="", compare=False)
+    voids: str = field(default="", compare=False)
+
+
+class Link(NamedTuple):
+    """An event in the list of a thing. part: the letter that the thing plays in it."""
+
+    at_ms: int
+    number: int
+    role: str
+    part: str
+
+
+class Traced(NamedTuple):
+    """What a trace must know of an event; see `Event`."""
+
+    at_ms: int
+    role: str
+    is_public: bool
+    owner: str
+    group: str
+    parts: tuple[tuple[str, str, str], ...]
+
+    def of(self, letter: str) -> list[tuple[str, str]]:
+        """Return the things that play a part, with their quantities."""
+        return [(thing, quantity) for part, thing, quantity in self.parts if part == letter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +119,16 @@ class Events(Protocol):
         """Return events with a term of field `what` and one of `values`, newest first."""
         ...
 
-    def made(self, values: Sequence[str]) -> list[bool]:
-        """Whether events say of each thing what it was made of: it was a parent or an output.
+    def links(self, way: str, things: Sequence[str], count_max: int) -> list[list[Link]]:
+        """Return each thing's list of a way, oldest first; of a longer one the newest `count_max`.
 
-        Most things of a tree are leaves; this spares a search for each of them.
+        things: names of terms, or `GROUP` and the name of a transformation. One look-up each,
+        all of them together: a tree is walked level by level.
         """
+        ...
+
+    def traced(self, numbers: Sequence[int]) -> list[Traced | None]:
+        """Return what a trace must know of events; None of one that was declared wrong."""
         ...
 
     def get(self, numbers: Sequence[int]) -> list[Event]:

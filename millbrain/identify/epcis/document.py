@@ -10,14 +10,22 @@ from typing import Any, Final
 import orjson
 
 from millbrain.core.events import (
+    BOUND,
     CHILD,
+    DECLARED,
+    FREED,
+    HELD,
     INPUT,
     ITSELF,
+    JOINED,
     KIND,
     LOCATION,
+    MADE,
     OUTPUT,
     PARENT,
+    PARTED,
     READ_POINT,
+    SEEN,
     STEP,
     THING,
     Event,
@@ -28,7 +36,6 @@ from millbrain.identify.epcis.hashing import digest_of, event_id
 from millbrain.identify.epcis.names import word
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
-DECLARED: Final = "#errorDeclaration"  # behind the id under which a declaration is kept
 KINDS: Final = ("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
                 "AssociationEvent")  # fmt: skip
 ACTIONS: Final = ("ADD", "OBSERVE", "DELETE")
@@ -39,6 +46,12 @@ LISTS: Final[Mapping[str, str]] = {
 CLASSES: Final[Mapping[str, str]] = {
     "quantityList": ITSELF, "childQuantityList": CHILD, "inputQuantityList": INPUT,
     "outputQuantityList": OUTPUT,
+}  # fmt: skip
+_ROLES: Final[Mapping[tuple[str, str | None], str]] = {
+    ("AggregationEvent", "ADD"): JOINED, ("AggregationEvent", "DELETE"): PARTED,
+    ("AggregationEvent", "OBSERVE"): SEEN, ("AssociationEvent", "ADD"): BOUND,
+    ("AssociationEvent", "DELETE"): FREED, ("AssociationEvent", "OBSERVE"): HELD,
+    ("TransformationEvent", None): MADE,
 }  # fmt: skip
 _PAIRS: Final[Mapping[str, str]] = {
     "bizTransactionList": "bizTransaction", "sourceList": "source",
@@ -113,9 +126,13 @@ def read_event(told: Any, prefixes: Mapping[str, str], owner: str, now_ms: int,
     found = tuple((what, value, parts) for (what, value), parts in terms(told).items())
     if "errorDeclaration" in told:
         # It has the id of the event that it declares wrong (EPCIS 2.0, 7.4.1.2) and stands beside.
-        name += DECLARED
         digest = hashlib.sha256(digest + orjson.dumps(told["errorDeclaration"])).digest()
-    return Event(name, digest, body, at_ms, now_ms, owner, is_public, found)
+        return Event(name + DECLARED, digest, body, at_ms, now_ms, owner, is_public, found,
+                     voids=name)  # fmt: skip
+    role = _ROLES.get((told["type"], told.get("action")), "")
+    return Event(name, digest, body, at_ms, now_ms, owner, is_public, found, role=role,
+                 parts=tuple(parts(told)) if role else (),
+                 group=told.get("transformationID", "") if role == MADE else "")  # fmt: skip
 
 
 def check(told: Any) -> None:
@@ -223,6 +240,18 @@ def things(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield from ((name, entry["epcClass"], part) for entry in told.get(name, ()))
     if "parentID" in told:
         yield ("parentID", told["parentID"], PARENT)
+
+
+def parts(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the things that have a place in a tree: letter, key, quantity with its unit or ''."""
+    amounts = {
+        (name, entry["epcClass"]): f"{entry['quantity']} {entry.get('uom', '')}".strip()
+        for name in CLASSES for entry in told.get(name, ())
+        if isinstance(entry.get("quantity"), int | float) and _is_text(entry.get("uom", "-"))
+    }  # fmt: skip
+    for name, text, part in things(told):
+        if part != ITSELF:
+            yield part, thing_key(text), amounts.get((name, text), "")
 
 
 def terms(told: Mapping[str, Any]) -> dict[tuple[str, str], str]:

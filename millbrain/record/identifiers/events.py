@@ -5,28 +5,37 @@ Keys::
     NUL e e <number, 8 bytes>                       the event
     NUL e h <SHA-256 of its id>                     its number
     NUL e j <name>                                  report of a capture job
-    NUL e m <value>                                 a thing that was made of others
     NUL e n                                         newest number
     NUL e x <field> NUL <value> NUL <position>      parts that the value plays in it
 
 A position is the time of the event and its number, both counted down, so that a scan meets the
-newest first. All of a job goes in one synced batch: after a crash it is whole or not there, and to
-capture it again changes nothing.
+newest first. What a trace reads stands beside (`genealogy`). All of a job goes in one synced batch:
+after a crash it is whole or not there, and to capture it again changes nothing.
 """
 
 import hashlib
 import heapq
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from millbrain.core.events import ALL, OUTPUT, PARENT, Event, Hit, Span
+from millbrain.core.events import ALL, DECLARED, Event, Hit, Link, Span, Traced
+from millbrain.record.identifiers.genealogy import (
+    Entry,
+    entries_of,
+    grown,
+    is_traced,
+    read_lists,
+    read_traced,
+    traced_key,
+    traced_row,
+)
 from millbrain.record.identifiers.store import Identifiers, Record
 
 _EVENTS, _IDS, _JOBS = b"\0ee", b"\0eh", b"\0ej"
-_MADE, _NEWEST, _TERMS = b"\0em", b"\0en", b"\0ex"
+_NEWEST, _TERMS = b"\0en", b"\0ex"
 _NUMBER: Final = struct.Struct(">Q")
 _HEAD: Final = struct.Struct(">qqB32sHH")  # at, recorded, public, digest, sizes
 _LAST: Final = (1 << 64) - 1
@@ -48,9 +57,17 @@ class StoredEvents:
             refused, new = self._sorted(events)
             rows: list[Record] = [(_JOBS + job[0].encode(), job[1])]
             number = self._number
+            entries: list[Entry] = []
+            numbers: dict[str, int] = {}
             for event in new:
                 number += 1
+                numbers[event.id] = number
                 rows += _rows(event, number)
+                if is_traced(event):
+                    rows.append(traced_row(event, number))
+                    entries += entries_of(event, number)
+            rows += [(traced_key(n), b"") for n in self._void(new, numbers)]
+            rows += grown(self._store, entries)
             rows.append((_NEWEST, _NUMBER.pack(number)))
             self._store.put_many(rows)
             self._number = number
@@ -76,9 +93,13 @@ class StoredEvents:
             found[hit.position] = Hit(hit.position, hit.number, parts)
         return list(found.values())
 
-    def made(self, values: Sequence[str]) -> list[bool]:
-        """Whether events say of each thing what it was made of: it was a parent or an output."""
-        return [raw is not None for raw in self._store.get_many([_made_key(v) for v in values])]
+    def links(self, way: str, things: Sequence[str], count_max: int) -> list[list[Link]]:
+        """Return each thing's list of a way, oldest first; of a longer one its newest end."""
+        return read_lists(self._store, way, things, count_max)
+
+    def traced(self, numbers: Sequence[int]) -> list[Traced | None]:
+        """Return what a trace must know of events; None of one that was declared wrong."""
+        return read_traced(self._store, numbers)
 
     def get(self, numbers: Sequence[int]) -> list[Event]:
         """Return events by number, without terms; those that are not there are left out."""
@@ -104,6 +125,27 @@ class StoredEvents:
             refused.append(f"{event.id} is the id of another event" if is_other else "")
         return refused, new
 
+    def _void(self, new: Sequence[Event], numbers: Mapping[str, int]) -> list[int]:
+        """Return the numbers of events that are declared wrong, whichever came first.
+
+        Only who captured an event declares it wrong.
+        """
+        claims = [(e.voids, e.owner) for e in new if e.voids]
+        traced = {e.id: e.owner for e in new if is_traced(e)}
+        found = self._numbers([*(name for name, _ in claims), *(n + DECLARED for n in traced)])
+        owners = {e.number: e.owner for e in self.get(list(found.values()))}
+        void = [n for name, who in claims if (n := found.get(name)) and owners.get(n) == who]
+        for name, who in traced.items():
+            declared = owners.get(found.get(name + DECLARED, 0))
+            if who in (declared, *(owner for claimed, owner in claims if claimed == name)):
+                void.append(numbers[name])
+        return void
+
+    def _numbers(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the number of each event that is there, by its id."""
+        kept = self._store.get_many([_id_key(name) for name in names])
+        return {n: int.from_bytes(raw, "big") for n, raw in zip(names, kept, strict=True) if raw}
+
     def _hits(self, prefix: bytes, span: Span, count_max: int) -> Iterator[Hit]:
         start = span.after
         if span.before_ms is not None:
@@ -127,8 +169,6 @@ def _rows(event: Event, number: int) -> Iterator[Record]:
     position = _NUMBER.pack(_LAST - (event.at_ms + _EPOCH)) + _NUMBER.pack(_LAST - number)
     for what, value, parts in ((ALL, "", ""), *event.terms):
         yield _term(what, value) + position, parts.encode()
-        if {PARENT, OUTPUT} & set(parts):
-            yield _made_key(value), b""
 
 
 def _read(raw: bytes, number: int) -> Event:
@@ -142,10 +182,6 @@ def _read(raw: bytes, number: int) -> Event:
 
 def _term(what: str, value: str) -> bytes:
     return _TERMS + what.encode() + b"\0" + value.encode() + b"\0"
-
-
-def _made_key(value: str) -> bytes:
-    return _MADE + value.encode()
 
 
 def _id_key(event_id: str) -> bytes:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millbrain.core.events import ALL, THING, Event, Span, thing_key
+from millbrain.core.events import (
+    ALL,
+    MADE,
+    MADE_OF,
+    THING,
+    WENT_INTO,
+    Event,
+    Span,
+    thing_key,
+)
 from millbrain.record.identifiers import RocksIdentifiers
 from millbrain.record.identifiers.events import StoredEvents
 
@@ -47,10 +56,12 @@ def test_the_newest_come_first_whatever_the_order_of_capture(store: RocksIdentif
 
 def test_what_was_made_of_others_is_known(store: RocksIdentifiers) -> None:
     events = StoredEvents(store)
-    events.add([event("a", 1, ("pack", "p"), ("cell", "c"), ("steel", "i"), ("plate", "o"))], JOB)
-    assert events.made(["pack", "cell", "steel", "plate", "none"]) == [
-        True, False, False, True, False,
-    ]  # fmt: skip
+    parts = (("i", "steel", "2 KGM"), ("o", "plate", ""))
+    pressed = Event("a", bytes(32), b"{}", 7, 0, "88.1", True, role=MADE, parts=parts)
+    events.add([pressed, event("b", 8, ("plate", "e"))], JOB)
+    assert events.links(MADE_OF, ["plate", "steel", "none"], 9) == [[(7, 1, ">", "o")], [], []]
+    assert events.links(WENT_INTO, ["plate", "steel"], 9) == [[], [(7, 1, ">", "i")]]
+    assert events.traced([1, 2, 3]) == [(7, ">", True, "88.1", "", parts), None, None]
 
 
 def test_an_id_is_kept_once(store: RocksIdentifiers) -> None:
