@@ -19,6 +19,7 @@ from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.run import logs, run_files
+from millbrain.run.desk import DeskServer
 from millbrain.run.discovery import faces
 from millbrain.run.resolver_http import ResolverHttp
 from millbrain.run.settings import Settings, prepare_data_folder
@@ -100,13 +101,13 @@ def administrators(names: Iterable[str]) -> list[Reference]:
 
 def main(settings: Settings) -> None:
     """Answer until told to stop (SIGTERM or Ctrl-C)."""
-    prepare_data_folder(settings)
+    key = prepare_data_folder(settings)
     logs.to_file(settings.data / "log", "resolver")
     with logs.fatal(log):
-        uvloop.run(_serve(settings))
+        uvloop.run(_serve(settings, key))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, key: str) -> None:
     started = time.monotonic()
     loop = asyncio.get_running_loop()
     store, registry = await asyncio.to_thread(open_registry, settings, loop.call_soon_threadsafe)
@@ -122,6 +123,7 @@ async def _serve(settings: Settings) -> None:
         http = ResolverHttp(faces(), registry, section.http_host, section.http_port)
         serving = asyncio.create_task(http.serve())
         resolver.faces["http"] = http
+        _open_desk(resolver, key)
         ports = {name: face.port for name, face in resolver.faces.items()}
         run_files.write(settings.run_file("resolver"), ports, version=millbrain.__version__)
         log.info("resolver ready after %.2f s, ports %s", time.monotonic() - started, ports)
@@ -136,6 +138,17 @@ async def _serve(settings: Settings) -> None:
         await asyncio.to_thread(store.close)
         settings.run_file("resolver").unlink(missing_ok=True)
         log.info("resolver stopped")
+
+
+def _open_desk(resolver: Resolver, key: str) -> None:
+    """Let our own pages ask, under the key of the installation."""
+    resolver.registry.voucher_key = key
+    desk = DeskServer(
+        resolver.registry, resolver.store, node_of(resolver.settings), resolver.faces
+    )
+    logging.getLogger().addHandler(desk.desk.troubles)
+    desk.start()
+    resolver.faces["desk"] = desk
 
 
 async def _start_face(resolver: Resolver, card: Face) -> None:

@@ -151,6 +151,11 @@ class RocksIdentifiers:
             self._db.flush()
             self._db.compact_range(None, None, forced)
 
+    def keys_about(self) -> int:
+        """Return how many keys there are, about: the engine's estimate, everything counted."""
+        with _engine_errors(self.folder):
+            return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
     def disk_bytes(self) -> int:
         """Return the size of the table files on disk [bytes]; the log is not counted."""
         return sum(f.stat().st_size for f in self.folder.glob("*.sst"))

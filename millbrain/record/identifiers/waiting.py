@@ -25,6 +25,10 @@ class Waiting:
         self._is_closed = False
         self._is_something = threading.Condition()
 
+    def __len__(self) -> int:
+        """Return how many changes wait."""
+        return self._count
+
     def put(self, batch: Batch) -> bool:
         """Add a batch; False where too many changes wait."""
         changes, _ = batch
