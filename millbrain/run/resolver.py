@@ -13,6 +13,7 @@ import uvloop
 
 import millbrain
 from millbrain.core.errors import SettingsError
+from millbrain.core.faces.around import Around
 from millbrain.core.nodes import Node
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
@@ -120,7 +121,8 @@ async def _serve(settings: Settings, key: str) -> None:
         for card in faces():
             await _start_face(resolver, card)
         section = settings.resolver
-        http = ResolverHttp(faces(), registry, section.http_host, section.http_port)
+        around = Around(key.encode(), node_of(settings))
+        http = ResolverHttp(faces(), registry, around, section.http_host, section.http_port)
         serving = asyncio.create_task(http.serve())
         resolver.faces["http"] = http
         _open_desk(resolver, key)
@@ -143,9 +145,7 @@ async def _serve(settings: Settings, key: str) -> None:
 def _open_desk(resolver: Resolver, key: str) -> None:
     """Let our own pages ask, under the key of the installation."""
     resolver.registry.voucher_key = key
-    desk = DeskServer(
-        resolver.registry, resolver.store, node_of(resolver.settings), resolver.faces
-    )
+    desk = DeskServer(resolver.registry, resolver.store, node_of(resolver.settings), resolver.faces)
     logging.getLogger().addHandler(desk.desk.troubles)
     desk.start()
     resolver.faces["desk"] = desk

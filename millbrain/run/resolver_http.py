@@ -5,6 +5,7 @@ goes through Starlette.
 """
 
 import importlib
+import inspect
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from millbrain.core.faces.around import Around
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
 from millbrain.run.serving import InnerServer
@@ -27,14 +29,16 @@ Quick = Callable[[bytes], bytes | None]
 class ResolverHttp:
     """A listening HTTP server; `serve` runs it, `stop` ends it."""
 
-    def __init__(self, cards: Sequence[Face], registry: Registry, host: str, port: int) -> None:
+    def __init__(
+        self, cards: Sequence[Face], registry: Registry, around: Around, host: str, port: int
+    ) -> None:
         routes: list[Route] = []
         quicks: list[Quick] = []
         for card in cards:
             if card.routes:
-                routes += _named(card.routes)(registry)
+                routes += _called(_named(card.routes), registry, around)
             if card.quick:
-                quicks.append(_named(card.quick)(registry))
+                quicks.append(_called(_named(card.quick), registry, around))
         routes.sort(key=_is_open)  # a route for any path stands behind those of the other faces
         app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         self._listener = socket.create_server((host, port), backlog=1024)
@@ -63,10 +67,16 @@ class ResolverHttp:
         return {"requests": self._server.server_state.total_requests}
 
 
-def _named(dotted: str) -> Callable[[Registry], Any]:
+def _named(dotted: str) -> Callable[..., Any]:
     module, _, name = dotted.partition(":")
-    found: Callable[[Registry], Any] = getattr(importlib.import_module(module), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
+
+
+def _called(make: Callable[..., Any], registry: Registry, around: Around) -> Any:
+    """Call a face's function with the registry, and with the node around it if it takes that."""
+    takes_both = len(inspect.signature(make).parameters) == 2
+    return make(registry, around) if takes_both else make(registry)
 
 
 def _is_open(route: Route) -> bool:
