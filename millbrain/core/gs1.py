@@ -144,6 +144,15 @@ def check_digit(digits: str) -> str:
     return str(-total % 10)
 
 
+def is_predefined(ai: str) -> bool:
+    """Whether a value of `ai` ends by its length alone, so that no separator stands behind it.
+
+    >>> is_predefined("01"), is_predefined("10")
+    (True, False)
+    """
+    return ai[:2] in _PREDEFINED
+
+
 def from_elements(text: str) -> Item:
     """Read an element string: with brackets, or as a reader sends it.
 
