@@ -82,6 +82,25 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken with a prefix, as its history tells it.
+
+    action: apply, approve, reject, route, home, unhome, or limit for new quotas. who: index:handle
+    of the administrator. state, reason, site, handles_max, prefixes_max: as they were behind it.
+    """
+
+    prefix: str
+    action: str
+    who: str
+    at_ms: int
+    state: str
+    reason: str = ""
+    site: str = ""
+    handles_max: int | None = None
+    prefixes_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Takedown:
     """An identifier, or a prefix with all below it, that is no longer answered.
 
@@ -107,6 +126,10 @@ class PrefixBook(Protocol):
 
     def application(self, prefix: str) -> Application:
         """Return one; NotFoundError where there is none."""
+        ...
+
+    def taken(self, prefix: str) -> list[Taken]:
+        """Return the steps of a prefix, oldest first."""
         ...
 
     def apply_for(self, asker: Asker, prefix: str, **told: Any) -> Application:

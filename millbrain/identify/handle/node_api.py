@@ -4,8 +4,9 @@ Everything asks for an administrator of the node (HTTP Basic, as the other faces
 line of the audit trail.
 
 ===================================================== =========================================
-GET, POST ``/api/v1/node/applications``               all of them; apply for a prefix
+GET, POST ``/api/v1/node/applications``               a page of them; apply for a prefix
 GET ``/api/v1/node/applications/{prefix}``            one, with the steps that are possible now
+GET ``/api/v1/node/applications/{prefix}/history``    the steps that were taken, oldest first
 PUT ``/api/v1/node/applications/{prefix}/quotas``     handles_max, prefixes_max; null = no limit
 POST ``/api/v1/node/applications/{prefix}/{action}``  approve, reject, route, home, unhome
 GET, POST, DELETE ``/api/v1/node/takedowns``          in force; take down; end one
@@ -16,6 +17,7 @@ GET ``/api/v1/node/audit``                            JSON lines, of a prefix if
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -32,7 +34,7 @@ from millbrain.core.errors import (
     SettingsError,
 )
 from millbrain.core.faces import askers
-from millbrain.core.limits import IDENTIFIER_PAGE_MAX
+from millbrain.core.limits import IDENTIFIER_PAGE_MAX, PAGE_ROWS_MAX
 from millbrain.core.nodes.prefixes import APPLICATION, Application, NodeRegistry
 from millbrain.core.records import Value
 from millbrain.core.registry import Asker, Change, Reason, RegistryError, Verb
@@ -58,6 +60,7 @@ def routes(registry: NodeRegistry) -> list[Route]:
         ("GET", f"{base}/applications", api.applications),
         ("POST", f"{base}/applications", api.apply_for),
         ("GET", one, api.application),
+        ("GET", f"{one}/history", api.history),
         ("PUT", f"{one}/quotas", api.quotas),
         ("POST", one + "/{action}", api.act),
         ("GET", f"{base}/takedowns", api.takedowns),
@@ -104,8 +107,29 @@ class _Api:
     # Prefixes -----------------------------------------------------------------------------------
 
     async def applications(self, asker: Asker, request: Request) -> Any:
-        """Return all applications."""
-        return [self._told(found) for found in self._prefixes.applications()]
+        """Return applications by prefix: of a state, of an organisation, with a text in them.
+
+        A page of at most `count`; the last prefix of it is the next page's `after`.
+        """
+        asked = request.query_params
+        after, count = keys.fold(asked.get("after", "")), _page_rows(asked.get("count", ""))
+        state, organisation = asked.get("state", ""), asked.get("organisation", "")
+        text = asked.get("text", "").casefold()
+        if state and state not in APPLICATION.states:
+            raise ValueError(f"state {state!r}; known are {', '.join(APPLICATION.states)}")
+        found = (
+            a for a in self._prefixes.applications()
+            if a.prefix > after and state in ("", a.state)
+            and organisation in ("", a.organisation)
+            and text in f"{a.prefix}\n{a.organisation}\n{a.contact}".casefold()
+        )  # fmt: skip
+        return [self._told(a) for a in islice(found, count)]
+
+    async def history(self, asker: Asker, request: Request) -> Any:
+        """Return the steps that were taken with a prefix."""
+        prefix = self._prefixes.application(request.path_params["prefix"]).prefix
+        taken = await asyncio.to_thread(self._prefixes.taken, prefix)
+        return [asdict(step) | _titles(step.state) for step in taken]
 
     async def application(self, asker: Asker, request: Request) -> Any:
         """Return one application."""
@@ -138,9 +162,8 @@ class _Api:
         return self._told(await asyncio.to_thread(self._prefixes.limit, asker, prefix, *limits))
 
     def _told(self, found: Application) -> dict[str, Any]:
-        title, title_zh = APPLICATION.states[found.state]
         return {
-            **asdict(found), "title": title, "title_zh": title_zh,
+            **asdict(found), **_titles(found.state),
             "actions": APPLICATION.allowed(found.state),
             "handles": self._prefixes.handles(found.prefix),
         }  # fmt: skip
@@ -191,6 +214,18 @@ def _change(asker: Asker, action: str, after: Application) -> Change | None:
     if action == "unhome":
         return Change(Verb.DELETE if after.site else Verb.UNHOME, record, asker)
     return None
+
+
+def _titles(state: str) -> dict[str, str]:
+    title, title_zh = APPLICATION.states[state]
+    return {"title": title, "title_zh": title_zh}
+
+
+def _page_rows(text: str) -> int:
+    count = int(text) if text else PAGE_ROWS_MAX
+    if not 1 <= count <= PAGE_ROWS_MAX:
+        raise ValueError(f"count: 1 to {PAGE_ROWS_MAX} was expected, {count} found")
+    return count
 
 
 def _is_of(line: Mapping[str, Any], prefix: str) -> bool:

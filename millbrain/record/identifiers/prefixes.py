@@ -4,6 +4,7 @@
 
     NUL b <handle or prefix>         a takedown, JSON
     NUL c <prefix>                   identifiers of a prefix that has a quota, 8 bytes
+    NUL k <prefix> NUL <number>      a step of an application, JSON
     NUL n <prefix>                   an application, JSON
 """
 
@@ -17,7 +18,7 @@ from typing import Any, Final, Protocol
 from millbrain.core import keys
 from millbrain.core.errors import NotFoundError
 from millbrain.core.limits import PREFIX_TEXT_MAX, TAKEDOWNS_MAX
-from millbrain.core.nodes.prefixes import APPLICATION, Application, Takedown
+from millbrain.core.nodes.prefixes import APPLICATION, Application, Takedown, Taken
 from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Reason, RegistryError
 from millbrain.record.identifiers.rights import Rights
@@ -26,6 +27,7 @@ from millbrain.record.identifiers.store import Identifiers, Record, every
 
 TAKEDOWNS: Final = b"\0b"
 COUNTS: Final = b"\0c"
+STEPS: Final = b"\0k"
 APPLICATIONS: Final = b"\0n"
 _CHILDREN: Final = "0.NA/"
 
@@ -73,6 +75,11 @@ class Prefixes:
         if found is None:
             raise NotFoundError(f"nobody has applied for prefix {prefix!r}")
         return found
+
+    def taken(self, prefix: str) -> list[Taken]:
+        """Return the steps of a prefix, oldest first."""
+        rows = self._store.scan(_steps_of(keys.fold(prefix)))
+        return [Taken(**json.loads(value)) for _, value in rows]
 
     def apply_for(self, asker: Asker, prefix: str, **told: Any) -> Application:
         """Enter an application: organisation, contact."""
@@ -245,13 +252,28 @@ class Prefixes:
         told = asdict(made)
         row = (APPLICATIONS + made.prefix.encode(), json.dumps(told, ensure_ascii=False).encode())
         line = {"verb": f"prefix_{verb}", "handle": f"{_CHILDREN}{made.prefix}", **told}
-        self._note(asker, line, [row, *rows])
+        self._note(asker, line, [row, self._step(asker, verb, made), *rows])
         self._applications[made.prefix] = made
         return made
+
+    def _step(self, asker: Asker, verb: str, made: Application) -> Record:
+        """Return the row of a step; those of a prefix are numbered, so that none is replaced."""
+        step = Taken(
+            made.prefix, verb, _name(asker), _now_ms(), made.state, made.reason, made.site,
+            made.handles_max, made.prefixes_max,
+        )  # fmt: skip
+        start = _steps_of(made.prefix)
+        number = len(self._store.scan(start)) + 1
+        told = json.dumps(asdict(step), ensure_ascii=False).encode()
+        return start + number.to_bytes(8, "big"), told
 
     def _counted(self, prefix: str) -> bytes:
         records = every(self._store, keys.handle_key(f"{prefix}/"))
         return sum(is_live(stored) for _, stored in records).to_bytes(8, "big")
+
+
+def _steps_of(prefix: str) -> bytes:
+    return STEPS + prefix.encode() + b"\0"
 
 
 def _check_texts(texts: Mapping[str, str]) -> None:

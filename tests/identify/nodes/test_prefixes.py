@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from millbrain.core.keys import handle_key
-from millbrain.core.nodes.prefixes import APPLICATION
+from millbrain.core.nodes.prefixes import APPLICATION, Taken
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker, Change, Reason, RegistryError, Verb
 from millbrain.identify.handle import challenge
@@ -163,6 +163,49 @@ def test_a_rejected_prefix_may_be_applied_for_again(api: TestClient) -> None:
     applied(api, "88.1.7")
     again = {"prefix": "88.1.7", "organisation": "x", "contact": ""}
     assert api.post(f"{BASE}/applications", json=again).status_code == 409
+
+
+def test_applications_are_found_by_state_holder_and_text(api: TestClient) -> None:
+    for number, (name, steps) in enumerate([("A works", ()), ("B works", ("approve",))]):
+        body = {"prefix": f"88.1.{number}", "organisation": name, "contact": f"room {number}"}
+        api.post(f"{BASE}/applications", json=body)
+        for step in steps:
+            api.post(f"{BASE}/applications/88.1.{number}/{step}", json={})
+
+    def found(**asked: Any) -> list[str]:
+        answer = api.get(f"{BASE}/applications", params=asked)
+        assert answer.status_code == 200, answer.text
+        return [told["prefix"] for told in answer.json()]
+
+    assert found() == ["88.1.0", "88.1.1"]
+    assert found(state="approved") == ["88.1.1"]
+    assert found(organisation="A works") == found(text="ROOM 0") == ["88.1.0"]
+    assert found(text="works", count=1) == ["88.1.0"]
+    assert found(text="works", count=1, after="88.1.0") == ["88.1.1"]
+    for wrong in ({"state": "lost"}, {"count": "0"}, {"count": "many"}, {"count": "501"}):
+        assert api.get(f"{BASE}/applications", params=wrong).status_code == 400
+
+
+def test_history_of_a_prefix(node: Node, api: TestClient) -> None:
+    applied(api, "88.1.7", ("reject", {"reason": "no licence"}))
+    applied(api, "88.1.7", ("approve", {"reason": "licence 7"}))
+    api.put(f"{BASE}/applications/88.1.7/quotas", json={"handles_max": 5})
+    node.registry.close()
+    node.registry = StoredRegistry(node.store, [ROOT])
+    told = [vars_of(t) for t in node.registry.prefixes.taken("88.1.7")]
+    assert told == [
+        ("apply", "applied", "", None), ("reject", "rejected", "no licence", None),
+        ("apply", "applied", "", None), ("approve", "approved", "licence 7", None),
+        ("limit", "approved", "licence 7", 5),
+    ]  # fmt: skip
+    answer = api.get(f"{BASE}/applications/88.1.7/history").json()
+    assert {step["who"] for step in answer} == {"300:0.NA/88.1"}
+    assert [step["title_zh"] for step in answer][1] == "审核驳回"
+    assert api.get(f"{BASE}/applications/88.9/history").status_code == 404
+
+
+def vars_of(step: Taken) -> tuple[str, str, str, int | None]:
+    return step.action, step.state, step.reason, step.handles_max
 
 
 def test_every_state_is_reached_and_left_as_declared() -> None:
