@@ -13,6 +13,7 @@ from millbrain.core.errors import MillbrainError
 from millbrain.core.events import Events
 from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
+from millbrain.core.nodes.grants import Seen
 from millbrain.core.records import Reference, Stamps, Value
 from millbrain.core.templates import Template
 
@@ -137,6 +138,16 @@ class Registry(Protocol):
 
     def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
         """Return the values of a record that `asker` may read, the public ones first."""
+        ...
+
+    def access(self, handle: str, asker: Asker) -> tuple[Seen, ...]:
+        """Return who can see each value of a record, and why.
+
+        Raises
+        ------
+        RegistryError
+            There is no such record, or the asker does not own it.
+        """
         ...
 
     def credentials(self, who: Reference) -> tuple[Value, ...]:

@@ -26,6 +26,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.identify.handle_json import access
 
 FACE: Final = "handle_json"
 # The registry's reason -> (code of the protocol, HTTP status).
@@ -46,6 +47,7 @@ def routes(registry: Registry) -> list[Route]:
         Route("/api/handles/{handle:path}", api.get, methods=["GET"]),
         Route("/api/handles/{handle:path}", api.put, methods=["PUT"]),
         Route("/api/handles/{handle:path}", api.delete, methods=["DELETE"]),
+        *access.routes(registry, FACE),
     ]
 
 

@@ -32,10 +32,13 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.core.templates import GRANT_TYPE
+from millbrain.record.identifiers.grants import entered
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.templates import demand_lawful
 
 Homed = Callable[[str], bool]
+_OF_ADMINISTRATORS: Final = frozenset((ADMIN_TYPE, GRANT_TYPE))  # who may do and read what
 
 
 def made(change: Change, before: bytes | None, rights: Rights, is_homed: Homed, at_s: int) -> bytes:
@@ -58,7 +61,7 @@ def made(change: Change, before: bytes | None, rights: Rights, is_homed: Homed, 
             Reason.NOT_HOMED, f"{change.handle}: this node does not answer for its prefix"
         )
     held = stored_values(before) if before is not None and is_live(before) else None
-    after = _after(change, held, rights, at_s)
+    after = entered(change.asker, held or (), _after(change, held, rights, at_s), rights)
     demand_lawful(change.handle, held or (), after, rights.look)
     return store_form(after) if after else TOMBSTONE
 
@@ -96,7 +99,7 @@ def _created(
 def _added(change: Change, held: tuple[Value, ...], rights: Rights, at_s: int) -> Sequence[Value]:
     taken = {v.index for v in held}
     for value in change.values:
-        needed = ADD_ADMIN if value.type == ADMIN_TYPE else ADD_VALUE
+        needed = ADD_ADMIN if value.type in _OF_ADMINISTRATORS else ADD_VALUE
         rights.demand(change.asker, needed, held, f"add value {value.index} to {change.handle}")
         if value.index in taken:
             raise RegistryError(
@@ -122,7 +125,7 @@ def _removed(change: Change, held: tuple[Value, ...], rights: Rights, _: int) ->
     wanted = set(change.indexes)
     _demand_there(wanted, held, change.handle)
     for value in (v for v in held if v.index in wanted):
-        needed = REMOVE_ADMIN if value.type == ADMIN_TYPE else REMOVE_VALUE
+        needed = REMOVE_ADMIN if value.type in _OF_ADMINISTRATORS else REMOVE_VALUE
         _demand_writable(value, change.handle)
         rights.demand(change.asker, needed, held, f"remove {value.index} of {change.handle}")
     return [v for v in held if v.index not in wanted]
@@ -134,7 +137,7 @@ def _modified(
     new = {v.index: _stamped(v, at_s) for v in change.values}
     _demand_there(set(new), held, change.handle)
     for value in (v for v in held if v.index in new):
-        is_admin = ADMIN_TYPE in (value.type, new[value.index].type)
+        is_admin = not _OF_ADMINISTRATORS.isdisjoint((value.type, new[value.index].type))
         _demand_writable(value, change.handle)
         needed = MODIFY_ADMIN if is_admin else MODIFY_VALUE
         rights.demand(change.asker, needed, held, f"modify {value.index} of {change.handle}")

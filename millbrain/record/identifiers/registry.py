@@ -34,9 +34,11 @@ from millbrain.core.limits import (
     REGISTRY_GROUP_MAX,
     REGISTRY_QUEUE_MAX,
 )
+from millbrain.core.nodes.grants import Seen
 from millbrain.core.records import Reference, Stamps, Value, is_live, stored_values
 from millbrain.core.registry import (
     LIST_HANDLES,
+    READ_VALUE,
     Asker,
     Change,
     Done,
@@ -49,6 +51,7 @@ from millbrain.core.templates import SUFFIX, Template, template_of
 from millbrain.record.identifiers import aliases
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.events import StoredEvents
+from millbrain.record.identifiers.grants import explained, given_and_taken, readable
 from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
@@ -144,7 +147,22 @@ class StoredRegistry:
 
     def readable(self, stored: bytes, handle: str, asker: Asker) -> tuple[Value, ...]:
         """Return the values of a record that `asker` may read, the public ones first."""
-        return self.rights.readable(stored_values(stored), asker)
+        return readable(self.rights, handle, stored_values(stored), asker)
+
+    def access(self, handle: str, asker: Asker) -> tuple[Seen, ...]:
+        """Return who can see each value of a record, and why; for its owner only.
+
+        Raises
+        ------
+        RegistryError
+            There is no such record, or the asker may not read all of it.
+        """
+        (stored,) = self.get_many([keys.handle_key(handle)])
+        if stored is None or not is_live(stored):
+            raise RegistryError(Reason.NOT_FOUND, f"{handle} does not exist here")
+        values = stored_values(stored)
+        self.rights.demand(asker, READ_VALUE, values, f"see who can see {handle}")
+        return explained(self.rights, handle, values)
 
     def vouched(self, header: str) -> Voucher | None:
         """Return on whose behalf our own pages ask, None where they do not."""
@@ -351,7 +369,8 @@ class StoredRegistry:
         after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
         named = aliases.changed(key, before, after, self._look)
         counted = self.prefixes.counted(change, before, after, self._look)
-        group.trail, line = group.trail.then(_told(change, group.at_ms, after))
+        told = _told(change, group.at_ms, after) | given_and_taken(before, after)
+        group.trail, line = group.trail.then(told)
         at = group.at_ms.to_bytes(8, "big")
         past = HISTORY + key + b"\0" + group.trail.number.to_bytes(8, "big")
         return {key: after, past: at + (before or b""), **named, **counted, line[0]: line[1]}

@@ -5,15 +5,13 @@ An administrator value names an identity (a handle and the index of its key) or 
 everything else asks the record itself. Administrators of the node may do everything.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from millbrain.core import keys
 from millbrain.core.errors import FrameError
 from millbrain.core.faces import vouchers
 from millbrain.core.records import (
-    ADMIN_READ,
-    PUBLIC_READ,
     Reference,
     Value,
     is_live,
@@ -24,7 +22,6 @@ from millbrain.core.records import (
 from millbrain.core.registry import (
     ADMIN_TYPE,
     GROUP_TYPE,
-    READ_VALUE,
     Asker,
     Reason,
     RegistryError,
@@ -35,6 +32,7 @@ _GROUP_DEPTH_MAX: Final = 8
 _MEMBERS_MAX: Final = 4_096  # references followed for one question
 
 Look = Callable[[bytes], bytes | None]
+Folded = tuple[str, int]
 
 
 class Rights:
@@ -51,6 +49,11 @@ class Rights:
     def __init__(self, look: Look, administrators: Iterable[Reference]) -> None:
         self.look = look
         self._administrators = frozenset(_folded(a) for a in administrators)
+
+    @property
+    def administrators(self) -> list[Folded]:
+        """Identities that the settings name, folded."""
+        return sorted(self._administrators)
 
     def is_administrator(self, asker: Asker) -> bool:
         """Whether the asker administers the whole node."""
@@ -88,12 +91,6 @@ class Rights:
         prefix = handle.partition("/")[0]
         return self.values_of(PREFIX_HANDLE + prefix)
 
-    def readable(self, values: Sequence[Value], asker: Asker) -> tuple[Value, ...]:
-        """Return the values that the asker may read, in order."""
-        is_reader = self.may(asker, READ_VALUE, values)
-        bits = PUBLIC_READ | (ADMIN_READ if is_reader else 0)
-        return tuple(v for v in values if v.permissions & bits)
-
     def values_of(self, handle: str) -> tuple[Value, ...]:
         """Return the values of a record, none where there is no record or a damaged one."""
         try:
@@ -107,27 +104,34 @@ class Rights:
             administrator = read_administrator(data)
         except FrameError:
             return 0  # a damaged administrator value gives no right
-        held = self._names(administrator.identity, identity)
+        held = self.names(administrator.identity, identity)
         return administrator.permissions if held else 0
 
-    def _names(self, named: Reference, identity: Reference) -> bool:
+    def names(self, named: Reference, identity: Reference) -> bool:
         """Whether `named` is the identity, or a group in which it is."""
-        wanted, waiting = _folded(identity), [(_folded(named), 0)]
-        seen = {_folded(named)}
+        wanted = _folded(identity)
+        return any(
+            handle == wanted[0] and index in (0, wanted[1])
+            for (handle, index), _ in self.reached(named)
+        )
+
+    def reached(self, named: Reference) -> Iterator[tuple[Folded, tuple[Folded, ...]]]:
+        """Yield a reference and, where it is a group, all in it, each with the groups before it."""
+        start = _folded(named)
+        waiting: list[tuple[Folded, tuple[Folded, ...]]] = [(start, ())]
+        seen = {start}
         while waiting:
-            (handle, index), depth = waiting.pop()
-            if handle == wanted[0] and index in (0, wanted[1]):
-                return True
-            if depth == _GROUP_DEPTH_MAX or len(seen) > _MEMBERS_MAX:
+            one, groups = waiting.pop()
+            yield one, groups
+            if len(groups) == _GROUP_DEPTH_MAX or len(seen) > _MEMBERS_MAX:
                 continue
-            for member in self._members(handle, index):
+            for member in self._members(*one):
                 if member not in seen:
                     seen.add(member)
-                    waiting.append((member, depth + 1))
-        return False
+                    waiting.append((member, (*groups, one)))
 
-    def _members(self, handle: str, index: int) -> list[tuple[str, int]]:
-        found: list[tuple[str, int]] = []
+    def _members(self, handle: str, index: int) -> list[Folded]:
+        found: list[Folded] = []
         for value in self.values_of(handle):
             if value.type == GROUP_TYPE and index in (0, value.index):
                 try:
@@ -137,5 +141,5 @@ class Rights:
         return found
 
 
-def _folded(reference: Reference) -> tuple[str, int]:
+def _folded(reference: Reference) -> Folded:
     return keys.fold(reference.handle), reference.index

@@ -1,0 +1,55 @@
+"""Who can see a record and why, as JSON, for its owner: ``GET /api/access/{handle}``.
+
+With ``?who=300:88.200.5/buyer`` it also says which values that identity can see now.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from millbrain.core.faces import askers
+from millbrain.core.keys import fold
+from millbrain.core.nodes.grants import can_see, read_reference
+from millbrain.core.registry import Reason, Registry, RegistryError
+
+_STATUSES: Final = {Reason.NOT_FOUND: 404, Reason.NO_IDENTITY: 401, Reason.DENIED: 403}
+
+
+def routes(registry: Registry, face: str) -> list[Route]:
+    """Return the route; face: key of the room."""
+
+    def told(request: Request) -> dict[str, Any]:
+        handle = request.path_params["handle"]
+        address = request.client.host if request.client else ""
+        given = request.headers.get("authorization", "")
+        asker = askers.asker(registry, face, address, given)
+        values = registry.access(handle, asker)
+        found: dict[str, Any] = {"handle": fold(handle), "values": [v.as_json() for v in values]}
+        if who := request.query_params.get("who"):
+            whom = read_reference(who)
+            found |= {"who": who, "can_see": [v.index for v in values if can_see(v, whom)]}
+        return found
+
+    return [Route("/api/access/{handle:path}", _guarded(told), methods=["GET"])]
+
+
+def _guarded(told: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return _json(await asyncio.to_thread(told, request))
+        except RegistryError as error:
+            return _json({"error": str(error)}, _STATUSES.get(error.reason, 409))
+        except ValueError as error:
+            return _json({"error": str(error)}, 400)
+
+    return endpoint
+
+
+def _json(told: Any, status: int = 200) -> Response:
+    headers = askers.CHALLENGE if status == 401 else None
+    return Response(orjson.dumps(told), status, headers, media_type="application/json")

@@ -1,0 +1,77 @@
+"""Who can see a record, over HTTP: for its owner only, and the grant works in this face."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import urllib3
+
+from tests.engines import Process
+from tests.identify.resolver import OWNER, PREFIX, SECRET, prepare, resolver
+
+HTTP = urllib3.PoolManager(retries=False)
+HANDLE = f"{PREFIX}/P7"
+BUYER = f"300:{PREFIX}/buyer"
+
+
+def basic(who: str, secret: str) -> dict[str, str]:
+    text = f"{who.replace(':', '%3A')}:{secret}"
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+MINE, THEIRS = basic(OWNER, SECRET), basic(BUYER, "b")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("node")
+    prepare(folder)
+    with resolver(folder) as running:
+        yield running
+
+
+def ask(node: Process, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    url = f"http://127.0.0.1:{node.ports['http']}{path}"
+    sent = None if body is None else json.dumps(body)
+    answer = HTTP.request(method, url, body=sent, headers=headers, timeout=20)
+    return answer.status, json.loads(answer.data)
+
+
+def test_a_grant_over_http_and_who_is_told_of_it(node: Process) -> None:
+    key = {"index": 300, "type": "HS_SECKEY", "data": "b", "permissions": "1100"}
+    status, _ = ask(node, "PUT", f"/api/handles/{PREFIX}/buyer", {"values": [key]}, **MINE)
+    assert status == 201
+    assert [v["index"] for v in ask(node, "GET", f"/api/handles/{HANDLE}", **THEIRS)[1]["values"]
+            ] == [1, 100]  # fmt: skip
+    given = {"to": {"handle": f"{PREFIX}/buyer", "index": 300}, "fields": [2]}
+    value = {"index": 500, "type": "GRANT", "data": json.dumps(given)}
+    path = f"/api/handles/{HANDLE}?index=500"
+    assert ask(node, "PUT", path, {"values": [value]}, **MINE)[0] == 200
+    assert [v["index"] for v in ask(node, "GET", f"/api/handles/{HANDLE}", **THEIRS)[1]["values"]
+            ] == [1, 100, 2]  # fmt: skip
+    status, told = ask(node, "GET", f"/api/access/{HANDLE}?who={BUYER}", **MINE)
+    assert (status, told["can_see"]) == (200, [1, 2, 100])
+    (reader,) = (r for v in told["values"] if v["index"] == 2 for r in v["readers"]
+                 if r["why"] == "grant")  # fmt: skip
+    assert reader == {"who": f"300:{PREFIX}/BUYER", "why": "grant", "record": HANDLE, "index": 500,
+                      "by": OWNER}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (HANDLE, {}, 401),
+        (HANDLE, basic(OWNER, "guess"), 401),
+        (f"{PREFIX}/none", MINE, 404),
+        (f"{HANDLE}?who=somebody", MINE, 400),
+        (f"{HANDLE}?who=%C2%B2:a/b", MINE, 400),
+    ],
+)
+def test_others_are_told_nothing(
+    node: Process, path: str, headers: dict[str, str], status: int
+) -> None:
+    found, told = ask(node, "GET", f"/api/access/{path}", **headers)
+    assert found == status
+    assert set(told) == {"error"}
