@@ -4,8 +4,8 @@
 
     NUL b <handle or prefix>         a takedown, JSON
     NUL c <prefix>                   identifiers of a prefix that has a quota, 8 bytes
-    NUL k <prefix> NUL <number>      a step of an application, JSON
     NUL n <prefix>                   an application, JSON
+    NUL q <prefix> NUL <number>      a step of an application, JSON
 """
 
 import json
@@ -27,7 +27,7 @@ from millbrain.record.identifiers.store import Identifiers, Record, every
 
 TAKEDOWNS: Final = b"\0b"
 COUNTS: Final = b"\0c"
-STEPS: Final = b"\0k"
+STEPS: Final = b"\0q"
 APPLICATIONS: Final = b"\0n"
 _CHILDREN: Final = "0.NA/"
 
