@@ -24,6 +24,7 @@ MODIFY_ADMIN, REMOVE_ADMIN, ADD_ADMIN = 0x080, 0x100, 0x200
 READ_VALUE, LIST_HANDLES = 0x400, 0x800
 ADMIN_TYPE: Final = "HS_ADMIN"
 GROUP_TYPE: Final = "HS_VLIST"
+TAG_TYPE: Final = "TAG"  # data: name=value, which any number of records may share
 ALIAS_TYPE: Final = "ALIAS"  # data: another identifier of the same thing, as `core.keys` reads it
 
 
@@ -186,8 +187,13 @@ class Registry(Protocol):
         """
         ...
 
-    async def make_many(self, changes: Sequence[Change]) -> Sequence[MillbrainError | None]:
-        """Check and make changes in one commit; return why each was not made, None = it was."""
+    async def make_many(
+        self, changes: Sequence[Change], is_whole: bool = False
+    ) -> Sequence[MillbrainError | None]:
+        """Check and make changes in one commit; return why each was not made, None = it was.
+
+        is_whole: all of them are made or none.
+        """
         ...
 
     def template(self, handle: str) -> Template | None:
@@ -206,6 +212,15 @@ class Registry(Protocol):
         """Return the handle that each key names, '' where no live record has it.
 
         A key of scheme hdl names itself; another one names the record that has it as an alias.
+        """
+        ...
+
+    def sharing(
+        self, tags: Sequence[str], after: str, count_max: int
+    ) -> tuple[Sequence[str], str]:
+        """Return handles behind `after`, in order, whose live records publicly hold all `tags`.
+
+        Besides, where to go on: the next `after`, '' where there are no more.
         """
         ...
 

@@ -57,7 +57,9 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "choice": ("word of a code list", "代码"), "reference": ("identifier", "标识引用"),
     "data": ("bytes", "二进制数据"),
 }  # fmt: skip
-_ADMINISTRATIVE: Final = frozenset(("ALIAS", META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE))
+_ADMINISTRATIVE: Final = frozenset(
+    ("ALIAS", "TAG", META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE)
+)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _TYPE: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 _HIDDEN: Final = ADMIN_READ | ADMIN_WRITE

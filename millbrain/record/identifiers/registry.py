@@ -9,6 +9,7 @@ Keys beside the records (those of `core.keys.Key.stored` begin with a letter, th
     NUL a <number, 8 bytes>          line of the audit trail
     NUL b, c, n ...                  takedowns, counts, applications (`prefixes`)
     NUL h <key> NUL <number>         when (8 bytes, ms), then the record as it was before that line
+    NUL k <tag> <key>                a record that holds a tag (`tags`)
     NUL l <key of an alias>          the handle that has it (`aliases`)
     NUL p <prefix>                   a prefix that this node answers for
     NUL t                            head of the audit trail
@@ -48,7 +49,7 @@ from millbrain.core.registry import (
     Verb,
 )
 from millbrain.core.templates import SUFFIX, Template, template_of
-from millbrain.record.identifiers import aliases
+from millbrain.record.identifiers import aliases, tags
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.grants import explained, given_and_taken, readable
@@ -207,6 +208,10 @@ class StoredRegistry:
         """Return the handle that each key names, '' where no live record has it."""
         return aliases.named(self.get_many, wanted)
 
+    def sharing(self, wanted: Sequence[str], after: str, count_max: int) -> tuple[list[str], str]:
+        """Return handles behind `after` that hold all tags, and where to go on, '' = nowhere."""
+        return tags.sharing(self._store, self.get_many, wanted, after, count_max)
+
     def permits(self, asker: Asker, permission: int, prefix: str) -> bool:
         """Whether `asker` has a permission for the whole of a prefix."""
         return self.rights.may(asker, permission, self.rights.of_prefix(f"{prefix}/"))
@@ -238,9 +243,9 @@ class StoredRegistry:
         """How many changes wait for the writer."""
         return len(self._waiting)
 
-    def apply(self, changes: Sequence[Change], done: Done) -> None:
+    def apply(self, changes: Sequence[Change], done: Done, is_whole: bool = False) -> None:
         """Check and make changes in one commit; `done` hears of each once it is over."""
-        if not self._waiting.put((changes, done)):
+        if not self._waiting.put((changes, done, is_whole)):
             told = f"registry: {REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
             done([LimitError(told)] * len(changes))
 
@@ -250,7 +255,9 @@ class StoredRegistry:
         if refused is not None:
             raise refused
 
-    async def make_many(self, changes: Sequence[Change]) -> Sequence[MillbrainError | None]:
+    async def make_many(
+        self, changes: Sequence[Change], is_whole: bool = False
+    ) -> Sequence[MillbrainError | None]:
         """Check and make changes in one commit; return why each was not made, None = it was."""
         loop, here = asyncio.get_running_loop(), threading.get_ident()
         over: asyncio.Future[Sequence[MillbrainError | None]] = loop.create_future()
@@ -261,7 +268,7 @@ class StoredRegistry:
             else:
                 loop.call_soon_threadsafe(_pass_on, told, over)
 
-        self.apply(changes, done)
+        self.apply(changes, done, is_whole)
         return await over
 
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
@@ -282,7 +289,8 @@ class StoredRegistry:
                 heads = {_head(k) for k, stored in batch if not is_route(k, stored)}
                 new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
-                if other := aliases.of_records(batch):  # one without its record names nothing
+                # An entry without its record leads nowhere.
+                if other := aliases.of_records(batch) + tags.of_records(batch):
                     self._put(other)
                 self._put([*batch, *homes, kept, trail.kept])
                 self._group.trail = trail
@@ -338,7 +346,7 @@ class StoredRegistry:
             at_ms = int(time.time() * 1000)
             group = _Group(at_ms, kept.trail, set(self._homed), set(self._unhomed))
             self._group = group
-            told = [(done, [self._make(c, group) for c in changes]) for changes, done in batches]
+            told = [(done, self._made(changes, group, whole)) for changes, done, whole in batches]
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
@@ -348,6 +356,20 @@ class StoredRegistry:
                     told = [(done, [r or error for r in refused]) for done, refused in told]
             group.written = {}
         return told
+
+    def _made(
+        self, changes: Sequence[Change], group: _Group, is_whole: bool
+    ) -> list[MillbrainError | None]:
+        """Add what changes make, all or none where they are whole; return the refusals."""
+        if not is_whole:
+            return [self._make(c, group) for c in changes]
+        kept = dict(group.written), group.trail, set(group.homed), set(group.unhomed)
+        refused = [self._make(c, group) for c in changes]
+        if any(refused):
+            group.written, group.trail, group.homed, group.unhomed = kept
+            other = RegistryError(Reason.INVALID, "not made, since another one was refused")
+            refused = [r or other for r in refused]
+        return refused
 
     def _make(self, change: Change, group: _Group) -> MillbrainError | None:
         """Check one change against the group so far and add what it makes; return a refusal."""
@@ -367,7 +389,7 @@ class StoredRegistry:
         key = keys.handle_key(change.handle)
         before = self._look(key)
         after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
-        named = aliases.changed(key, before, after, self._look)
+        named = aliases.changed(key, before, after, self._look) | tags.changed(key, before, after)
         counted = self.prefixes.counted(change, before, after, self._look)
         told = _told(change, group.at_ms, after) | given_and_taken(before, after)
         group.trail, line = group.trail.then(told)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from millbrain.core.registry import Change, Done
 
-Batch = tuple[Sequence[Change], Done]
+Batch = tuple[Sequence[Change], Done, bool]  # the last: all of them or none
 
 
 class Waiting:
@@ -31,7 +31,7 @@ class Waiting:
 
     def put(self, batch: Batch) -> bool:
         """Add a batch; False where too many changes wait."""
-        changes, _ = batch
+        changes = batch[0]
         with self._is_something:
             if self._count and self._count + len(changes) > self._changes_max:
                 return False
@@ -53,7 +53,7 @@ class Waiting:
             while self._batches and (not taken or len(self._batches[0][0]) <= room):
                 taken.append(self._batches.popleft())
                 room -= len(taken[-1][0])
-            self._count -= sum(len(changes) for changes, _ in taken)
+            self._count -= sum(len(changes) for changes, _, _ in taken)
         return taken
 
     def close(self) -> None:
