@@ -22,6 +22,8 @@ def resolver(folder: Path) -> Iterator[tuple[int, dict[str, int]]]:
     with running(command) as child:
         told = folder / "run" / "resolver.json"
         while not told.exists() or json.loads(told.read_text("utf-8"))["pid"] != child.pid:
+            if child.poll() is not None:
+                raise RuntimeError(f"the resolver ended with {child.returncode}; see its output")
             time.sleep(0.05)
         yield child.pid, json.loads(told.read_text("utf-8"))["ports"]
 

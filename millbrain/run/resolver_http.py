@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from millbrain.core.faces.around import Around
@@ -39,12 +40,11 @@ class ResolverHttp:
                 routes += _called(_named(card.routes), registry, around)
             if card.quick:
                 quicks.append(_called(_named(card.quick), registry, around))
-        routes.sort(key=_is_open)  # a route for any path stands behind those of the other faces
-        app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        app = ExceptionMiddleware(_Routes(routes), {HTTPException: _refused})
         self._listener = socket.create_server((host, port), backlog=1024)
         config = uvicorn.Config(
             app, http=_protocol(quicks), log_config=None, access_log=False, server_header=False,
-            lifespan="off", timeout_keep_alive=75, loop="none",
+            lifespan="off", timeout_keep_alive=75, loop="none", proxy_headers=False,
         )  # fmt: skip
         self._server = InnerServer(config)
 
@@ -79,8 +79,29 @@ def _called(make: Callable[..., Any], registry: Registry, around: Around) -> Any
     return make(registry, around) if takes_both else make(registry)
 
 
-def _is_open(route: Route) -> bool:
-    return route.path.startswith("/{")
+class _Routes:
+    """Finds the route of a request, looking only at those that share the first part of its path.
+
+    A route for any path stands behind those of the other faces.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        by_first: dict[str, list[Route]] = {}
+        for route in routes:
+            by_first.setdefault(_first(route.path), []).append(route)
+        open_names = [first for first in by_first if first.startswith("{")]
+        open_routes = [r for first in open_names for r in by_first.pop(first)]
+        self._routers = {f: Router([*own, *open_routes]) for f, own in by_first.items()}
+        self._open = Router(open_routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self  # then a router raises where nothing is found
+        router = self._routers.get(_first(scope["path"]), self._open)
+        await router(scope, receive, send)
+
+
+def _first(path: str) -> str:
+    return path[1:].partition("/")[0]
 
 
 async def _refused(request: Request, error: Exception) -> Response:

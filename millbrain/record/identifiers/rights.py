@@ -6,6 +6,7 @@ everything else asks the record itself. Administrators of the node may do everyt
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from millbrain.core import keys
@@ -30,6 +31,9 @@ from millbrain.core.registry import (
 PREFIX_HANDLE: Final = "0.NA/"
 _GROUP_DEPTH_MAX: Final = 8
 _MEMBERS_MAX: Final = 4_096  # references followed for one question
+
+_SMALL_BYTES_MAX: Final = 2_048  # records that are kept decoded, at most 2 MiB as bytes
+_SMALL_RECORDS: Final = 1_024
 
 Look = Callable[[bytes], bytes | None]
 Folded = tuple[str, int]
@@ -95,7 +99,7 @@ class Rights:
         """Return the values of a record, none where there is no record or a damaged one."""
         try:
             stored = self.look(keys.handle_key(handle))
-            return stored_values(stored) if stored is not None and is_live(stored) else ()
+            return _values(stored) if stored is not None and is_live(stored) else ()
         except FrameError:
             return ()
 
@@ -139,6 +143,14 @@ class Rights:
                 except FrameError:
                     continue  # a damaged group has no members
         return found
+
+
+def _values(stored: bytes) -> tuple[Value, ...]:
+    """Return the values of a record; many questions in a row are about the same few records."""
+    return _small(stored) if len(stored) <= _SMALL_BYTES_MAX else stored_values(stored)
+
+
+_small = lru_cache(_SMALL_RECORDS)(stored_values)
 
 
 def _folded(reference: Reference) -> Folded:
