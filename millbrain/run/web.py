@@ -5,6 +5,8 @@ import logging
 import signal
 import socket
 import time
+from collections.abc import Mapping
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -23,6 +25,7 @@ from millbrain.run.packs import read_regions
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.show.app import WebSettings, create_app
 from millbrain.show.engine_client import EngineClient
+from millbrain.show.resolver_client import ResolverClient
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         ),
         engine=EngineClient(url, key),
         lane=rules(),
+        resolver=ResolverClient(partial(_ports, settings), key),
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
     config = uvicorn.Config(
@@ -100,6 +104,12 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         settings.run_file("web").unlink(missing_ok=True)
         warehouse.close()
         ledger.close()
+
+
+def _ports(settings: Settings) -> Mapping[str, int] | None:
+    """Return the ports of the running resolver, which may be another one from now to then."""
+    found = run_files.read(settings.run_file("resolver"))
+    return found["ports"] if found else None
 
 
 def _open_ledger(settings: Settings) -> Ledger:

@@ -17,6 +17,7 @@ from millbrain.show.api import (
     alarm_rules,
     alarms,
     audit,
+    identifiers,
     intake,
     me,
     notices,
@@ -33,6 +34,7 @@ from millbrain.show.api.life import inspections, record, replay
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard
+from millbrain.show.resolver_client import ResolverClient
 from millbrain.show.services import Services, WebSettings
 from millbrain.show.shield import Shield
 
@@ -44,7 +46,8 @@ _DESCRIPTION = (
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
-            alarm_rules, orders, notices, inspections, record, replay)  # fmt: skip
+            alarm_rules, orders, notices, inspections, record, replay,
+            identifiers)  # fmt: skip
 
 
 def create_app(
@@ -54,6 +57,7 @@ def create_app(
     settings: WebSettings,
     engine: EngineClient,
     lane: LaneRules | None = None,
+    resolver: ResolverClient | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -67,6 +71,8 @@ def create_app(
         What the web process needs to know of the installation.
     lane
         The room that judges inspections, None = the lane is not available.
+    resolver
+        Asks the resolver; None = the installation runs none.
     """
     app = FastAPI(
         title="Millbrain",
@@ -78,7 +84,9 @@ def create_app(
     )
     board = OverviewBoard(warehouse, settings.regions)
     app.state.access = Access(ledger, is_secure=settings.secure)
-    app.state.services = Services(ledger, warehouse, engine, settings, SHARED_TABLES, board, lane)
+    app.state.services = Services(
+        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver
+    )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:
         api.include_router(module.router)

@@ -23,6 +23,11 @@ from millbrain.core.errors import (
 
 log = logging.getLogger(__name__)
 
+
+class ResolverDownError(ConnectionError):
+    """The resolver does not answer; everything else goes on."""
+
+
 _KNOWN: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NotFoundError, 404, "not_found"),
     (RefusedError, 403, "refused"),
@@ -30,6 +35,7 @@ _KNOWN: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (LimitError, 422, "limit"),
     (FrameError, 422, "frame"),
     (StoreError, 503, "store"),
+    (ResolverDownError, 503, "resolver_down"),
     (ConnectionError, 503, "engine_down"),
     (MillbrainError, 400, "bad_request"),
 )

@@ -23,6 +23,7 @@ from millbrain.core.faces import vouchers
 from millbrain.core.faces.vouchers import Voucher
 from millbrain.record.ledger import Role
 from millbrain.show.access import Caller
+from millbrain.show.errors import ResolverDownError
 
 _CONNECT_S: Final = 1.0
 _ANSWER_S: Final = 8.0  # a walk over other nodes ends before (`resolver.wait_s`)
@@ -32,10 +33,6 @@ _REFUSALS: Final[Mapping[int, type[MillbrainError]]] = {
     503: LimitError,
 }  # fmt: skip
 Ports = Callable[[], Mapping[str, int] | None]
-
-
-class ResolverDownError(ConnectionError):
-    """The resolver does not answer; everything else goes on."""
 
 
 class ResolverClient:

@@ -14,7 +14,9 @@ from millbrain.core.work.working_time import WorkingCalendar, china
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.engine_client import EngineClient
+from millbrain.show.errors import ResolverDownError
 from millbrain.show.queries.overview import OverviewBoard
+from millbrain.show.resolver_client import ResolverClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The stores, the engine and the settings. lane: None where no room judges inspections."""
+    """The stores, the other processes and the settings.
+
+    lane: None where no room judges inspections. resolver: None where the installation has none.
+    """
 
     ledger: Ledger
     warehouse: Warehouse
@@ -57,6 +62,14 @@ class Services:
     tables: Sequence[Table]
     overview: OverviewBoard
     lane: LaneRules | None = None
+    resolver: ResolverClient | None = None
+
+    @property
+    def identifiers(self) -> ResolverClient:
+        """The resolver; ResolverDownError where the installation has none."""
+        if self.resolver is None:
+            raise ResolverDownError("this installation runs no resolver")
+        return self.resolver
 
 
 def services_of(request: Request) -> Services:

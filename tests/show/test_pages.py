@@ -16,7 +16,7 @@ from tests.show.conftest import REGIONS, VINS, client_of
 
 PRIVATE = (
     "/", "/vehicles", f"/vehicles/{VINS[0]}", "/intake", "/inspector", "/system", "/dictionary",
-    "/account",
+    "/account", "/identifiers", "/identifiers/record", "/identifiers/nodes",
 )  # fmt: skip
 BATTERY = ("/battery", f"/battery/{VINS[0]}", "/battery/fleet", "/battery/heat")
 PUBLIC = ("/login", "/wall", "/battery/wall")

@@ -40,6 +40,7 @@ _NAMES: Final = {
     "STARTTLS",
     "TLS",
     "x",
+    "d",
 }
 _COMMANDS: Final = {"millbrain play FILE.hex.gz"}
 

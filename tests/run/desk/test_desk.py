@@ -12,7 +12,8 @@ from millbrain.core.errors import NotFoundError, RefusedError
 from millbrain.record.ledger import Role
 from millbrain.run import run_files
 from millbrain.show.access import Caller
-from millbrain.show.resolver_client import ResolverClient, ResolverDownError
+from millbrain.show.errors import ResolverDownError
+from millbrain.show.resolver_client import ResolverClient
 from tests.engines import Process
 from tests.identify.asking import ask, proof, put
 from tests.identify.resolver import PREFIX, prepare, resolver

@@ -2,7 +2,7 @@
 
 import { byId, find } from "./dom.js";
 
-const PLACES = { o: "/", v: "/vehicles", a: "/alarms", r: "/orders", i: "/intake", f: "/inspector", s: "/system", w: "/wall" };
+const PLACES = { o: "/", v: "/vehicles", a: "/alarms", r: "/orders", d: "/identifiers", i: "/intake", f: "/inspector", s: "/system", w: "/wall" };
 const SECOND_KEY_MS = 1200;
 let waiting = 0;
 
