@@ -41,6 +41,7 @@ from millbrain.core.records import Value, is_live
 from millbrain.core.registry import ALIAS_TYPE, READ_VALUE, Asker, Registry, RegistryError
 from millbrain.identify.trace import walk
 from millbrain.identify.trace.places import places
+from millbrain.identify.trace.quiet import collector_paused
 from millbrain.identify.trace.told import HEADINGS, Thing, csv_lines, instant, summary
 from millbrain.identify.trace.walk import AFTER_MS, BEFORE_MS, Bounds, Edge, Found
 
@@ -138,7 +139,8 @@ class _Api:
         self, request: Request, asked: _Asked, walked: Callable[[], Found], head: dict[str, Any]
     ) -> Response:
         def made() -> tuple[_Shown, dict[str, Any]]:
-            shown = self._shown(walked(), asked.asker)
+            with collector_paused():
+                shown = self._shown(walked(), asked.asker)
             return shown, {} if asked.is_csv else head | self._page(shown, asked)
 
         async with self._turn:
@@ -199,7 +201,7 @@ class _Api:
         is_cut = len(numbers) >= RECALL_EVENTS_MAX
         for number, row in zip(sorted(numbers), store.traced(sorted(numbers)), strict=True):
             if row is not None and sees(row.owner, row.is_public):
-                touched = [t for p, t, _ in row.parts if p in (PARENT, CHILD, OUTPUT)]
+                touched = [t for part in (PARENT, CHILD, OUTPUT) for t in row.names(part)]
                 at_ms = row.at_ms
             elif row is None:  # an event without a place in the tree: looked at, moved
                 touched, at_ms = self._looked_at(number, sees)

@@ -121,7 +121,7 @@ class _Walk:
             self.found.why_cut = "events of one thing"
         if self.at_ms == AFTER_MS:
             return found
-        return [[link for link in links if link.at_ms <= self.at_ms] for links in found]
+        return [[link for link in links if link[0] <= self.at_ms] for links in found]
 
     def rows(self, numbers: Iterable[int]) -> Rows:
         """Return events by number; each is read once."""
@@ -204,7 +204,7 @@ class _Parts(_Walk):
     def _holds(self, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[_Hold]]:
         things = list(spans)
         lists = self.lists(MADE_OF, things)
-        rows = self.rows(link.number for links in lists for link in links)
+        rows = self.rows(link[1] for links in lists for link in links)
         held = {
             thing: list(_parts_of(links, rows, spans[thing][1]))
             for thing, links in zip(things, lists, strict=True) if links
@@ -227,7 +227,7 @@ class _Parts(_Walk):
             return
         names = sorted(groups)
         lists = self.lists(MADE_OF, names)
-        rows = self.rows(link.number for links in lists for link in links)
+        rows = self.rows(link[1] for links in lists for link in links)
         inputs = {
             name: list(_told(links, rows, INPUT)) for name, links in zip(names, lists, strict=True)
         }
@@ -245,12 +245,12 @@ class _Parts(_Walk):
             for thing, links in zip(things, self.lists(WENT_INTO, things), strict=True)
             if len(links) > 1
         }
-        rows = self.rows(link.number for links in later.values() for link in links)
+        rows = self.rows(link[1] for links in later.values() for link in links)
         return {
             thing: [
-                (link.at_ms, link.number, place)
-                for link in links if _ENTERS.get(link.role) == JOINED
-                for place in _names(rows[link.number], PARENT)
+                (at, number, place)
+                for at, number, role, _ in links if _ENTERS.get(role) == JOINED
+                for place in _names(rows[number], PARENT)
             ]
             for thing, links in later.items()
         }  # fmt: skip
@@ -262,7 +262,7 @@ class _Uses(_Walk):
     def _holds(self, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[_Hold]]:
         things = list(spans)
         lists = self.lists(WENT_INTO, things)
-        rows = self.rows(link.number for links in lists for link in links)
+        rows = self.rows(link[1] for links in lists for link in links)
         held = {
             thing: list(_uses_of(links, rows))
             for thing, links in zip(things, lists, strict=True) if links
@@ -292,7 +292,7 @@ class _Uses(_Walk):
         if not names:
             return
         lists = self.lists(WENT_INTO, names)
-        rows = self.rows(link.number for links in lists for link in links)
+        rows = self.rows(link[1] for links in lists for link in links)
         outputs = {
             name: list(_told(links, rows, OUTPUT)) for name, links in zip(names, lists, strict=True)
         }
@@ -308,7 +308,7 @@ class _Uses(_Walk):
         """Return when everything left the things that held something."""
         things = list({h.thing for holds in held.values() for h in holds if h.kind != MADE})
         lists = self.lists(EMPTIED, things)
-        return {t: [link.at_ms for link in links] for t, links in zip(things, lists, strict=True)
+        return {t: [link[0] for link in links] for t, links in zip(things, lists, strict=True)
                 if links}  # fmt: skip
 
 
@@ -353,22 +353,21 @@ def cycles(found: Found) -> list[str]:
 def _parts_of(links: Sequence[Link], rows: Rows, last_ms: int) -> Iterator[_Hold]:
     """Yield what a thing was made of and held, each with its times, up to an instant."""
     open_: dict[tuple[str, str], _Hold] = {}
-    for link in links:
-        row = rows[link.number]
-        if row is None or link.at_ms > last_ms:
+    for at, number, role, _ in links:
+        row = rows[number]
+        if row is None or at > last_ms:
             continue
-        at, number = link.at_ms, link.number
-        if link.role == MADE:
+        if role == MADE:
             inputs = _named_group(row, INPUT)
             for thing, quantity in inputs:
                 yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, (BEFORE_MS, at))
-        elif kind := _ENTERS.get(link.role):
+        elif kind := _ENTERS.get(role):
             for thing, quantity in row.of(CHILD):
                 if again := open_.pop((kind, thing), None):
                     yield again._replace(until_ms=at)  # it may have been elsewhere meanwhile
                 span = (BEFORE_MS, last_ms)
                 open_[kind, thing] = _Hold(thing, number, kind, at, AFTER_MS, quantity, span)
-        elif kind := _LEAVES.get(link.role):
+        elif kind := _LEAVES.get(role):
             gone = _names(row, CHILD) or [thing for k, thing in open_ if k == kind]
             for thing in gone:
                 if hold := open_.pop((kind, thing), None):
@@ -409,15 +408,14 @@ def _merged(holds: Iterable[_Hold]) -> list[_Hold]:
 def _uses_of(links: Sequence[Link], rows: Rows) -> Iterator[_Hold]:
     """Yield what a thing went into, each with its times."""
     open_: dict[tuple[str, str], _Hold] = {}
-    for link in links:
-        row = rows[link.number]
+    for at, number, role, _ in links:
+        row = rows[number]
         if row is None:
             continue
-        at, number = link.at_ms, link.number
-        if link.role == MADE:
+        if role == MADE:
             for thing, quantity in _named_group(row, OUTPUT):
                 yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, (at, AFTER_MS))
-        elif kind := _ENTERS.get(link.role):
+        elif kind := _ENTERS.get(role):
             places = _names(row, PARENT)
             if kind == JOINED:  # it is in one place at a time
                 for key in [k for k in open_ if k[0] == JOINED and k[1] not in places]:
@@ -425,7 +423,7 @@ def _uses_of(links: Sequence[Link], rows: Rows) -> Iterator[_Hold]:
             for place in places:
                 hold = _Hold(place, number, kind, at, AFTER_MS, "", (at, AFTER_MS))
                 open_.setdefault((kind, place), hold)
-        elif kind := _LEAVES.get(link.role):
+        elif kind := _LEAVES.get(role):
             for place in _names(row, PARENT):
                 if left := open_.pop((kind, place), None):
                     yield left._replace(until_ms=at)
@@ -434,12 +432,12 @@ def _uses_of(links: Sequence[Link], rows: Rows) -> Iterator[_Hold]:
 
 def _told(links: Sequence[Link], rows: Rows, letter: str) -> Iterator[_Hold]:
     """Yield what the events of one transformation name as inputs or outputs."""
-    for link in links:
-        row = rows[link.number]
+    for at, number, _, _ in links:
+        row = rows[number]
         if row is not None:
-            span = (BEFORE_MS, link.at_ms) if letter == INPUT else (link.at_ms, AFTER_MS)
+            span = (BEFORE_MS, at) if letter == INPUT else (at, AFTER_MS)
             for thing, quantity in row.of(letter):
-                yield _Hold(thing, link.number, MADE, link.at_ms, AFTER_MS, quantity, span)
+                yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, span)
 
 
 def _named_group(row: Traced, letter: str) -> list[tuple[str, str]]:
@@ -448,4 +446,4 @@ def _named_group(row: Traced, letter: str) -> list[tuple[str, str]]:
 
 
 def _names(row: Traced | None, letter: str) -> list[str]:
-    return [thing for thing, _ in row.of(letter)] if row else []
+    return row.names(letter) if row else []

@@ -36,6 +36,7 @@ from millbrain.core.events import (
     Event,
     Link,
     Traced,
+    pack_parts,
 )
 from millbrain.record.identifiers.store import Identifiers, Record
 
@@ -82,8 +83,7 @@ def traced_row(event: Event, number: int) -> Record:
     """Return the row of what a trace must know of an event."""
     owner, group = event.owner.encode(), event.group.encode()
     head = _HEAD.pack(event.at_ms, event.role.encode(), event.is_public, len(owner), len(group))
-    parts = "\0".join(f"{p}{thing}\t{n}" if n else p + thing for p, thing, n in event.parts)
-    return traced_key(number), head + owner + group + parts.encode()
+    return traced_key(number), head + owner + group + pack_parts(event.parts).encode()
 
 
 def list_key(way: str, thing: str) -> bytes:
@@ -144,7 +144,7 @@ def _links(store: Identifiers, key: bytes, newest: bytes, count_max: int) -> lis
         first = max(0, older - -(-missing // ENTRIES_MAX))
         parts = store.get_many([_older_key(key, n) for n in range(first, older)])
         packed = b"".join(filter(None, parts)) + packed
-    found = [Link(at, n, role.decode(), part.decode())
+    found = [(at, n, role.decode(), part.decode())
              for at, n, role, part in _ENTRY.iter_unpack(packed)]  # fmt: skip
     if len(found) > 1:
         found.sort()  # captured in another order than it happened
@@ -155,12 +155,8 @@ def _traced(raw: bytes) -> Traced:
     at_ms, role, is_public, owner_size, group_size = _HEAD.unpack_from(raw)
     group_at = _HEAD.size + owner_size
     parts_at = group_at + group_size
-    parts = []
-    for part in raw[parts_at:].decode().split("\0"):
-        thing, _, quantity = part.partition("\t")
-        parts.append((thing[:1], thing[1:], quantity))
     owner, group = raw[_HEAD.size : group_at].decode(), raw[group_at:parts_at].decode()
-    return Traced(at_ms, role.decode(), is_public, owner, group, tuple(parts))
+    return Traced(at_ms, role.decode(), is_public, owner, group, raw[parts_at:].decode())
 
 
 def _entry(event: Event, number: int, part: str) -> bytes:

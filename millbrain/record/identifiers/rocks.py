@@ -14,6 +14,7 @@ once there is room.
 import contextlib
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -28,9 +29,11 @@ from rocksdict import (
     DbClosedError,
     DBCompressionType,
     DBRecoveryMode,
+    IngestExternalFileOptions,
     Options,
     Rdict,
     ReadOptions,
+    SstFileWriter,
     WriteBatch,
 )
 
@@ -114,6 +117,26 @@ class RocksIdentifiers:
                 break
             found.append((key, value))
         return found
+
+    def build(self, records: Iterable[Record]) -> None:
+        """Take many records that come in the order of their keys, as a table of the last level.
+
+        For stores that are made: no log is written and nothing is merged. A crash before this
+        returns leaves nothing of it.
+        """
+        options = _options(self._cache_bytes)
+        options.set_compression_type(DBCompressionType.zstd())
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as place:
+            path = str(Path(place) / "records.sst")
+            with _engine_errors(self.folder):
+                writer = SstFileWriter(options)
+                writer.open(path)
+                for key, value in records:
+                    writer[key] = value
+                writer.finish()
+                moved = IngestExternalFileOptions()
+                moved.set_move_files(True)
+                self._db.ingest_external_file([path], moved)
 
     def checkpoint(self, folder: Path) -> None:
         """Make a copy in `folder`, which must not exist; cheap where links to files can be made."""

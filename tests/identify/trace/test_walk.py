@@ -141,7 +141,7 @@ def test_one_transformation_in_shares(store: StoredEvents) -> None:
          made(3, [], ["INGOT1"], **share), made(4, [], ["INGOT2"], **share))  # fmt: skip
     assert names(down(store, "INGOT2")) == {"ORE": 1, "SCRAP": 1}
     assert names(up(store, "SCRAP")) == {"INGOT1": 1, "INGOT2": 1}
-    assert store.links(MADE_OF, [f"{GROUP}urn:x:melt:7"], 9)[0][1].part == "i"
+    assert store.links(MADE_OF, [f"{GROUP}urn:x:melt:7"], 9)[0][1][3] == "i"
 
 
 def test_cycles_end_and_are_named(store: StoredEvents) -> None:
@@ -200,6 +200,6 @@ def test_lists_grow_in_parts_and_stay_whole(store: StoredEvents) -> None:
     keep(store, made(0.5, ["LOT"], ["LATE"]))
     links = store.links(WENT_INTO, [_id("LOT")], 10_000)[0]
     assert len(links) == 701
-    assert [link.at_ms for link in links] == sorted(link.at_ms for link in links)
+    assert links == sorted(links)
     assert len(store.links(WENT_INTO, [_id("LOT")], 50)[0]) == 50
     assert store.links(EMPTIED, [_id("LOT"), _id("none")], 9) == [[], []]

@@ -61,7 +61,9 @@ def test_what_was_made_of_others_is_known(store: RocksIdentifiers) -> None:
     events.add([pressed, event("b", 8, ("plate", "e"))], JOB)
     assert events.links(MADE_OF, ["plate", "steel", "none"], 9) == [[(7, 1, ">", "o")], [], []]
     assert events.links(WENT_INTO, ["plate", "steel"], 9) == [[], [(7, 1, ">", "i")]]
-    assert events.traced([1, 2, 3]) == [(7, ">", True, "88.1", "", parts), None, None]
+    assert events.traced([1, 2, 3]) == [
+        (7, ">", True, "88.1", "", "isteel\t2 KGM\0oplate"), None, None,
+    ]  # fmt: skip
 
 
 def test_an_id_is_kept_once(store: RocksIdentifiers) -> None:
