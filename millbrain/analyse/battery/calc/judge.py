@@ -18,7 +18,14 @@ from millbrain.analyse.battery.calc.curve import Curve, Frame, curve_of, frame_o
 from millbrain.analyse.battery.calc.days import NORMAL, PackDays, scores
 from millbrain.analyse.battery.calc.runs import Runs, follow
 from millbrain.analyse.battery.calc.shape import CHARGE, DEPTH, ERROR, Shape, shape_of
-from millbrain.analyse.battery.calc.trends import Floats, beside, drift_per_day, medians
+from millbrain.analyse.battery.calc.trends import (
+    Floats,
+    beside,
+    drift_error,
+    drift_per_day,
+    from_neighbours,
+    medians,
+)
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Finding
 
@@ -47,6 +54,7 @@ _NEWEST_DAYS: Final = 7
 _SHAPE_DAYS: Final = 14
 _ALONE_SHARE: Final = 0.5  # of the deviation must be left beside the neighbours
 _FAST_PCT_PER_DAY: Final = 0.06  # 2 % in a month: no cell ages so fast
+_SURE_ERRORS: Final = 2.0
 _MA_PER_AH_DAY: Final = 1_000 / 24
 
 
@@ -82,6 +90,14 @@ class _Pack:
     def drift(self) -> Floats:
         """How much charge each cell gains against the herd [%/day]."""
         return drift_per_day(self.days.day, self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drift:
+    """How much charge a cell gains [%/day], 0 = not known; sure: no less than that, in size."""
+
+    per_day: float
+    sure: float
 
 
 def judge(days: PackDays, rules: Rules, capacity_ah: float | None = None,
@@ -194,23 +210,37 @@ def _channels(pack: _Pack) -> list[_Channel]:
 
 def _standing_out(pack: _Pack, case: Case, name: str, side: int, off: Floats,
                   score: Floats) -> Finding:  # fmt: skip
-    days, rules, cell = case.days, pack.rules, case.cell
+    days, rules = case.days, pack.rules
     value = median(off[case.run])
     limit = side * rules.deviation_min_mv
-    case.add(name, "herd", value, limit, "mV")
-    case.add("score", "herd", median(score[case.run]), side * rules.score_min, "")
-    for more in ("rest_mv", "loaded_mv"):
-        case.add(more, "herd", median(getattr(days, more)[case.run, cell]), limit, "mV")
+    _herd(case, name, side, (value, median(score[case.run])), rules)
     shape = _shape(pack, case)
     drift = _drift(pack, case, side)
     kind = _kind(pack, case, shape, side, drift)
-    _follows(pack, case, shape, kind, rules)
+    _follows(pack, case, shape, kind)
     if np.bitwise_or.reduce(days.flags[case.run]) & CELL_ALARMS:
         case.add("own alarm", "vehicle", 1, 1, "")
     if kind == model.CAPACITY and np.isfinite(shape.low_mv):
         value = shape.low_mv
-    words = _charge_words(pack, shape, side, drift)
+    words = _charge_words(pack, shape, side, drift.per_day)
     return finding(case, rules, kind, value, "mV", limit, words=words)
+
+
+def _herd(case: Case, name: str, side: int, seen: tuple[float, float], rules: Rules) -> None:
+    """Add that the cell stands out as it does now, in millivolts and in standard deviations.
+
+    A case stays open while the cell comes nearer; what is not beyond its limit is no evidence.
+    """
+    value, score = seen
+    limit = side * rules.deviation_min_mv
+    if side * value < rules.deviation_min_mv or side * score < rules.score_min:
+        return
+    case.add(name, "herd", value, limit, "mV")
+    case.add("score", "herd", score, side * rules.score_min, "")
+    for more in ("rest_mv", "loaded_mv"):
+        also = median(getattr(case.days, more)[case.run, case.cell])
+        if side * also >= rules.deviation_min_mv:
+            case.add(more, "herd", also, limit, "mV")
 
 
 def _shape(pack: _Pack, case: Case) -> Shape:
@@ -223,17 +253,28 @@ def _shape(pack: _Pack, case: Case) -> Shape:
     return shape_of(days.end_mv[:, :, cell], days.full_mv[:, cell], pack.curve, on)
 
 
-def _is_usual(pack: _Pack, case: Case) -> bool:
-    """Whether so much missing charge is nothing special in this pack, neither now nor before."""
+def _beside(values: Floats, cell: int, floor: float) -> float:
+    """Return by how many standard deviations a cell differs from its neighbours, over some days.
+
+    values: shape (days, cells). In units of what cells of this pack differ from their neighbours.
+    """
+    return float(scores(from_neighbours(medians(values.T)), floor)[cell])
+
+
+def _charge_score(pack: _Pack, case: Case) -> float:
+    """Return by how many standard deviations a cell's charge differs from its neighbours'.
+
+    The farthest of several spans: of late, in the whole window, and as it stood a day or two ago,
+    so that a call-out is not taken back by one day.
+    """
     missing = pack.missing
-    # As it stood a day or two ago counts too, so that a call-out is not taken back by one day.
     spans = (missing[-_NEWEST_DAYS:], missing[-_SHAPE_DAYS:], missing, missing[:-1], missing[:-2])
-    apart = [float(scores(medians(span.T), _FLOOR_PCT)[case.cell]) for span in spans]
-    return not any(score <= -_UNUSUAL * pack.rules.score_min for score in apart)
+    return min(_beside(span, case.cell, _FLOOR_PCT) for span in spans)
 
 
-def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> None:
+def _follows(pack: _Pack, case: Case, shape: Shape, kind: str) -> None:
     """Add the pattern over SOC as evidence where it is there and large enough."""
+    rules = pack.rules
     if kind == model.SENSOR:
         if shape.follows == ERROR:
             case.add("the same at every SOC", "charge", shape.misfit, shape.next_misfit, "")
@@ -248,8 +289,12 @@ def _follows(pack: _Pack, case: Case, shape: Shape, kind: str, rules: Rules) -> 
         limit = _limit(pack, rules.charge_min_pct, is_sure=shape.follows == CHARGE)
         limit *= _FLAT_CHARGE_TIMES if pack.curve.is_flat else 1
         is_soon = pack.curve.is_flat and case.seen < _SLOW_DAYS
-        is_much = shape.charge_pct <= -2 * limit  # whatever the herd does
-        if is_much or (shape.charge_pct <= -limit and not is_soon and not _is_usual(pack, case)):
+        is_much = shape.charge_pct <= -2 * limit  # whatever its neighbours do
+        apart, least = _charge_score(pack, case), -_UNUSUAL * rules.score_min
+        if apart <= least:
+            # Millivolts come and go with the SOC that was seen; what is missing does not.
+            case.add("beside its neighbours", "herd", apart, least, "")
+        if is_much or (shape.charge_pct <= -limit and not is_soon and apart <= least):
             case.add("missing charge", "charge", shape.charge_pct, -limit, "%")
 
 
@@ -277,25 +322,24 @@ def _charge_words(pack: _Pack, shape: Shape, side: int, drift: float) -> dict[st
     }
 
 
-def _drift(pack: _Pack, case: Case, side: int) -> float:
-    """Return the gain of charge [%/day], 0 = not known; add it as evidence where it stands out."""
+def _drift(pack: _Pack, case: Case, side: int) -> _Drift:
+    """Return the gain of charge; add it as evidence where it stands out."""
     days, rules = pack.days, pack.rules
     times = _FLAT_DRIFT_TIMES if pack.curve.is_flat else 1
     if days.day[-1] - days.day[0] < times * DRIFT_DAYS_MIN:
-        return 0.0
+        return _Drift(0.0, 0.0)
     drift = pack.drift
     value = float(np.nan_to_num(drift[case.cell]))
     apart = float(scores(drift, _FLOOR_PCT_PER_DAY)[case.cell])
     limit = side * times * rules.drift_min_pct_per_day
-    if side * (value - limit) < 0 or side * apart < rules.score_min:
-        return _since_opened(pack, case, value)
-    case.add("loses charge", "drift", value, limit, "%/d")
-    leak_ma = -value / 100 * pack.capacity_ah * _MA_PER_AH_DAY
-    case.add("leak", "drift", leak_ma, 0.0, "mA")
+    if side * (value - limit) >= 0 and side * apart >= rules.score_min:
+        case.add("loses charge", "drift", value, limit, "%/d")
+        leak_ma = -value / 100 * pack.capacity_ah * _MA_PER_AH_DAY
+        case.add("leak", "drift", leak_ma, 0.0, "mA")
     return _since_opened(pack, case, value)
 
 
-def _since_opened(pack: _Pack, case: Case, value: float) -> float:
+def _since_opened(pack: _Pack, case: Case, value: float) -> _Drift:
     """Return the drift since the case opened where that is long enough to tell one.
 
     A cell that has come down and stays there is not losing charge any more.
@@ -303,18 +347,21 @@ def _since_opened(pack: _Pack, case: Case, value: float) -> float:
     days = pack.days
     on = days.day >= case.days.day[case.runs.opened[case.cell]]
     if days.day[-1] - days.day[on][0] < DRIFT_DAYS_MIN:
-        return value
-    drift = drift_per_day(days.day[on], pack.missing[on][:, [case.cell]])
-    return float(np.nan_to_num(drift)[0])
+        on = np.ones(len(days.day), np.bool_)
+    else:
+        drift = drift_per_day(days.day[on], pack.missing[on][:, [case.cell]])
+        value = float(np.nan_to_num(drift)[0])
+    error = _SURE_ERRORS * drift_error(days.day[on], pack.missing[on, case.cell], value)
+    return _Drift(value, float(np.copysign(max(abs(value) - error, 0.0), value)))
 
 
-def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str:
+def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: _Drift) -> str:
     """Say what the deviation is, from its pattern over SOC, its course and what load does to it."""
     if _is_error(case, shape, pack.rules, drift):
         return model.SENSOR
     if side > 0:
         return model.DEVIATION  # a cell that is too full is no fault of its own
-    is_fast = drift <= -_FAST_PCT_PER_DAY
+    is_fast = drift.sure <= -_FAST_PCT_PER_DAY
     if shape.follows == DEPTH and (shape.is_deep or not is_fast):
         return model.CAPACITY
     is_losing = is_fast and (shape.is_charge or any(e.family == "drift" for e in case.evidence))
@@ -324,11 +371,11 @@ def _kind(pack: _Pack, case: Case, shape: Shape, side: int, drift: float) -> str
     return model.CAPACITY if shape.is_charge else model.DEVIATION
 
 
-def _is_error(case: Case, shape: Shape, rules: Rules, drift: float) -> bool:
+def _is_error(case: Case, shape: Shape, rules: Rules, drift: _Drift) -> bool:
     """Whether it is the measurement: the same at every SOC, at rest, under load, every day."""
     days, cell = case.days, case.cell
     level = days.level_mv[:, cell]
-    if shape.is_charge or drift <= -_FAST_PCT_PER_DAY:
+    if shape.is_charge or drift.per_day <= -_FAST_PCT_PER_DAY:
         return False
     seen = level[case.newest(UNSTEADY_DAYS)]
     value = median(seen)
@@ -370,7 +417,10 @@ def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
         seen = excess[case.newest(UNSTEADY_DAYS), cell]
         value, rest = median(excess[case.run, cell]), median(days.rest_mv[case.run, cell])
         level = median(days.level_mv[case.run, cell])
-        case.add("follows the current", "load", value, limit, "mOhm")
+        apart = _beside(excess[case.run], cell, _FLOOR_MOHM)
+        if value >= limit and apart >= rules.score_min:
+            case.add("follows the current", "load", value, limit, "mOhm")
+            case.add("beside its neighbours", "load", apart, rules.score_min, "")
         near = min((rest, level), key=abs) if np.isfinite(rest) else level
         if abs(near) < rules.deviation_clear_mv:
             case.add("level at rest", "rest", near, rules.deviation_clear_mv, "mV")

@@ -16,7 +16,7 @@ _REASONS = (
     ("mirror", "sense", "its neighbour mirrors it", "与相邻单体反向"),
     ("stuck", "is_stuck", "it does not move", "数值不变"),
 )
-_MIRROR_TIMES = 2.0
+_MIRROR_TIMES = 3.0
 _AT_ONCE = 0.7  # of the step lies between two days; a strong leak takes three
 _HERD_SHARE = 0.1  # of the limit: the other cells of the same reports are well
 

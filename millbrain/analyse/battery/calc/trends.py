@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _ALL_PAIRS_DAYS = 12
+_MEDIAN_EFFICIENCY = 1.25  # standard error of a median over that of a mean
 
 
 def medians(values: Floats) -> Floats:
@@ -29,6 +30,33 @@ def beside(values: Floats, cell: int, side: int, reach: int = 3) -> Floats:
     parts = values[:, max(cell - reach, 0) : cell], values[:, cell + 1 : cell + 1 + reach]
     apart = [side * (values[:, cell] - medians(part)) for part in parts if part.shape[1] >= 2]
     return np.min(apart, axis=0) if apart else side * values[:, cell]
+
+
+def drift_error(day: NDArray[np.int64], values: Floats, drift: float) -> float:
+    """Return the standard error of one cell's drift [1/day] by the scatter around it.
+
+    values: shape (days,), NaN = not observed. Days count as independent of each other. Infinite
+    where fewer than three are known.
+    """
+    known = np.isfinite(values)
+    if np.count_nonzero(known) < 3:
+        return float("inf")
+    at = day[known] - day[known].mean()
+    left = values[known] - drift * at
+    scatter = 1.4826 * np.median(np.abs(left - np.median(left)))
+    return float(_MEDIAN_EFFICIENCY * scatter / np.sqrt((at**2).sum()))
+
+
+def from_neighbours(values: Floats, reach: int = 3) -> Floats:
+    """Return by how much each cell differs from the cells built in beside it, shape kept.
+
+    values: shape (cells,). Cells of one module share age, warmth and charge: what they differ by
+    among themselves, not what the modules of a pack differ by, says how far a good cell may lie.
+    """
+    cells = len(values)
+    near = np.arange(cells)[:, None] + np.array([*range(-reach, 0), *range(1, reach + 1)])
+    inside = (near >= 0) & (near < cells)
+    return values - medians(np.where(inside, values[np.clip(near, 0, cells - 1)], np.nan))
 
 
 def drift_per_day(day: NDArray[np.int64], values: Floats) -> Floats:
