@@ -7,6 +7,7 @@ from rich.console import Console
 from millbrain.core.errors import MillbrainError
 from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
+from millbrain.run.demo import fill
 from millbrain.run.processes import Supervisor
 from millbrain.run.settings import Settings, prepare_data_folder
 
@@ -29,6 +30,9 @@ def run_up(settings: Settings, out: Console) -> None:
         with out.status("starting the pages ..."):
             ports |= supervisor.start("web", ["web", *_place(settings)])
         if settings.resolver.enabled:
+            if settings.demo.enabled:
+                with out.status("writing the identifiers of the demonstration ..."):
+                    fill(settings)
             with out.status("starting the resolver ..."):
                 ports |= supervisor.start("resolver", ["resolver", *_place(settings)])
         if settings.demo.enabled:
