@@ -1,11 +1,12 @@
 """What a label says of an identifier: its record's values that the asker may read. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import quote
 
 from millbrain.core import gs1, keys
+from millbrain.core.faces.record_json import values_of
 from millbrain.core.limits import LABEL_FIELDS_MAX, LABELS_MAX
 from millbrain.core.records import Value
 from millbrain.core.registry import ALIAS_TYPE
@@ -125,6 +126,31 @@ def split(pattern: str) -> tuple[str, str, int]:
         raise ValueError(f"pattern {pattern!r}: one run of 1 to {_DIGITS_MAX} # was expected")
     head, _, tail = pattern.partition(found[0])
     return head, tail, len(found[0])
+
+
+def of_allotment(
+    allotment: Mapping[str, Any], told: Mapping[str, Any], design: Design, host: str
+) -> list[Label]:
+    """Return labels of serials that a line has taken, whether they are registered or not.
+
+    allotment: as it is told. told: which of its numbers, ``from`` and ``to``; otherwise all.
+
+    Raises
+    ------
+    ValueError
+        The numbers are not of the allotment, or there are too many.
+    """
+    first, last = told.get("from", allotment["from"]), told.get("to", allotment["to"])
+    is_inside = type(first) is int and type(last) is int and (
+        allotment["from"] <= first <= last <= allotment["to"])  # fmt: skip
+    if not is_inside:
+        raise ValueError(f"from {first!r} to {last!r}: numbers of the allotment were expected, "
+                         f"{allotment['from']} to {allotment['to']}")  # fmt: skip
+    values = values_of(list(allotment["shared"]))
+    return [
+        about(identifier, values, design, host)
+        for identifier in numbered(allotment["pattern"], first, last)
+    ]
 
 
 def identifiers(told: dict[str, object]) -> Sequence[str]:

@@ -15,7 +15,8 @@ from starlette.routing import Route
 from millbrain.core import keys
 from millbrain.core.records import Value, is_live
 from millbrain.core.registry import Asker, Reason, Registry, RegistryError
-from millbrain.identify.labels import answers, choices, facts
+from millbrain.identify.labels import answers, choices, facts, serials
+from millbrain.identify.labels.allotments import Allotments
 from millbrain.identify.labels.fields import Design, read_design
 from millbrain.identify.labels.printer import Printer
 from millbrain.identify.labels.sheets import FORMATS, Label, order
@@ -25,18 +26,21 @@ PATH: Final = "/labels"
 
 def routes(registry: Registry) -> list[Route]:
     """Return the routes that the room adds to the resolver's HTTP port."""
-    labels = Labels(registry)
+    allotments = Allotments(registry)
+    labels = Labels(registry, allotments)
     return [
         Route(PATH, answers.answering(labels.describe), methods=["GET"]),
         Route(f"{PATH}/sheets", answers.answering(labels.sheet), methods=["POST"]),
+        *allotments.routes(f"{PATH}/allotments"),
     ]
 
 
 class Labels:
     """Prints of what the registry holds."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, allotments: Allotments) -> None:
         self._registry = registry
+        self._allotments = allotments
         self._printer = Printer()
 
     async def describe(self, _: Request) -> Response:
@@ -47,10 +51,15 @@ class Labels:
         """Print labels of identifiers, each read back first."""
         asker = answers.asker_of(self._registry, request)
         told = await answers.body_of(request)
-        design = self.design(told.get("design"), asker)
-        stock = choices.stock_of(told.get("stock"))
-        host = _host(told, request)
-        labels = self._labels(facts.identifiers(told), design, host, asker)
+        allotment = self._allotment(told, asker)
+        given = {name: told.get(name, allotment.get(name)) for name in ("design", "stock", "host")}
+        design = self.design(given["design"], asker)
+        stock = choices.stock_of(given["stock"])
+        host = _host(given, request)
+        if allotment:
+            labels = facts.of_allotment(allotment, told, design, host)
+        else:
+            labels = self._labels(facts.identifiers(told), design, host, asker)
         wanted = order(told, design, stock, labels)
         made = await self._printer.printed(wanted)
         headers = {
@@ -58,6 +67,15 @@ class Labels:
             "Content-Disposition": f'inline; filename="labels.{wanted.format}"',
         }  # fmt: skip
         return Response(made.body, 200, headers, media_type=FORMATS[wanted.format])
+
+    def _allotment(self, told: dict[str, Any], asker: Asker) -> dict[str, Any]:
+        """Return the allotment that a request prints, {} where it prints what is registered."""
+        handle = told.get("allotment")
+        if handle is None:
+            return {}
+        if not isinstance(handle, str):
+            raise ValueError("allotment: an identifier was expected")
+        return serials.summary(self._allotments.read(keys.fold(handle), asker), handle)
 
     def design(self, told: object, asker: Asker) -> Design:
         """Return the design that a request names or brings.
@@ -112,7 +130,7 @@ class Labels:
 
 def _host(told: dict[str, Any], request: Request) -> str:
     """Return the beginning of links: what the request says, else this host as it was asked."""
-    host = told.get("host", "")
+    host = told.get("host") or ""
     if not isinstance(host, str) or (host and not host.startswith(("http://", "https://"))):
         raise ValueError(f"host {host!r}; https://name was expected")
     return (host or str(request.base_url)).rstrip("/")
