@@ -16,6 +16,7 @@ Keys beside the records (those of `core.keys.Key.stored` begin with a letter, th
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import threading
@@ -51,6 +52,7 @@ from millbrain.core.registry import (
 from millbrain.core.templates import SUFFIX, Template, template_of
 from millbrain.record.identifiers import aliases, tags
 from millbrain.record.identifiers.changes import made
+from millbrain.record.identifiers.creations import Creations
 from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.grants import explained, given_and_taken, readable
 from millbrain.record.identifiers.prefixes import Prefixes
@@ -78,7 +80,9 @@ class _Group:
     trail: Trail
     homed: set[str]
     unhomed: set[str]
+    creations: Creations
     written: dict[bytes, bytes] = field(default_factory=dict)
+    read: dict[bytes, bytes | None] = field(default_factory=dict)  # what the store holds
 
 
 class StoredRegistry:
@@ -108,7 +112,10 @@ class StoredRegistry:
         self._writer_rights = Rights(self._look, known)
         known_prefixes = {k[len(PREFIXES) :].decode(): v for k, v in every(store, PREFIXES)}
         homed = {prefix for prefix, state in known_prefixes.items() if state == _HOMED}
-        self._group = _Group(0, trail_of(store.get(HEAD)), homed, known_prefixes.keys() - homed)
+        self._group = _Group(
+            0, trail_of(store.get(HEAD)), homed, known_prefixes.keys() - homed,
+            Creations(self._writer_rights, self._is_homed_now, 0),
+        )  # fmt: skip
         self._homed = frozenset(homed)
         self._unhomed = frozenset(self._group.unhomed)
         self._soon = soon
@@ -344,18 +351,28 @@ class StoredRegistry:
         with self._writing:
             kept = self._group
             at_ms = int(time.time() * 1000)
-            group = _Group(at_ms, kept.trail, set(self._homed), set(self._unhomed))
+            creations = Creations(self._writer_rights, self._is_homed_now, at_ms // 1000)
+            group = _Group(at_ms, kept.trail, set(self._homed), set(self._unhomed), creations)
             self._group = group
+            self._read_ahead([c for changes, *_ in batches for c in changes], group)
             told = [(done, self._made(changes, group, whole)) for changes, done, whole in batches]
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
                     self._switch(group.homed, group.unhomed)
-                except StoreError as error:
+                except MillbrainError as error:  # also where all are too much for one batch
                     group.trail = kept.trail
                     told = [(done, [r or error for r in refused]) for done, refused in told]
-            group.written = {}
+            group.written, group.read = {}, {}
+            group.creations.forget()
         return told
+
+    def _read_ahead(self, changes: Sequence[Change], group: _Group) -> None:
+        """Read the records of many changes at once."""
+        if len(changes) > 1:
+            names = [keys.handle_key(c.handle) for c in changes]
+            with contextlib.suppress(StoreError):  # each change meets it by itself
+                group.read = dict(zip(names, self._store.get_many(names), strict=True))
 
     def _made(
         self, changes: Sequence[Change], group: _Group, is_whole: bool
@@ -367,6 +384,7 @@ class StoredRegistry:
         refused = [self._make(c, group) for c in changes]
         if any(refused):
             group.written, group.trail, group.homed, group.unhomed = kept
+            group.creations.forget()
             other = RegistryError(Reason.INVALID, "not made, since another one was refused")
             refused = [r or other for r in refused]
         return refused
@@ -388,8 +406,14 @@ class StoredRegistry:
     def _changed(self, change: Change, group: _Group) -> dict[bytes, bytes]:
         key = keys.handle_key(change.handle)
         before = self._look(key)
-        after = made(change, before, self._writer_rights, self._is_homed_now, group.at_ms // 1000)
-        named = aliases.changed(key, before, after, self._look) | tags.changed(key, before, after)
+        after = group.creations.made(change, before)
+        named: dict[bytes, bytes] = {}
+        if after is None:
+            group.creations.forget()  # what they rest on may change now
+            at_s = group.at_ms // 1000
+            after = made(change, before, self._writer_rights, self._is_homed_now, at_s)
+            named = aliases.changed(key, before, after, self._look)
+            named |= tags.changed(key, before, after)
         counted = self.prefixes.counted(change, before, after, self._look)
         told = _told(change, group.at_ms, after) | given_and_taken(before, after)
         group.trail, line = group.trail.then(told)
@@ -420,8 +444,13 @@ class StoredRegistry:
 
     def _look(self, key: bytes) -> bytes | None:
         """Return the record as the group so far leaves it."""
-        found = self._group.written.get(key)
-        return self._store.get(key) if found is None else found
+        group = self._group
+        found = group.written.get(key)
+        if found is not None:
+            return found
+        if key not in group.read:
+            group.read[key] = self._store.get(key)
+        return group.read[key]
 
     def _all_lines(self) -> Iterator[bytes]:
         after = 0
