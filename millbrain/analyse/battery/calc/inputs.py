@@ -19,6 +19,7 @@ CURRENT_NONE: Final = NO_CURRENT
 INSULATION_NONE: Final = 65_535
 LEVEL_NONE: Final = 255
 AHEAD_S_MAX: Final = 86_400  # a device's clock may be so far ahead
+NAME_WORDS: Final = 3  # of 8 bytes: a number has 17, and never more than 24
 CURRENT_PER_A: Final = 10  # the wire's own step of 0.1 A, kept so that sums stay whole numbers
 
 
@@ -26,7 +27,8 @@ CURRENT_PER_A: Final = 10  # the wire's own step of 0.1 A, kept so that sums sta
 class PackReports:
     """Pack reports as columns, shape (reports,) unless said otherwise.
 
-    row: the report's row in the batch. vin: ``S``. pack_no: from 1. device_at: [s since 1970 UTC].
+    row: the report's row in the batch. vin: ``S``. names: the same as words, shape (reports, 3),
+    cut after 24 bytes. pack_no: from 1. device_at: [s since 1970 UTC].
     day: days since 1970, Beijing time. current_da: [0.1 A], discharge positive, `CURRENT_NONE` =
     not reported. soc_pct: 0..100, `SOC_NONE`. voltage_v: of the pack, NaN. temp_max_degc,
     temp_min_degc: over the vehicle's plausible probes, `TEMP_NONE`. insulation_kohm:
@@ -37,6 +39,7 @@ class PackReports:
 
     row: NDArray[np.int64]
     vin: NDArray[Any]
+    names: NDArray[np.uint64]
     pack_no: NDArray[np.uint8]
     device_at: NDArray[np.int64]
     day: NDArray[np.int64]
@@ -79,27 +82,31 @@ def pack_reports(columns: Columns) -> PackReports:
     sizes = np.diff(cells.offsets).astype(np.int64)
     packs = _packs(columns, sizes)
     row, first = packs.row, packs.first
-    counts = packs.each(packs.told, sizes[row])
+    counts = packs.each(packs.told, packs.spread(sizes))
     counted = (np.arange(len(row)) - first + 1).astype(np.uint8)
-    begins = cells.offsets[:-1].astype(np.int64)[row]
-    before = np.cumsum(counts) - counts
-    begins = begins + before - before[first]
+    begins = packs.spread(cells.offsets[:-1].astype(np.int64))
+    if not packs.is_plain:
+        before = np.cumsum(counts) - counts
+        begins = begins + before - before[first]
     at = columns.array("device_at").astype(np.int64)
     high, low = _temps(columns)
+    vin = _text(columns.values["vin"])
+    each = packs.spread
     return PackReports(
         row=row,
-        vin=_text(columns.values["vin"])[row],
+        vin=each(vin),
+        names=each(names_of(vin)),
         pack_no=packs.each(_list(columns, "pack_no", np.uint8), counted),
-        device_at=at[row],
-        day=((at + BEIJING_OFFSET_S) // 86_400)[row],
+        device_at=each(at),
+        day=each((at + BEIJING_OFFSET_S) // 86_400),
         current_da=_current(columns, packs),
-        soc_pct=_filled(columns, "soc_pct", np.uint8, SOC_NONE)[row],
-        voltage_v=_filled(columns, "voltage_v", np.float32, np.nan)[row],
-        temp_max_degc=high[row],
-        temp_min_degc=low[row],
-        insulation_kohm=_filled(columns, "insulation_kohm", np.uint16, INSULATION_NONE)[row],
-        flags=_filled(columns, "alarm_flags", np.uint32, 0)[row],
-        level=_filled(columns, "alarm_level", np.uint8, LEVEL_NONE)[row],
+        soc_pct=each(_filled(columns, "soc_pct", np.uint8, SOC_NONE)),
+        voltage_v=each(_filled(columns, "voltage_v", np.float32, np.nan)),
+        temp_max_degc=each(high),
+        temp_min_degc=each(low),
+        insulation_kohm=each(_filled(columns, "insulation_kohm", np.uint16, INSULATION_NONE)),
+        flags=each(_filled(columns, "alarm_flags", np.uint32, 0)),
+        level=each(_filled(columns, "alarm_level", np.uint8, LEVEL_NONE)),
         begins=begins,
         counts=counts,
         cells_mv=np.ascontiguousarray(cells.values, np.uint16),
@@ -107,8 +114,8 @@ def pack_reports(columns: Columns) -> PackReports:
 
 
 def _none() -> PackReports:
-    kinds = ("i8", "S17", "u1", "i8", "i8", "i4", "u1", "f4", "i2", "i2", "u2", "u4", "u1", "i8",
-             "i8", "u2")  # fmt: skip
+    kinds = ("i8", "S17", "(3,)u8", "u1", "i8", "i8", "i4", "u1", "f4", "i2", "i2", "u2", "u4",
+             "u1", "i8", "i8", "u2")  # fmt: skip
     return PackReports(*(np.zeros(0, kind) for kind in kinds))
 
 
@@ -120,6 +127,15 @@ class _Packs:
     is_told: NDArray[np.bool_]
     row: NDArray[np.int64]
     first: NDArray[np.int64]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every row is one pack."""
+        return len(self.row) == len(self.is_told)
+
+    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return for each pack the value of its row."""
+        return values if self.is_plain else values[self.row]
 
     def each(self, list_: Ragged, otherwise: NDArray[Any]) -> NDArray[Any]:
         """Return a value per pack: from the row's list, else `otherwise` (one per pack)."""
@@ -152,7 +168,7 @@ def _spread(lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 def _current(columns: Columns, packs: _Packs) -> NDArray[np.int32]:
     """Return the pack's own current where it is told, else the vehicle's [0.1 A]."""
-    whole = _filled(columns, "current_a", np.float64, np.nan)[packs.row]
+    whole = packs.spread(_filled(columns, "current_a", np.float64, np.nan))
     own = packs.each(_list(columns, "pack_current_a", np.float32), np.full(len(whole), np.nan))
     current = np.where(np.isfinite(own), own, whole)
     known = np.isfinite(current)
@@ -190,3 +206,12 @@ def _text(values: Any) -> NDArray[Any]:
     if isinstance(values, Ragged):
         return np.array([part.tobytes() for part in values.lists()], "S")
     return np.asarray(values).astype("S")
+
+
+def names_of(vins: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return vehicle numbers (``S``) as words, shape (rows, 3); longer ones are cut at 24 bytes."""
+    width = vins.dtype.itemsize
+    raw = np.ascontiguousarray(vins).view(np.uint8).reshape(len(vins), width)
+    padded = np.zeros((len(vins), 8 * NAME_WORDS), np.uint8)
+    padded[:, : min(width, 8 * NAME_WORDS)] = raw[:, : 8 * NAME_WORDS]
+    return padded.view("<u8")

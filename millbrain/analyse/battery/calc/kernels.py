@@ -30,10 +30,25 @@ NO_CURRENT: Final = np.iinfo(np.int32).min
     0, 1, 2, 3, 4, 5, 8, 11, 14, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 35, 38, 41,
     44, 45, 46, 47, 48,
 )  # fmt: skip
+FAR: Final = np.iinfo(np.int64).max
+LEVELS_MAX: Final = 4  # 254 and 255 are markers
+SPREAD_DEGC_MAX: Final = 40  # more is a broken probe
+ISOLATED_KOHM_MAX: Final = 5_000  # above, it tells nothing of a leak; keeps a mean from drowning
+INSULATION_NONE: Final = 65_535
 BINS: Final = 3  # SOC below 30 %, to 70 %, above: the flat middle and the two steep ends
 BIN_SOC: Final = (30, 70)
 
 _part = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+
+
+@_part
+def row_words(count: Any) -> Any:
+    """Return the words (8 bytes) of a row: head, sums, load, tallies and bounds of each cell.
+
+    A row lies in one piece: int64 (HEAD,), int32 (BINS + 1, cells), the last at rest, int64
+    (cells,), uint16 (3, cells): lost, sense wire, lowest; uint16 (2, cells): least, most voltage.
+    """
+    return HEAD + 3 * count + (5 * count + 3) // 4
 
 
 @_part
@@ -112,12 +127,14 @@ def _by_sorting(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: A
 
 
 @_part
-def _place_of(cells: Any, begin: Any, count: Any, value: Any) -> Any:
-    """Return the number, from 1, of the first cell with that voltage."""
+def _places_of(cells: Any, begin: Any, count: Any, low: Any, high: Any) -> Any:
+    """Return the numbers, from 1, of the first cells with those voltages."""
+    first, last = np.int32(count), np.int32(count)
     for k in range(count):
-        if cells[begin + np.uint64(k)] == value:
-            return k + 1
-    return 0
+        v = np.int32(cells[begin + np.uint64(k)])
+        first = min(first, np.int32(k) if v == low else np.int32(count))
+        last = min(last, np.int32(k) if v == high else np.int32(count))
+    return first + 1, last + 1
 
 
 @_part
@@ -235,8 +252,7 @@ def _measure(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any,
     else:
         m2, mad4 = _by_sorting(cells, begin, count, low, high, good, wide)
     out[0, i], out[1, i], out[2, i], out[3, i] = m2, mad4, low, high
-    out[4, i] = _place_of(cells, begin, count, low)
-    out[5, i] = _place_of(cells, begin, count, high)
+    out[4, i], out[5, i] = _places_of(cells, begin, count, low, high)
     if high - low >= SENSE_D2:
         out[7, i] = _sense_wire(cells, begin, count, m2)
     if 2 * high - m2 > SPIKE_D2 or m2 - 2 * low > SPIKE_D2:
@@ -245,67 +261,108 @@ def _measure(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any,
 
 
 @_part
-def _add_partly(cells: Any, begin: Any, count: Any, at: Any, m2: Any, weight: Any, flow: Any,
-                is_rest: Any, sense: Any, by_soc: Any, rest: Any, load: Any, tallies: Any,
-                bounds: Any) -> Any:  # fmt: skip
+def _add_partly(cells: Any, begin: Any, count: Any, m2: Any, weight: Any, flow: Any, is_rest: Any,
+                sense: Any, by_soc: Any, rest: Any, load: Any, marks: Any) -> Any:  # fmt: skip
     """Add a report some cells of which are not plausible or belong to a loose sense wire."""
     for k in range(count):
         v = cells[begin + np.uint64(k)]
         if v < PLAUSIBLE_MV_MIN or v > PLAUSIBLE_MV_MAX:
-            bump(tallies[0], at + k)
+            bump(marks, k)
         elif sense and (k + 1 == sense or k == sense):
-            bump(tallies[1], at + k)
+            bump(marks, count + k)
         else:
-            _add_one(v, m2, weight, flow, at + k, is_rest, by_soc, rest, load)
-            bounds[0, at + k] = min(bounds[0, at + k], v)
-            bounds[1, at + k] = max(bounds[1, at + k], v)
+            _add_one(v, m2, weight, flow, k, is_rest, by_soc, rest, load)
+            marks[3 * count + k] = min(marks[3 * count + k], v)
+            marks[4 * count + k] = max(marks[4 * count + k], v)
+
+
+@_part
+def _note(head: Any, at: Any, level: Any, flags: Any, high: Any, low: Any, kohm: Any,
+          limit_kohm: Any) -> Any:  # fmt: skip
+    """Add what is known of a whole report: times, alarms, heat, insulation."""
+    head[REPORTS] += 1
+    head[FIRST] = min(head[FIRST], at)
+    head[LAST] = max(head[LAST], at)
+    if level <= LEVELS_MAX:
+        head[LEVEL] = max(head[LEVEL], np.int64(level))
+    head[FLAGS] |= np.int64(flags)
+    head[TEMP_MAX] = max(head[TEMP_MAX], np.int64(high))
+    if kohm != INSULATION_NONE:
+        head[LEAKY] += 1 if np.float32(kohm) < limit_kohm else 0
+        head[ISOLATED_REPORTS] += 1
+        head[ISOLATED] += min(np.int64(kohm), ISOLATED_KOHM_MAX)
+    if high != TEMP_NONE and low != TEMP_NONE:
+        head[WARM_REPORTS] += 1
+        head[WARM_SPREAD] += min(np.int64(high) - np.int64(low), SPREAD_DEGC_MAX)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, slots: Any,
-          rest_da: Any, heads: Any, sums: Any, load: Any, tallies: Any, bounds: Any,
+def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, whole: Any, slots: Any,
+          starts: Any, rest_da: Any, leak_ohm_per_v: Any, words: Any, halves: Any, quarters: Any,
           out: Any) -> None:  # fmt: skip
-    """Measure every report and add it to the sums of its slot (-1 = only measure).
+    """Measure every report and add it to the row of its slot (-1 = only measure).
 
-    current: [0.1 A], the least int32 = not reported. sums: int32 (BINS + 1, cells), the last row at
-    rest. load: int64 (cells,). tallies: uint16 (3, cells): lost, sense wire, lowest. bounds: uint16
-    (2, cells): least and most voltage. out: int32 (9, reports), zero: twice the median, four times
-    the MAD, lowest, highest, number of the lowest, of the highest, lost, sense wire, spikes.
+    current: [0.1 A], the least int32 = not reported. whole: device time, level, alarm flags,
+    highest and lowest probe, insulation, voltage of each report. starts: where the row of each slot
+    begins in `words`; `halves` (int32) and `quarters` (uint16) are the same memory. out: int32 (9,
+    reports), zero: twice the median, four times the MAD, lowest, highest, number of the lowest, of
+    the highest, lost, sense wire, spikes.
     """
+    at, level, flags, hottest, coldest, kohm, volts = whole
     room = np.zeros(SPAN_MAX, np.int32)
     wide = np.zeros(1 << 16, np.int32)
     for i in range(len(begins)):
         begin, count, slot = np.uint64(begins[i]), counts[i], slots[i]
         low, high, lost = _bounds(cells, begin, count)
         out[6, i] = lost
+        row = starts[slot] if slot >= 0 else 0
+        first = row + HEAD
+        head = words[row:first]
+        load = words[first + 2 * count : first + 3 * count]
+        marks = quarters[4 * (first + 3 * count) : 4 * (first + 3 * count) + 5 * count]
+        if slot >= 0:
+            _note(head, at[i], level[i], flags[i], hottest[i], coldest[i], kohm[i],
+                  leak_ohm_per_v * volts[i] / np.float32(1_000))  # fmt: skip
         if count - lost < CELLS_MIN:
             if slot >= 0:
                 for k in range(count):
-                    bump(tallies[0], heads[slot, BEGIN] + k)
+                    bump(marks, k)
             continue
         m2, mad4 = _measure(cells, begin, count, low, high, count - lost, i, out, room, wide)
         if slot < 0:
             continue
-        at = heads[slot, BEGIN]
-        end = at + count
-        bump(tallies[2], at + out[4, i] - 1)
+        bump(marks, 2 * count + out[4, i] - 1)
         weight = np.int32(_calm(mad4))
         is_blind = current[i] == NO_CURRENT
         flow = np.int64(0) if is_blind else np.int64(current[i])
         is_rest = not is_blind and abs(flow) <= rest_da
         charge = np.int64(soc[i]) if soc[i] <= 100 else np.int64(50)
         b = _bin_of(charge)
-        head = heads[slot]
         head[SPREAD_MAX] = max(head[SPREAD_MAX], high - low)
         _add_head(head, b, np.int64(m2), np.int64(weight), charge, flow, is_blind, is_rest)
+        by_soc = halves[2 * first + b * count : 2 * first + (b + 1) * count]
+        rest = halves[2 * first + BINS * count : 2 * first + (BINS + 1) * count]
         if lost or out[7, i]:
-            _add_partly(cells, begin, count, at, m2, weight, flow, is_rest, out[7, i], sums[b],
-                        sums[BINS], load, tallies, bounds)  # fmt: skip
+            _add_partly(cells, begin, count, m2, weight, flow, is_rest, out[7, i], by_soc, rest,
+                        load, marks)  # fmt: skip
             continue
-        _add_cells(cells, begin, count, m2, weight, flow, sums[b, at:end], load[at:end],
-                   bounds[0, at:end], bounds[1, at:end])  # fmt: skip
+        _add_cells(cells, begin, count, m2, weight, flow, by_soc, load,
+                   marks[3 * count : 4 * count], marks[4 * count : 5 * count])  # fmt: skip
         if is_rest:
-            _add_rest(cells, begin, count, m2, weight, sums[BINS, at:end])
+            _add_rest(cells, begin, count, m2, weight, rest)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def clear(starts: Any, counts: Any, words: Any, quarters: Any) -> None:
+    """Set rows to nothing seen."""
+    for i in range(len(starts)):
+        row, count = starts[i], counts[i]
+        words[row : row + row_words(count)] = 0
+        words[row + COUNT] = count
+        words[row + FIRST] = words[row + M2_MIN] = FAR
+        words[row + TEMP_MAX] = TEMP_NONE
+        least = 4 * (row + HEAD + 3 * count) + 3 * count
+        quarters[least : least + count] = 65_535
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -46,7 +46,10 @@ def _place(words: Any, row: Any, table: Any, held: Any) -> Any:
 @_fast
 def _find(words: Any, table: Any, held: Any, out: Any) -> None:
     for row in range(len(words)):
-        out[row] = table[_place(words, row, table, held)]
+        same = row > 0
+        for k in range(words.shape[1]):
+            same = same and words[row, k] == words[row - 1, k]
+        out[row] = out[row - 1] if same else table[_place(words, row, table, held)]
 
 
 @_fast
@@ -105,17 +108,27 @@ class Places:
 
     def find(self, keys: Keys) -> Slots:
         """Return the slot of each key, -1 where it has none."""
-        out = np.empty(len(keys), np.int64)
-        _find(_words(keys), self._table, self._held, out)
+        return self.find_words(_words(keys))
+
+    def find_words(self, words: NDArray[np.uint64]) -> Slots:
+        """Return the slot of each key given as words (`words_of`)."""
+        out = np.empty(len(words), np.int64)
+        _find(words, self._table, self._held, out)
         return out
 
-    def add(self, key: Keys) -> int:
-        """Give a slot to a key (shape (1,)) that has none."""
-        slot = self._free.pop() if self._free else self._grown()
-        self._held[slot] = _words(key)[0]
-        self._is_live[slot] = True
-        _enter(np.array([slot]), self._table, self._held)
-        return slot
+    def add(self, keys: Keys) -> Slots:
+        """Give slots to keys that have none, each once."""
+        again = min(len(self._free), len(keys))
+        slots = np.empty(len(keys), np.int64)
+        slots[:again] = self._free[len(self._free) - again :]
+        del self._free[len(self._free) - again :]
+        slots[again:] = np.arange(self._used, self._used + len(keys) - again)
+        self._used += len(keys) - again
+        self._grow()
+        self._held[slots] = _words(keys)
+        self._is_live[slots] = True
+        _enter(slots, self._table, self._held)
+        return slots
 
     def remove(self, slots: Slots) -> None:
         """Forget slots; their numbers are given out again."""
@@ -126,14 +139,16 @@ class Places:
             self._used = 0
         self._rebuild(len(self._table))
 
-    def _grown(self) -> int:
-        slot = self._used
-        self._used += 1
-        if slot == len(self._held):
-            self._held = np.concatenate([self._held, np.zeros_like(self._held)])
-            self._is_live = np.concatenate([self._is_live, np.zeros_like(self._is_live)])
-            self._rebuild(4 * len(self._held))
-        return slot
+    def _grow(self) -> None:
+        size = len(self._held)
+        if self._used <= size:
+            return
+        while size < self._used:
+            size *= 2
+        held, is_live = np.zeros((size, _WORDS), np.uint64), np.zeros(size, np.bool_)
+        held[: len(self._held)], is_live[: len(self._is_live)] = self._held, self._is_live
+        self._held, self._is_live = held, is_live
+        self._rebuild(4 * size)
 
     def _rebuild(self, size: int) -> None:
         self._table = np.full(size, -1, np.int32)
@@ -142,3 +157,13 @@ class Places:
 
 def _words(keys: Keys) -> NDArray[np.uint64]:
     return np.ascontiguousarray(keys).view(np.uint64).reshape(len(keys), _WORDS)
+
+
+def words_of(names: NDArray[np.uint64], day: NDArray[Any], count: NDArray[Any],
+             pack_no: NDArray[Any]) -> NDArray[np.uint64]:  # fmt: skip
+    """Return keys as words, shape (keys, 4). names: vehicles as words, shape (keys, 3)."""
+    words = np.empty((len(names), _WORDS), np.uint64)
+    words[:, :-1] = names
+    last = (day & 0xFFFF) | count << 16 | pack_no.astype(np.int64) << 32
+    words[:, -1] = last.view(np.uint64)
+    return words

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from millbrain.analyse.battery import model
 from millbrain.analyse.battery.calc import watching as w
 from millbrain.analyse.battery.calc.case import APP
-from millbrain.analyse.battery.calc.inputs import PackReports
+from millbrain.analyse.battery.calc.inputs import NAME_WORDS, PackReports
 from millbrain.analyse.battery.calc.words import sentence
 from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Evidence, Finding, Severity
@@ -56,7 +56,7 @@ class Heat:
         self._hold(1 << max(4, (2 * vehicles - 1).bit_length()))
 
     def _hold(self, places: int) -> None:
-        self._names = np.zeros((places, w.WORDS), np.uint64)
+        self._names = np.zeros((places, NAME_WORDS), np.uint64)
         self._held = np.zeros(places, w.HELD)
 
     def __len__(self) -> int:
@@ -80,10 +80,9 @@ class Heat:
             self._grow(2 * (self._count + rows))
         degrees = reports.temp_max_degc
         order = np.argsort(reports.device_at * 65_536 + degrees, kind="stable")
-        names = w.words(reports.vin)
         found = np.zeros((w.FOUND_MAX, w.FOUND), np.int64)
         new, rises, jumps = w.watch(
-            names, order, reports.device_at, degrees, reports.soc_pct, self._names,
+            reports.names, order, reports.device_at, degrees, reports.soc_pct, self._names,
             self._held, rules.heat_rise_degc_per_min, rules.heat_min_degc, rules.soc_jump_min_pct,
             rules.soc_jump_s_max, found,
         )  # fmt: skip

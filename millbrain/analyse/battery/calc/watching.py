@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from millbrain.analyse.battery.calc.inputs import NAME_WORDS
 from millbrain.analyse.battery.calc.kernels import TEMP_NONE
 
-WORDS: Final = 3  # of 8 bytes: a number has 17, and never more than 24
 HELD: Final = np.dtype(
     [("at", "<u4"), ("soc_at", "<u4"), ("rose_since", "<u4"), ("rose_at", "<u4"), ("degc", "<i2"),
      ("rose_from", "<i2"), ("rose_to", "<i2"), ("soc_pct", "u1"), ("is_held", "u1")]
@@ -31,24 +30,18 @@ _BASIS: Final = np.uint64(0xCBF29CE484222325)
 _part = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
 
-def words(names: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return vehicle numbers (``S``) as words, shape (rows, 3); longer ones are cut at 24 bytes."""
-    padded = names.astype(f"S{8 * WORDS}")
-    return np.frombuffer(padded.tobytes(), "<u8").reshape(-1, WORDS)
-
-
 @_part
 def _place(name: Any, names: Any, held: Any) -> Any:
     """Return the place of a number: its own, or the first free one."""
     code = _BASIS
-    for k in range(WORDS):
+    for k in range(NAME_WORDS):
         code = (code ^ name[k]) * _PRIME
         code ^= code >> np.uint64(29)
     mask = np.uint64(len(held) - 1)
     place = code & mask
     while held[place]["is_held"]:
         same = True
-        for k in range(WORDS):
+        for k in range(NAME_WORDS):
             same &= names[place, k] == name[k]
         if same:
             break
