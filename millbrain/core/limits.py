@@ -45,6 +45,8 @@ GRANTS_MAX: Final = 200  # grants of one record; each is looked at when somebody
 RANGES_MAX: Final = 1_000_000  # ranges of one node, held in memory: about 1 KB each
 RANGE_DIGITS_MAX: Final = 18  # digits of a serial of a range: a number of 64 bits holds them
 RANGE_PATTERN_MAX: Final = 200  # characters of a pattern of serials
+RECEIPTS_MAX: Final = 20_000  # idempotency keys that are remembered, some 100 B each ...
+RECEIPT_S_MAX: Final = 24 * 3600  # ... and for how long
 TEMPLATE_FIELDS_MAX: Final = 500  # fields of a metadata template
 TEMPLATE_CHOICES_MAX: Final = 1_000  # words of one code list; a longer one is a list of records
 TEMPLATE_TEXT_MAX: Final = 1_000  # characters of a title or a remark of a template
@@ -72,7 +74,6 @@ HANDLE_SESSION_S_MAX: Final = 86_400  # a session without a message ends, whatev
 HANDLE_UNPROVED_S_MAX: Final = 300  # the same while nobody has proved an identity within it
 HANDLE_LOGIN_S_MAX: Final = 86_400  # a log-in to a connection holds for so long (operation 2001)
 HANDLE_SUMS_HZ_MAX: Final = 300  # signatures and key exchanges a second: about a fifth of a core
-HANDLE_TOKEN_S_MAX: Final = 300  # an identity token behind a resolve request, from its making
 HANDLE_LIST_MAX: Final = 5_000  # handles of one answer to a list request
 HANDLE_KEY_ROUNDS_MAX: Final = 100_000  # PBKDF2 rounds that a client may ask of us: about 50 ms
 HANDLE_PIECES_BYTES_MAX: Final = 16 << 20  # datagrams that wait for the rest of their message ...
@@ -88,6 +89,9 @@ UPSTREAM_FAILURES_MAX: Final = 5  # failures in a row after which a node is left
 UPSTREAM_PAUSE_S_MAX: Final = 60  # ... for a second, then twice as long, at most so long
 CACHE_ENTRY_S_MAX: Final = 2 * 86_400  # a longer time to live is not believed (reference library)
 TAGGED_EXAMINED_MAX: Final = 20_000  # records looked at for one page of those that share tags
+AAS_ITEMS_MAX: Final = 10_000  # items of all lists of one descriptor
+AAS_BULK_MAX: Final = 1_000  # descriptors of one bulk request, one commit ...
+AAS_BULKS_KEPT_MAX: Final = 10_000  # ... and results of such that are remembered
 LABELS_MAX: Final = 2_000  # labels of one print: some seconds of one core
 LABEL_TEXT_MAX: Final = 400  # characters of one text of a label or of its template
 LABEL_LINES_MAX: Final = 12  # lines of text of one label
@@ -142,11 +146,19 @@ CURVE_BYTES_MAX: Final = 1 << 20  # ... and its bytes in the ledger, packed
 REPLAY_S_MAX: Final = 3_600  # how far a replay reaches before and after its instant
 REPLAY_REPORTS_MAX: Final = 20_000  # reports of one replay
 
+# Scans ------------------------------------------------------------------------------------------
+CONTROLLER_WAIT_S_MAX: Final = 2.0  # a controller that has not answered by then was not reached
+CONTROLLER_LINE_BYTES_MAX: Final = 256 << 10  # one answer of a controller
+COMMAND_S_MAX: Final = 10  # a command that was not written by then is not written any more
+RECIPE_SETTINGS_MAX: Final = 200  # parameters of one recipe
+RECIPES_MAX: Final = 5_000  # recipes of one import
+
 # Orders and notices -----------------------------------------------------------------------------
 ORDER_TEXT_MAX: Final = 2_000  # characters of a reason, note or comment
 ORDER_REPAIRS_MAX: Final = 200  # parts of one entry of a repair: every cell of a pack
 ATTACHMENT_BYTES_MAX: Final = 5 << 20  # one file: a photograph of a telephone or a bench report
 ATTACHMENTS_MAX: Final = 30  # files of one order
+ALARM_NOTICES_MAX: Final = 20  # alarms told one by one in a transaction; more are counted
 TARGETS_MAX: Final = 200  # places that notices go to; each is looked at in every step's transaction
 DELIVERY_DAYS_MAX: Final = 30  # a notice that nobody took for so long is given up, and shown so
 DELIVERIES_KEPT_DAYS: Final = 400  # how long the outbox remembers what it told

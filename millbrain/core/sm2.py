@@ -44,6 +44,11 @@ def bare_point(key: bytes) -> bytes | None:
     return key if len(key) == _POINT_BYTES else None
 
 
+def is_key(point: bytes) -> bool:
+    """Whether 64 bytes (x, y) are a public key: a point of the curve."""
+    return len(point) == _POINT_BYTES and _is_on_curve(point)
+
+
 def verify(public: bytes, message: bytes, r: bytes, s: bytes, user_id: bytes = USER_ID) -> bool:
     """Whether (r, s) signs `message` [bytes] under the public key (GB/T 32918.2 clause 7).
 
@@ -146,7 +151,7 @@ def _is_on_curve(point: bytes) -> bool:
 
 
 def _checked_point(point: bytes | None) -> bytes:
-    if point is None or len(point) != _POINT_BYTES or not _is_on_curve(point):
+    if point is None or not is_key(point):
         raise ValueError("public key or C1 is not a point of the SM2 curve")
     return point
 

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import uvloop
 
@@ -25,6 +25,7 @@ from millbrain.run.discovery import faces
 from millbrain.run.resolver_http import ResolverHttp
 from millbrain.run.settings import Settings, prepare_data_folder
 
+NODE_KEY: Final = "node_key.pem"  # in the data folder: what the node signs with
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +78,7 @@ def node_of(settings: Settings) -> Node:
     section = settings.resolver
     return Node(
         section.role, section.upstream, section.remember_mib << 20, section.negative_s,
-        section.stale_s, section.try_s, section.wait_s,
+        section.stale_s, section.try_s, section.wait_s, str(settings.data / NODE_KEY),
     )  # fmt: skip
 
 

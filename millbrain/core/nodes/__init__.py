@@ -25,7 +25,8 @@ class Node:
     upstream: nodes to ask first when nothing is known, as ``host:port`` or ``udp:host:port``.
     cache_bytes: memory for remembered answers. negative_s: how long "there is no such identifier"
     is remembered [s]. stale_s: how long after its time an answer is still given where nobody can be
-    asked [s]. try_s: wait for one node [s]. wait_s: wait of a client in all [s].
+    asked [s]. try_s: wait for one node [s]. wait_s: wait of a client in all [s]. key_file: PEM file
+    of the node's private key, made where it is missing; empty = the node has none.
     """
 
     role: Role = Role.ENTERPRISE
@@ -35,3 +36,4 @@ class Node:
     stale_s: float = 86_400.0
     try_s: float = 1.0
     wait_s: float = 4.0
+    key_file: str = ""

@@ -7,9 +7,12 @@ that a challenge is answered once and in time.
 
 References
 ----------
-RFC 3652 3.5; the layouts are those of the reference library 9.3.1, since the RFC leaves them open.
+RFC 3652 3.5; the layouts are those of the reference library 9.3.1, since the RFC leaves them open,
+and for SM2 those of the ID pointer SDK.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 from typing import Final
@@ -21,8 +24,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPublicKey,
     RSAPublicNumbers,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from millbrain.core import sm2
 from millbrain.core.errors import FrameError
 from millbrain.core.limits import HANDLE_KEY_ROUNDS_MAX
 from millbrain.identify.handle.codec import decode_data, encode_data
@@ -35,6 +43,7 @@ from millbrain.identify.handle.fields import (
 from millbrain.identify.handle.records import PublicKey, number
 from millbrain.identify.handle.walk import Blob, Fixed, Parts, Reader, Text, Writer
 
+PUBLIC_KEY: Final = "HS_PUBKEY"
 NONCE_BYTES: Final = 16
 SALT_BYTES: Final = 16
 ROUNDS: Final = 10_000
@@ -44,6 +53,11 @@ RSA: Final = "RSA_PUB_KEY"
 _RSA_BITS_MIN: Final = 2048  # shorter keys are refused, as the reference library does
 _RSA_TAIL: Final = bytes(4)  # an empty array stands behind the modulus
 _ALGORITHM: Final = "SHA-256"
+SM2: Final = "SM2_PUB_KEY"
+_SM3: Final = "SM3"
+_PEM_HEAD, _PEM_TAIL = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
+# SubjectPublicKeyInfo up to the point: id-ecPublicKey, curve 1.2.156.10197.1.301, 04 before x and y
+_SM2_HEAD: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 _PBKDF2_HMAC_SHA1: Final = 0x22
 
 _SIGNED: Final[Parts] = (Text("algorithm", "algorithm", "算法"), Blob("signature", "sig", "签名"))
@@ -80,7 +94,7 @@ def sign(key: RSAPrivateKey, nonce: bytes, digest: bytes) -> bytes:
     return Writer().write(_SIGNED, {"algorithm": _ALGORITHM, "signature": signature})
 
 
-def verify(key_data: bytes, response: bytes, nonce: bytes, digest: bytes) -> bool:
+def verify(key_data: bytes, response: bytes, nonce: bytes, digest: bytes, signer: str = "") -> bool:
     """Whether the response was signed with the private half of the key in `key_data`.
 
     Parameters
@@ -89,6 +103,8 @@ def verify(key_data: bytes, response: bytes, nonce: bytes, digest: bytes) -> boo
         Data of a value of type HS_PUBKEY.
     response
         Signed response of operation 200.
+    signer
+        Handle of the identity, which is its name in SM2 signatures.
 
     Returns
     -------
@@ -96,10 +112,16 @@ def verify(key_data: bytes, response: bytes, nonce: bytes, digest: bytes) -> boo
         False for wrong signatures, weak or unknown algorithms and bytes that are none of these.
     """
     try:
-        key = load_key(key_data)
         found = Reader(response).read(_SIGNED)
-        if found["algorithm"] != _ALGORITHM or "rest" in found:
+        if "rest" in found:
             return False
+        if is_sm2(key_data):
+            return found["algorithm"] == _SM3 and _verify_sm2(
+                load_sm2(key_data), found["signature"], nonce + digest, signer
+            )
+        if found["algorithm"] != _ALGORITHM:
+            return False
+        key = load_key(key_data)
         key.verify(found["signature"], nonce + digest, padding.PKCS1v15(), SHA256())
     except (FrameError, InvalidSignature):
         return False
@@ -143,6 +165,65 @@ def key_data(key: RSAPublicKey) -> bytes:
 def _signed_bytes(value: int) -> bytes:
     """Return a positive number big-endian with room for its sign bit."""
     return value.to_bytes(value.bit_length() // 8 + 1, "big")
+
+
+def is_sm2(key_data: bytes) -> bool:
+    """Whether the data of an HS_PUBKEY value say that they hold an SM2 key."""
+    return key_data[4:].startswith(SM2.encode()) and key_data[:4] == len(SM2).to_bytes(4, "big")
+
+
+def sign_sm2(private: bytes, nonce: bytes, digest: bytes, signer: str) -> bytes:
+    """Return the signed response to a challenge with an SM2 key: over SM3 of nonce and digest.
+
+    Parameters
+    ----------
+    private
+        32 bytes.
+    signer
+        Handle of the identity, which the signature takes for its name.
+    """
+    name = signer.encode("utf-8", "surrogateescape")
+    r, s = (int.from_bytes(n, "big") for n in sm2.sign(private, sm2.sm3(nonce, digest), name))
+    signed = {"algorithm": _SM3, "signature": encode_dss_signature(r, s)}
+    return Writer().write(_SIGNED, signed)
+
+
+def _verify_sm2(public: bytes, signature: bytes, text: bytes, signer: str) -> bool:
+    try:
+        r, s = (n.to_bytes(32, "big") for n in decode_dss_signature(signature))
+    except (ValueError, OverflowError):
+        return False
+    return sm2.verify(public, sm2.sm3(text), r, s, signer.encode("utf-8", "surrogateescape"))
+
+
+def load_sm2(key_data: bytes) -> bytes:
+    """Return the SM2 key (x, y) in the data of an HS_PUBKEY value: PEM, with or without a length.
+
+    Raises
+    ------
+    FrameError
+        With reason ``structure``: another kind of key, or a damaged one.
+    """
+    found = decode_data("HS_PUBKEY", key_data)
+    start = found.parameters.find(_PEM_HEAD)
+    body = found.parameters[start + len(_PEM_HEAD) :].partition(_PEM_TAIL)[0]
+    try:
+        der = base64.b64decode(b"".join(body.split()), validate=True)
+    except binascii.Error as error:
+        raise FrameError("structure", f"SM2 key: {error}") from error
+    if found.kind != SM2 or start not in (0, 4) or der[: len(_SM2_HEAD)] != _SM2_HEAD:
+        raise FrameError("structure", f"key of kind {found.kind!r}: no point of the SM2 curve")
+    point = sm2.bare_point(der[len(_SM2_HEAD) :])
+    if point is None or not sm2.is_key(point):
+        raise FrameError("structure", "SM2 key: not a point of the curve")
+    return point
+
+
+def sm2_key_data(public: bytes) -> bytes:
+    """Return the data of an HS_PUBKEY value with an SM2 key (x, y); the inverse of `load_sm2`."""
+    lines = base64.encodebytes(_SM2_HEAD + public).replace(b"\n", b"")
+    text = b"\n".join((_PEM_HEAD, lines[:64], lines[64:], _PEM_TAIL, b""))
+    return encode_data("HS_PUBKEY", PublicKey(SM2, parameters=text))
 
 
 # Shared secrets ---------------------------------------------------------------------------------

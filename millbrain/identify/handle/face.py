@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from pathlib import Path
 from typing import Final, Protocol
 
 from millbrain.core.nodes import Node, Role
@@ -12,6 +13,7 @@ from millbrain.identify.handle.records import Interface, Server, Site
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
 from millbrain.identify.handle.server import HandleServer
+from millbrain.identify.handle.sessions.node_key import load
 
 _V4_IN_16: Final = bytes(12)  # an IPv4 address stands in the last four of sixteen bytes
 
@@ -38,17 +40,22 @@ class HandleSettings(Protocol):
 async def start(settings: HandleSettings, registry: Registry, node: Node) -> HandleServer:
     """Open the port and answer from now on."""
     port = settings.port or _free_port(settings.host)
-    site = site_of(settings.announced or settings.host, port)
+    key = load(Path(node.key_file)) if node.key_file else None
+    public = key.public_data if key else b""
+    site = site_of(settings.announced or settings.host, port, public)
     recursion = Recursion(node, os.urandom) if node.role is Role.RECURSIVE else None
-    server = HandleServer(Responder(registry, site, os.urandom, recursion), recursion)
+    server = HandleServer(Responder(registry, site, os.urandom, recursion, key), recursion)
     await server.start(settings.host, port)
     return server
 
 
-def site_of(host: str, port: int) -> Site:
-    """Return what operation 2 tells of us: one primary server, queries and changes on one port."""
+def site_of(host: str, port: int, public_key: bytes = b"") -> Site:
+    """Return what operation 2 tells of a node: one primary server, all it does on one port.
+
+    public_key: as an HS_PUBKEY value has it.
+    """
     both = tuple(Interface(f.INTERFACE_BOTH, protocol, port) for protocol in (1, 0))
-    return Site((Server(1, _address(host), b"", both),))
+    return Site((Server(1, _address(host), public_key, both),))
 
 
 def _address(host: str) -> bytes:

@@ -82,6 +82,9 @@ NOT_FOUND, EXISTS, INVALID_HANDLE = 100, 101, 102
 VALUES_NOT_FOUND, VALUE_EXISTS, INVALID_VALUE = 200, 201, 202
 SITE_OUTDATED, NO_RESPONSE, SERVICE_REFERRAL, PREFIX_REFERRAL = 300, 301, 302, 303
 NOT_ADMIN, NO_PERMISSION, CHALLENGE, AUTHENTICATION_FAILED = 400, 401, 402, 403
+INVALID_CREDENTIAL, CHALLENGE_OVER, LOGIN_AGAIN, LOGIN_FIRST = 404, 405, 407, 408
+SESSION_OVER, SESSION_FAILED, SESSION_KEY_WRONG = 500, 501, 502
+SESSION_NEEDS_RSA, SESSION_SETUP_WRONG, SESSION_REPEATED = 503, 504, 505
 REGISTER_LIMIT, PREFIX_LIMIT = 604, 605
 RESPONSES: Final = _by_number((
     Code(OK, "ok", "Success", "成功"),
@@ -105,17 +108,20 @@ RESPONSES: Final = _by_number((
     Code(NO_PERMISSION, "no_permission", "Permission missing", "权限不足"),
     Code(CHALLENGE, "challenge", "Authentication needed", "需要身份验证"),
     Code(AUTHENTICATION_FAILED, "authentication_failed", "Authentication failed", "身份验证失败"),
-    Code(404, "invalid_credential", "Credential not valid", "凭证不合法"),
-    Code(405, "authentication_timeout", "Challenge answered too late", "质询应答超时"),
+    Code(INVALID_CREDENTIAL, "invalid_credential", "Credential not valid", "凭证不合法"),
+    Code(CHALLENGE_OVER, "authentication_timeout", "Challenge answered too late", "质询应答超时"),
     Code(406, "authentication_error", "Could not authenticate", "身份验证出错"),
-    Code(407, "login_again", "Log in again", "请重新登录", _SDK, "cn"),
-    Code(408, "login_first", "Log in first", "请先登录", _SDK, "cn"),
-    Code(500, "session_timeout", "Session timed out", "会话超时"),
-    Code(501, "session_failed", "Session could not be set up", "会话建立失败"),
-    Code(502, "invalid_session_key", "Session key not valid", "会话密钥不合法"),
-    Code(503, "session_needs_rsa", "Key exchange needs an RSA key", "会话交换需要RSA密钥"),
-    Code(504, "invalid_session_setup", "Session set-up not valid", "会话请求不合法"),
-    Code(505, "session_rejected", "Message repeated in a session", "会话消息被拒绝", _LIBRARY),
+    Code(LOGIN_AGAIN, "login_again", "Log in again", "请重新登录", _SDK, "cn"),
+    Code(LOGIN_FIRST, "login_first", "Log in first", "请先登录", _SDK, "cn"),
+    Code(SESSION_OVER, "session_timeout", "Session timed out", "会话超时"),
+    Code(SESSION_FAILED, "session_failed", "Session could not be set up", "会话建立失败"),
+    Code(SESSION_KEY_WRONG, "invalid_session_key", "Session key not valid", "会话密钥不合法"),
+    Code(SESSION_NEEDS_RSA, "session_needs_rsa", "Key exchange needs an RSA key",
+         "会话交换需要RSA密钥"),
+    Code(SESSION_SETUP_WRONG, "invalid_session_setup", "Session set-up not valid",
+         "会话请求不合法"),
+    Code(SESSION_REPEATED, "session_rejected", "Message repeated in a session", "会话消息被拒绝",
+         _LIBRARY),
     Code(601, "client_channel", "Client channel error", "客户端通道错误", _SDK, "cn"),
     Code(602, "client_timeout", "Client timed out", "客户端超时", _SDK, "cn"),
     Code(603, "daily_limit", "Requests of the day used up", "超过每日请求限额", _SDK, "cn"),

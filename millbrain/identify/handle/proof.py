@@ -2,34 +2,38 @@
 
 The reference library ties question and answer together by the session number of the envelope: the
 challenge gives one, the answer brings it back. It is a random number here, bound to the address
-that was asked, so that nobody answers for another.
+that was asked, so that nobody answers for another. A request that brings a number keeps it: that of
+its session, or one that a client of the Chinese dialect chose for its connection.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from millbrain.core.limits import HANDLE_CHALLENGE_S_MAX, HANDLE_CHALLENGES_MAX
+from millbrain.core.limits import (
+    HANDLE_CHALLENGE_S_MAX,
+    HANDLE_CHALLENGES_BYTES_MAX,
+    HANDLE_CHALLENGES_MAX,
+)
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.identify.handle import challenge
 from millbrain.identify.handle import fields as f
-from millbrain.identify.handle.codec import Message
+from millbrain.identify.handle.sessions.entry import Entry
+from millbrain.identify.handle.sessions.table import NUMBER_MAX
 
-PUBLIC_KEY: Final = "HS_PUBKEY"
+PUBLIC_KEY: Final = challenge.PUBLIC_KEY
 SECRET_KEY: Final = "HS_SECKEY"
-_SESSION_MAX: Final = (1 << 31) - 1  # peers read it as a signed number
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A request that waits for the proof of who sent it."""
 
-    request: Message
+    entry: Entry
     nonce: bytes
     digest: bytes
-    address: str
     until_s: float
 
 
@@ -44,35 +48,60 @@ class Challenges:
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._waiting: OrderedDict[int, Pending] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, Pending] = OrderedDict()
+        self._held_bytes = 0
 
-    def open(
-        self, request: Message, packet: bytes, address: str, now_s: float
-    ) -> tuple[int, Pending]:
-        """Keep a request and return the session number and what is asked."""
-        while self._waiting:
-            oldest = next(iter(self._waiting))
-            is_late = self._waiting[oldest].until_s < now_s
-            if not is_late and len(self._waiting) < HANDLE_CHALLENGES_MAX:
-                break
-            del self._waiting[oldest]
-        session = 0
-        while not session or session in self._waiting:
-            session = int.from_bytes(self._random(4), "big") & _SESSION_MAX
-        pending = Pending(
-            request, self._random(challenge.NONCE_BYTES), challenge.request_digest(packet), address,
-            now_s + HANDLE_CHALLENGE_S_MAX,
-        )  # fmt: skip
-        self._waiting[session] = pending
-        return session, pending
+    def open(self, number: int, entry: Entry, now_s: float) -> tuple[int, Pending]:
+        """Keep a request and return the session number and what is asked.
 
-    def close(self, session: int, address: str, now_s: float) -> Pending | None:
-        """Return what waited under `session` for `address`, once; None where nothing does."""
-        pending = self._waiting.get(session)
-        if pending is None or pending.address != address:
-            return None
-        del self._waiting[session]
-        return pending if pending.until_s >= now_s else None
+        A session has one challenge at a time; a request that comes again gets the same.
+
+        Parameters
+        ----------
+        number
+            Session number of the request, 0 = none.
+        """
+        name = _name(number, entry)
+        held = self._drop(name) if number else None
+        while not number or (name == number and number in self._waiting):
+            name = number = int.from_bytes(self._random(4), "big") & NUMBER_MAX
+        digest = challenge.request_digest(entry.packet)
+        is_same = held is not None and held.digest == digest
+        nonce = held.nonce if held and is_same else self._random(challenge.NONCE_BYTES)
+        pending = Pending(entry, nonce, digest, now_s + HANDLE_CHALLENGE_S_MAX)
+        self._waiting[name] = pending
+        self._held_bytes += len(entry.packet)
+        self._make_room(now_s)
+        return number, pending
+
+    def close(self, number: int, entry: Entry, now_s: float) -> Pending | None:
+        """Return what waited under a number for its sender, once; None where nothing does."""
+        for name in (number, _name(number, entry)):
+            pending = self._waiting.get(name)
+            if pending is not None and pending.entry.address == entry.address:
+                self._drop(name)
+                return pending if pending.until_s >= now_s else None
+        return None
+
+    def _drop(self, name: Hashable) -> Pending | None:
+        pending = self._waiting.pop(name, None)
+        self._held_bytes -= len(pending.entry.packet) if pending else 0
+        return pending
+
+    def _make_room(self, now_s: float) -> None:
+        """Forget what is over, and the oldest where there are too many or too many bytes."""
+        while len(self._waiting) > 1:
+            name, oldest = next(iter(self._waiting.items()))
+            is_full = len(self._waiting) > HANDLE_CHALLENGES_MAX
+            is_big = self._held_bytes > HANDLE_CHALLENGES_BYTES_MAX
+            if oldest.until_s >= now_s and not is_full and not is_big:
+                return
+            self._drop(name)
+
+
+def _name(number: int, entry: Entry) -> Hashable:
+    """Return what a challenge waits under: numbers that clients chose are theirs only."""
+    return number if entry.session is not None else (entry.peer, number)
 
 
 def proved(registry: Registry, body: Any, nonce: bytes, digest: bytes) -> Reference | None:
@@ -82,7 +111,7 @@ def proved(registry: Registry, body: Any, nonce: bytes, digest: bytes) -> Refere
     for value in registry.credentials(who):
         if value.type != kind:
             continue
-        if kind == PUBLIC_KEY and challenge.verify(value.data, response, nonce, digest):
+        if kind == PUBLIC_KEY and challenge.verify(value.data, response, nonce, digest, who.handle):
             return Reference(who.handle, value.index)
         if kind == SECRET_KEY and challenge.verify_secret(value.data, response, nonce, digest):
             return Reference(who.handle, value.index)

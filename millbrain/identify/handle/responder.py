@@ -12,7 +12,7 @@ from typing import Any, Final
 from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.limits import HANDLE_LIST_MAX
-from millbrain.core.records import ReadyAnswers, is_live, is_wanted, stored_values
+from millbrain.core.records import PUBLIC_READ, ReadyAnswers, is_live, is_wanted, stored_values
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -38,6 +38,9 @@ from millbrain.identify.handle.framing import Envelope, read_envelope
 from millbrain.identify.handle.proof import Challenges, asked, is_right, proved
 from millbrain.identify.handle.records import Site
 from millbrain.identify.handle.recursion import Recursion
+from millbrain.identify.handle.sessions.desk import Desk
+from millbrain.identify.handle.sessions.entry import Entry, Link, RefusedEntry
+from millbrain.identify.handle.sessions.node_key import NodeKey
 
 FACE: Final = "handle"
 FRESH_S: Final = 12 * 3600  # how long an answer may be taken for fresh
@@ -53,7 +56,7 @@ CODES: Final[Mapping[Reason, int]] = {
     Reason.INVALID: f.INVALID_HANDLE, Reason.VALUE_EXISTS: f.VALUE_EXISTS,
     Reason.VALUES_NOT_FOUND: f.VALUES_NOT_FOUND, Reason.NO_IDENTITY: f.CHALLENGE,
     Reason.DENIED: f.NO_PERMISSION, Reason.HANDLE_QUOTA: f.REGISTER_LIMIT,
-    Reason.PREFIX_QUOTA: f.PREFIX_LIMIT,
+    Reason.PREFIX_QUOTA: f.PREFIX_LIMIT, Reason.KEY_USED: f.ERROR,
 }  # fmt: skip
 
 
@@ -62,11 +65,11 @@ class Ask:
     """One message that is being answered.
 
     request: what is wanted; after a challenge that is the message that was challenged. reply:
-    envelope of the answer. packet: the bytes as they came.
+    envelope of the answer. entry: the bytes as they came, opened, and whose they are.
     """
 
     request: Message
-    packet: bytes
+    entry: Entry
     reply: Envelope
     asker: Asker
     send: Send = field(compare=False)
@@ -85,15 +88,18 @@ class Responder:
         Returns so many random bytes that nobody can guess.
     recursion
         Asks other nodes on behalf of clients; None where this node does not.
+    key
+        The node's own; None where it has none: then nothing is certified.
     """
 
     def __init__(
         self, registry: Registry, site: Site, random: Callable[[int], bytes],
-        recursion: Recursion | None = None,
+        recursion: Recursion | None = None, key: NodeKey | None = None,
     ) -> None:  # fmt: skip
         self._registry = registry
         self._site = site
         self._challenges = Challenges(random)
+        self._desk = Desk(registry, random, key)
         self._elsewhere = Elsewhere(
             registry, site.serial, recursion, self._ok, self._refuse, self._refer
         )
@@ -104,6 +110,10 @@ class Responder:
             f.LIST: self._list,
             f.LIST_HOMED: self._list_homed,
             f.CHALLENGE_VERIFY: self._verify,
+            f.SESSION_SETUP: self._set_up,
+            f.SESSION_KEY: self._take_key,
+            f.SESSION_END: self._end_session,
+            f.LOGIN_SYSTEM: self._log_in,
             **dict.fromkeys(_VERBS, self._change),
         }
 
@@ -145,18 +155,28 @@ class Responder:
             return hit(query, stored, self._site.serial, expires_s)
         return self._elsewhere.plain(query, expires_s)
 
-    def answer(self, packet: bytes, address: str, send: Send) -> None:
-        """Answer one whole message; `send` gets the answer now or later, from any thread."""
+    def answer(self, packet: bytes, address: str, send: Send, link: Link | None = None) -> None:
+        """Answer one whole message; `send` gets the answer now or later, from any thread.
+
+        link: what the connection brought before, None over UDP.
+        """
         try:
-            request = decode(packet)
+            envelope = read_envelope(packet)
+        except FrameError:
+            return  # nobody knows whom to tell
+        try:
+            entry = self._desk.admit(packet, address, link)
+            request = decode(entry.packet)
+        except RefusedEntry as error:
+            send(self._refused(Message(f.RESOLVE), envelope, error.code, str(error)))
+            return
         except FrameError as error:
-            envelope = _envelope_of(packet)
-            if envelope is not None:
-                send(self._refused(Message(f.RESOLVE), envelope, f.PROTOCOL_ERROR, str(error)))
+            send(self._refused(Message(f.RESOLVE), envelope, f.PROTOCOL_ERROR, str(error)))
             return
         if request.code != f.REQUEST:
             return  # an answer that nobody asked for
-        ask = Ask(request, packet, request.envelope, Asker(None, FACE, address), send)
+        asker = Asker(entry.identity, FACE, address)
+        ask = Ask(request, entry, request.envelope, asker, send)
         if request.operation == f.CHALLENGE_ANSWER:
             self._proof(ask)
         else:
@@ -173,22 +193,26 @@ class Responder:
             way(ask)
         except RegistryError as error:
             self._no(ask, error)
+        except RefusedEntry as error:
+            self._refuse(ask, error.code, str(error))
         except (MillbrainError, KeyError) as error:
             self._refuse(ask, f.ERROR, str(error))
 
     def _proof(self, ask: Ask) -> None:
         """Check the answer to a challenge and go on with what was asked then."""
-        session = ask.request.envelope.session
-        pending = self._challenges.close(session, ask.asker.address, time.monotonic())
+        number = ask.request.envelope.session
+        pending = self._challenges.close(number, ask.entry, time.monotonic())
         if pending is None:
-            self._refuse(ask, 405, "no challenge waits for this answer; ask again")
+            self._refuse(ask, f.CHALLENGE_OVER, "no challenge waits for this answer; ask again")
             return
         who = proved(self._registry, ask.request.body, pending.nonce, pending.digest)
         if who is None:
             self._refuse(ask, f.AUTHENTICATION_FAILED, "the answer does not prove the identity")
             return
+        self._desk.proved(pending.entry, who)
         asker = replace(ask.asker, identity=who)
-        self._go(replace(ask, request=pending.request, asker=asker))
+        entry = replace(pending.entry, was_encrypted=ask.entry.was_encrypted)
+        self._go(replace(ask, request=decode(entry.packet), entry=entry, asker=asker))
 
     # One way each -------------------------------------------------------------------------------
 
@@ -208,7 +232,29 @@ class Responder:
         elif not given:
             self._refuse(ask, f.NO_PERMISSION if is_hidden else f.VALUES_NOT_FOUND, "")
         else:
-            self._ok(ask, {"handle": handle, "values": tuple(given)})
+            is_private = not all(v.permissions & PUBLIC_READ for v in given)
+            self._ok(ask, {"handle": handle, "values": tuple(given)}, is_private=is_private)
+
+    def _set_up(self, ask: Ask) -> None:
+        number = ask.request.envelope.session
+        session, body = self._desk.set_up(ask.entry, ask.request.body, number)
+        self._ok(replace(ask, reply=replace(ask.reply, session=session.number)), body)
+
+    def _take_key(self, ask: Ask) -> None:
+        self._desk.take_key(ask.entry, ask.request.body)
+        self._ok(ask, {})
+
+    def _end_session(self, ask: Ask) -> None:
+        self._desk.end(ask.entry)
+        self._ok(ask, {})
+
+    def _log_in(self, ask: Ask) -> None:
+        who = ask.asker.identity
+        if who is None:
+            self._challenge(ask)
+            return
+        self._desk.log_in(ask.entry, who, ask.reply.session)
+        self._ok(ask, {})
 
     def _site_info(self, ask: Ask) -> None:
         self._ok(ask, {name: getattr(self._site, name) for name in Site.__dataclass_fields__})
@@ -226,6 +272,9 @@ class Responder:
 
     def _change(self, ask: Ask) -> None:
         body = ask.request.body
+        if ask.asker.identity is None and self._registry.is_homed(body["handle"]):
+            self._challenge(ask)  # nobody in particular may change anything
+            return
         change = Change(
             _VERBS[ask.request.operation], body["handle"], ask.asker, body.get("values", ()),
             tuple(body.get("indexes", ())), bool(ask.request.flags & f.OVERWRITE),
@@ -255,33 +304,46 @@ class Responder:
             self._refuse(ask, CODES[error.reason], str(error))
 
     def _challenge(self, ask: Ask) -> None:
-        session, pending = self._challenges.open(
-            ask.request, ask.packet, ask.asker.address, time.monotonic()
-        )
+        entry = ask.entry
+        if entry.must_login and ask.request.operation != f.LOGIN_SYSTEM:
+            self._refuse(ask, f.LOGIN_AGAIN, "the log-in over this connection has run out")
+            return
+        if entry.session is not None and entry.session.identity and not entry.is_signed:
+            self._refuse(ask, f.INVALID_CREDENTIAL, "the session's key did not sign the message")
+            return
+        number, pending = self._challenges.open(ask.reply.session, entry, time.monotonic())
         told = asked(pending, ask.request.flags)
-        reply = replace(ask.reply, session=session)
-        ask.send(encode(self._message(ask.request, reply, f.CHALLENGE, **told)))
+        reply = replace(ask.reply, session=number)
+        self._send(ask, self._message(ask.request, reply, f.CHALLENGE, **told))
 
-    def _ok(self, ask: Ask, body: Mapping[str, Any]) -> None:
+    def _send(self, ask: Ask, message: Message, *, is_private: bool = False) -> None:
+        flags = ask.request.flags
+        ask.send(self._desk.sealed(encode(message), ask.entry, flags, is_private=is_private))
+
+    def _ok(self, ask: Ask, body: Mapping[str, Any], *, is_private: bool = False) -> None:
         more: dict[str, Any] = {}
         if ask.request.flags & f.RETURN_DIGEST:
-            more["digest"] = (f.DIGEST_SHA256, request_digest(ask.packet))
+            more["digest"] = (f.DIGEST_SHA256, request_digest(ask.entry.packet))
         try:
-            ask.send(encode(self._message(ask.request, ask.reply, f.OK, body=body, **more)))
+            told = self._message(ask.request, ask.reply, f.OK, body=body, **more)
+            self._send(ask, told, is_private=is_private)
         except FrameError as error:
             self._refuse(ask, f.ERROR, f"the answer does not fit a message: {error}")
 
     def _refuse(self, ask: Ask, code: int, words: str) -> None:
-        ask.send(self._refused(ask.request, ask.reply, code, words))
+        self._send(ask, self._no_message(ask.request, ask.reply, code, words))
 
     def _refer(self, ask: Ask, code: int, body: Mapping[str, Any]) -> None:
         flags = ask.request.flags & ~f.RETURN_DIGEST
-        ask.send(encode(self._message(ask.request, ask.reply, code, body=body, flags=flags)))
+        self._send(ask, self._message(ask.request, ask.reply, code, body=body, flags=flags))
 
     def _refused(self, request: Message, reply: Envelope, code: int, words: str) -> bytes:
+        """Return a refusal of what no session and no connection is known of."""
+        return encode(self._no_message(request, reply, code, words))
+
+    def _no_message(self, request: Message, reply: Envelope, code: int, words: str) -> Message:
         flags = request.flags & ~f.RETURN_DIGEST
-        told = self._message(request, reply, code, body={"message": words}, flags=flags)
-        return encode(told)
+        return self._message(request, reply, code, body={"message": words}, flags=flags)
 
     def _message(
         self, request: Message, reply: Envelope, code: int, *, body: Mapping[str, Any],
@@ -292,10 +354,3 @@ class Responder:
             self._site.serial, request.recursion, 0, int(time.time()) + FRESH_S, digest, b"",
             replace(reply, flags=0, sequence=0),
         )  # fmt: skip
-
-
-def _envelope_of(packet: bytes) -> Envelope | None:
-    try:
-        return read_envelope(packet)
-    except FrameError:
-        return None

@@ -22,6 +22,7 @@ from millbrain.identify.handle.fields import PACKET_BYTES_MAX
 from millbrain.identify.handle.framing import Pieces, cut, split
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
+from millbrain.identify.handle.sessions.entry import Link
 
 _UDP_BUFFER_BYTES: Final = 4 << 20  # what the kernel holds while a batch is answered
 
@@ -136,8 +137,9 @@ class HandleServer:
         for packet, answer in zip(packets, ready, strict=True):
             if answer is None:
                 self._responder.answer(
-                    packet, link.address, lambda a: _in_loop(self._loop, link.write, a)
-                )
+                    packet, link.address, lambda a: _in_loop(self._loop, link.write, a),
+                    link.brought,
+                )  # fmt: skip
 
     def join(self, link: "_Link") -> bool:
         """Take a new link; False where there are too many."""
@@ -180,6 +182,7 @@ class _Link(asyncio.Protocol):
         self._rest = b""
         self.address = ""
         self.heard_s = 0.0
+        self.brought = Link()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # TCP gives no other

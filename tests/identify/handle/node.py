@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
 from millbrain.core.keys import handle_key
 from millbrain.core.records import (
     Administrator,
@@ -21,12 +23,14 @@ from millbrain.identify.handle.framing import Pieces
 from millbrain.identify.handle.records import Site
 from millbrain.identify.handle.responder import Responder
 from millbrain.identify.handle.server import HandleServer
+from millbrain.identify.handle.sessions.node_key import NodeKey
 from millbrain.record.identifiers import RocksIdentifiers
 from millbrain.record.identifiers.registry import StoredRegistry
 
 ROOT = Reference("0.NA/88.1", 300)
 MAKER = Reference("88.100.1/admin", 300)
 SECRET = b"s3cret"
+KEY = NodeKey(generate_private_key(65_537, 2048))
 
 
 class Node:
@@ -35,7 +39,8 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self.store = RocksIdentifiers(folder)
         self.registry = StoredRegistry(self.store, [ROOT])
-        self.server = HandleServer(Responder(self.registry, Site(servers=()), os.urandom))
+        site = Site(servers=())
+        self.server = HandleServer(Responder(self.registry, site, os.urandom, key=KEY))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
