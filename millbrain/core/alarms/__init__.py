@@ -3,6 +3,7 @@
 from millbrain.core.alarms.states import (
     ACKNOWLEDGED,
     ANNOUNCED,
+    ANNOUNCING,
     DELAYED,
     HIDDEN,
     ISA_LETTERS,
@@ -27,6 +28,7 @@ from millbrain.core.alarms.states import (
 __all__ = [
     "ACKNOWLEDGED",
     "ANNOUNCED",
+    "ANNOUNCING",
     "DELAYED",
     "HIDDEN",
     "ISA_LETTERS",

@@ -74,7 +74,7 @@ ISA_LETTERS: Final[Mapping[str, str]] = {
 ANNOUNCED: Final = (UNACKNOWLEDGED, ACKNOWLEDGED, RETURNED, LATCHED_UNACKNOWLEDGED,
                     LATCHED_ACKNOWLEDGED)  # fmt: skip
 HIDDEN: Final = (SHELVED, SUPPRESSED, OUT_OF_SERVICE)
-_ANNOUNCING: Final = frozenset(("announce", "recur", "worsen"))
+ANNOUNCING: Final = frozenset(("announce", "recur", "worsen"))
 
 _ACTIONS: Final = {
     "acknowledge": Action("acknowledge", "确认", "operator"),
@@ -239,7 +239,7 @@ def stepped(
         state=target,
         state_at=at,
         ended_at=at if target in LIFECYCLE.final else None,
-        raised_at=at if action in _ANNOUNCING else alarm.raised_at,
+        raised_at=at if action in ANNOUNCING else alarm.raised_at,
         until=until if target == SHELVED else None,
         reason=reason if hidden else "",
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from millbrain.core import limits
 from millbrain.core.alarms import SHELVED, Alarm, AlarmChange
 from millbrain.record.ledger.alarm_models import ALARM, ALARM_STEP, alarm_of, row_of, step_row
+from millbrain.record.ledger.alarm_notices import is_told, tell_alarms, thing_of
 from millbrain.record.ledger.models import REVISION, THING
 
 ALARM_LOCK: Final = 0x616C726D  # PostgreSQL advisory lock that lets writers of alarms take turns
@@ -75,6 +76,8 @@ class AlarmBook:
         steps = [step_row(i, s) for i, c in zip(ids, changes, strict=True) for s in c.steps]
         if steps:
             self._connection.execute(sa.insert(ALARM_STEP), steps)
+        told = [(i, c) for i, c in zip(ids, changes, strict=True) if is_told(c)]
+        tell_alarms(self._connection, told, self.operators_of(thing_of(c) for _, c in told))
         return ids
 
     def _next_revision(self) -> int:

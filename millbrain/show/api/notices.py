@@ -49,7 +49,7 @@ class TargetFields(BaseModel):
     language: Literal[tuple(LANGUAGES)] = "zh"  # type: ignore[valid-type]  # the languages are data
     apps: _Names = Field(default_factory=list, description="Empty = all.")
     topics: _Names = Field(
-        default_factory=list, description="Empty = all.", examples=[["order.*", "alarm.raise"]]
+        default_factory=list, description="Empty = all.", examples=[["order.*", "alarm.announce"]]
     )
     severity_min: int = Field(0, ge=0, le=4)
     level_min: int = Field(0, ge=0, le=2, description="Only what is escalated so far.")
