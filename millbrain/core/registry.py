@@ -54,6 +54,7 @@ class Reason(StrEnum):
     DENIED = "denied"
     HANDLE_QUOTA = "handle_quota"
     PREFIX_QUOTA = "prefix_quota"
+    KEY_USED = "key_used"  # an idempotency key, with another request
 
 
 class RegistryError(MillbrainError):
@@ -95,6 +96,18 @@ class Change:
     values: tuple[Value, ...] = ()
     indexes: tuple[int, ...] = ()
     overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that may be sent again: it is made once, and answered the same then.
+
+    identity: who sends it. key: what the client calls it. digest: SHA-256 of the request.
+    """
+
+    identity: Reference
+    key: str
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +206,21 @@ class Registry(Protocol):
         """Check and make changes in one commit; return why each was not made, None = it was.
 
         is_whole: all of them are made or none.
+        """
+        ...
+
+    async def make_once(
+        self, once: Once, rows: Sequence["Change | RegistryError"]
+    ) -> Sequence[MillbrainError | None]:
+        """Make the changes among `rows` in one commit, once; the others were refused before.
+
+        Returns why each row was not made, None = it is on disk; for a request that was made
+        already, what was returned then.
+
+        Raises
+        ------
+        RegistryError, LimitError
+            The key was used with another request, or too many keys are kept; nothing was changed.
         """
         ...
 

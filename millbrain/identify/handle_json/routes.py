@@ -34,7 +34,7 @@ _ANSWERS: Final[Mapping[Reason, tuple[int, int]]] = {
     Reason.NOT_FOUND: (100, 404), Reason.EXISTS: (101, 409), Reason.NOT_HOMED: (301, 400),
     Reason.INVALID: (102, 400), Reason.VALUE_EXISTS: (201, 409),
     Reason.VALUES_NOT_FOUND: (200, 400), Reason.NO_IDENTITY: (402, 401), Reason.DENIED: (400, 403),
-    Reason.HANDLE_QUOTA: (604, 403), Reason.PREFIX_QUOTA: (605, 403),
+    Reason.HANDLE_QUOTA: (604, 403), Reason.PREFIX_QUOTA: (605, 403), Reason.KEY_USED: (4, 422),
 }  # fmt: skip
 
 

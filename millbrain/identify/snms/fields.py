@@ -38,6 +38,7 @@ REFUSALS: Final[Mapping[Reason, tuple[int, str]]] = {
     Reason.DENIED: (DENIED, "没有权限"),
     Reason.HANDLE_QUOTA: (FAILED, "标识注册量超过限制"),
     Reason.PREFIX_QUOTA: (FAILED, "前缀数量超过限制"),
+    Reason.KEY_USED: (FAILED, "该幂等键已用于其他请求"),
 }
 
 # The record of an identifier --------------------------------------------------------------------

@@ -1,21 +1,45 @@
 """What a request of the dialect brings: its body, its texts, where it comes from."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 
 from millbrain.core.limits import UPLOAD_BYTES_MAX
-from millbrain.core.registry import Reason, RegistryError
+from millbrain.core.registry import Asker, Once, Reason, RegistryError
+
+_KEY_CHARACTERS_MAX: Final = 255
 
 
 async def json_of(request: Request) -> Mapping[str, Any]:
     """Return the JSON object of a body."""
-    found = loaded(await body_of(request))
+    return object_of(await body_of(request))
+
+
+def object_of(raw: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of a body; RegistryError where it is none."""
+    found = loaded(raw)
     if not isinstance(found, Mapping):
         raise RegistryError(Reason.INVALID, "应为对象 (an object was expected)")
     return found
+
+
+def once_of(request: Request, raw: bytes, asker: Asker) -> Once | None:
+    """Return how a request is known again, None where the client gave it no key.
+
+    The header is that of draft-ietf-httpapi-idempotency-key-header.
+    """
+    key = request.headers.get("idempotency-key", "").strip()
+    if not key:
+        return None
+    if len(key) > _KEY_CHARACTERS_MAX or not key.isascii() or not key.isprintable():
+        told = f"Idempotency-Key: 至多{_KEY_CHARACTERS_MAX}个可打印字符 (printable ASCII)"
+        raise RegistryError(Reason.INVALID, told)
+    assert asker.identity is not None  # of a token
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
+    return Once(asker.identity, key, digest)
 
 
 def loaded(raw: bytes) -> Any:

@@ -19,12 +19,20 @@ from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.faces.around import Around, Standing
 from millbrain.core.records import is_live
-from millbrain.core.registry import Asker, Change, Reason, Registry, RegistryError, Verb
+from millbrain.core.registry import Asker, Change, Once, Reason, Registry, RegistryError, Verb
 from millbrain.core.templates import Template, version_value
 from millbrain.identify.snms import fields as f
 from millbrain.identify.snms import tokens
 from millbrain.identify.snms.logins import Tries
-from millbrain.identify.snms.requests import address_of, body_of, json_of, loaded, text_of
+from millbrain.identify.snms.requests import (
+    address_of,
+    body_of,
+    json_of,
+    loaded,
+    object_of,
+    once_of,
+    text_of,
+)
 from millbrain.identify.snms.rows import (
     Reader,
     checked_handle,
@@ -68,7 +76,10 @@ def _told(work: Work) -> Callable[[Request], Awaitable[Response]]:
             return answer(f.OK, f.SUCCESS, await work(request))
         except RegistryError as error:
             status, words = f.REFUSALS[error.reason]
-            return answer(status, str(error) if error.reason is Reason.INVALID else words)
+            code = 422 if error.reason is Reason.KEY_USED else 200
+            return answer(
+                status, str(error) if error.reason is Reason.INVALID else words, code=code
+            )
         except LimitError:
             return answer(f.LOGIN, f.BUSY_TEXT)
         except MillbrainError as error:
@@ -77,10 +88,10 @@ def _told(work: Work) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def answer(status: int, message: str, data: Any = None) -> Response:
-    """Return an answer of the dialect."""
+def answer(status: int, message: str, data: Any = None, code: int = 200) -> Response:
+    """Return an answer of the dialect. code: the HTTP status."""
     told = {"message": message, "status": status, "data": data}
-    return Response(orjson.dumps(told), media_type="application/json")
+    return Response(orjson.dumps(told), code, media_type="application/json")
 
 
 class _Api:
@@ -196,28 +207,27 @@ class _Api:
         return await self._one(request, Verb.PUT)
 
     async def _one(self, request: Request, verb: Verb) -> Any:
-        asker = self._asker(request)
-        row = Reader(asker, verb, self._registry.template).change(await json_of(request))
-        await self._made_one(row)
+        asker, raw = self._asker(request), await body_of(request)
+        row = Reader(asker, verb, self._registry.template).change(loaded(raw))
+        await self._made_one(row, once_of(request, raw, asker))
         return True
 
     async def delete(self, request: Request) -> Any:
         """Delete an identifier; a tombstone with its history stays."""
-        asker = self._asker(request)
-        body = await json_of(request)
-        handle = checked_handle(text_of(body, "handle"))
+        asker, raw = self._asker(request), await body_of(request)
+        handle = checked_handle(text_of(object_of(raw), "handle"))
         try:
-            await self._made_one(Change(Verb.DELETE, handle, asker))
+            await self._made_one(Change(Verb.DELETE, handle, asker), once_of(request, raw, asker))
         except RegistryError as error:
             if error.reason is Reason.NOT_FOUND:
                 raise RegistryError(Reason.INVALID, f.GONE_TEXT) from error
             raise
         return True
 
-    async def _made_one(self, row: Row) -> None:
-        if isinstance(row, RegistryError):
-            raise row
-        await self._registry.make(row)
+    async def _made_one(self, row: Row, once: Once | None) -> None:
+        (refused,) = await self._made([row], once)
+        if refused is not None:
+            raise refused
 
     # Batches ------------------------------------------------------------------------------------
 
@@ -235,7 +245,7 @@ class _Api:
         told, rows = await asyncio.to_thread(
             _read_rows, raw, Reader(asker, verb, self._registry.template).change
         )
-        refused = await self._made(rows)
+        refused = await self._made(rows, once_of(request, raw, asker))
         return [
             {"handle": _named(row), "msg": _row_words(error)}
             for row, error in zip(told, refused, strict=True)
@@ -253,18 +263,23 @@ class _Api:
                 return error
 
         told, rows = await asyncio.to_thread(_read_rows, raw, change)
-        refused = await self._made(rows)
+        refused = await self._made(rows, once_of(request, raw, asker))
         return [
             {"handle": row if isinstance(row, str) else "", "code": _row_status(error),
              "msg": _row_words(error)}
             for row, error in zip(told, refused, strict=True)
         ]  # fmt: skip
 
-    async def _made(self, rows: Sequence[Row]) -> list[MillbrainError | None]:
+    async def _made(
+        self, rows: Sequence[Row], once: Once | None
+    ) -> Sequence[MillbrainError | None]:
         """Make what can be made, in one commit; return why each was not, None = it was."""
-        changes = [row for row in rows if isinstance(row, Change)]
-        made = iter(await self._registry.make_many(changes) if changes else ())
-        refused = [row if isinstance(row, RegistryError) else next(made) for row in rows]
+        if once is not None:
+            refused = await self._registry.make_once(once, rows)
+        else:
+            changes = [row for row in rows if isinstance(row, Change)]
+            made = iter(await self._registry.make_many(changes) if changes else ())
+            refused = [row if isinstance(row, RegistryError) else next(made) for row in rows]
         if any(isinstance(error, LimitError) for error in refused):
             raise LimitError("the registry is busy")
         return refused

@@ -44,6 +44,7 @@ from millbrain.core.registry import (
     Asker,
     Change,
     Done,
+    Once,
     Reason,
     RegistryError,
     Route,
@@ -56,6 +57,7 @@ from millbrain.record.identifiers.creations import Creations
 from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.grants import explained, given_and_taken, readable
 from millbrain.record.identifiers.prefixes import Prefixes
+from millbrain.record.identifiers.receipts import Receipts
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
@@ -119,6 +121,7 @@ class StoredRegistry:
         self._homed = frozenset(homed)
         self._unhomed = frozenset(self._group.unhomed)
         self._soon = soon
+        self._receipts = Receipts(store)
         self._waiting = Waiting(REGISTRY_QUEUE_MAX)
         self._writing = threading.RLock()
         self.prefixes = Prefixes(store, self.rights, self._note, self._writing)
@@ -252,9 +255,12 @@ class StoredRegistry:
 
     def apply(self, changes: Sequence[Change], done: Done, is_whole: bool = False) -> None:
         """Check and make changes in one commit; `done` hears of each once it is over."""
-        if not self._waiting.put((changes, done, is_whole)):
+        self._ask(Batch(changes, done, is_whole))
+
+    def _ask(self, batch: Batch) -> None:
+        if not self._waiting.put(batch):
             told = f"registry: {REGISTRY_QUEUE_MAX} changes wait for the disk; try again"
-            done([LimitError(told)] * len(changes))
+            batch.done([LimitError(told)] * len(batch.changes))
 
     async def make(self, change: Change) -> None:
         """Check and make a change and wait until it is on disk."""
@@ -266,6 +272,21 @@ class StoredRegistry:
         self, changes: Sequence[Change], is_whole: bool = False
     ) -> Sequence[MillbrainError | None]:
         """Check and make changes in one commit; return why each was not made, None = it was."""
+        return await self._asked(changes, is_whole, None)
+
+    async def make_once(
+        self, once: Once, rows: Sequence[Change | RegistryError]
+    ) -> Sequence[MillbrainError | None]:
+        """Make the changes among `rows` in one commit, once; the others were refused before."""
+        told = await self._asked(rows, False, once)
+        first = told[0] if told else None
+        if isinstance(first, RegistryError) and first.reason is Reason.KEY_USED:
+            raise first
+        return told
+
+    async def _asked(
+        self, rows: Sequence[Change | RegistryError], is_whole: bool, once: Once | None
+    ) -> Sequence[MillbrainError | None]:
         loop, here = asyncio.get_running_loop(), threading.get_ident()
         over: asyncio.Future[Sequence[MillbrainError | None]] = loop.create_future()
 
@@ -275,7 +296,7 @@ class StoredRegistry:
             else:
                 loop.call_soon_threadsafe(_pass_on, told, over)
 
-        self.apply(changes, done, is_whole)
+        self._ask(Batch(rows, done, is_whole, once))
         return await over
 
     def load(self, records: Iterable[Record], asker: Asker, source: str) -> int:
@@ -354,8 +375,8 @@ class StoredRegistry:
             creations = Creations(self._writer_rights, self._is_homed_now, at_ms // 1000)
             group = _Group(at_ms, kept.trail, set(self._homed), set(self._unhomed), creations)
             self._group = group
-            self._read_ahead([c for changes, *_ in batches for c in changes], group)
-            told = [(done, self._made(changes, group, whole)) for changes, done, whole in batches]
+            self._read_ahead([c for batch in batches for c in batch.changes], group)
+            told = [(batch.done, self._made(batch, group)) for batch in batches]
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
@@ -365,23 +386,39 @@ class StoredRegistry:
                     told = [(done, [r or error for r in refused]) for done, refused in told]
             group.written, group.read = {}, {}
             group.creations.forget()
+            with contextlib.suppress(StoreError):  # they are found to be over by their age
+                self._receipts.sweep(at_ms)
         return told
 
-    def _read_ahead(self, changes: Sequence[Change], group: _Group) -> None:
+    def _read_ahead(self, rows: Sequence[Change | RegistryError], group: _Group) -> None:
         """Read the records of many changes at once."""
-        if len(changes) > 1:
-            names = [keys.handle_key(c.handle) for c in changes]
+        if len(rows) > 1:
+            names = [keys.handle_key(row.handle) for row in rows if isinstance(row, Change)]
             with contextlib.suppress(StoreError):  # each change meets it by itself
                 group.read = dict(zip(names, self._store.get_many(names), strict=True))
 
-    def _made(
-        self, changes: Sequence[Change], group: _Group, is_whole: bool
-    ) -> list[MillbrainError | None]:
+    def _made(self, batch: Batch, group: _Group) -> list[MillbrainError | None]:
+        """Add what a batch makes; return the refusals."""
+        if batch.once is None:
+            return self._made_now(batch, group)
+        try:
+            known = self._receipts.found(batch.once, self._look, group.at_ms)
+        except MillbrainError as error:
+            return [error] * len(batch.changes)
+        if known is not None:
+            return known
+        refused = self._made_now(batch, group)
+        if all(r is None or isinstance(r, RegistryError) for r in refused):
+            key, receipt = self._receipts.row(batch.once, refused, group.at_ms)
+            group.written[key] = receipt
+        return refused
+
+    def _made_now(self, batch: Batch, group: _Group) -> list[MillbrainError | None]:
         """Add what changes make, all or none where they are whole; return the refusals."""
-        if not is_whole:
-            return [self._make(c, group) for c in changes]
+        if not batch.is_whole:
+            return [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         kept = dict(group.written), group.trail, set(group.homed), set(group.unhomed)
-        refused = [self._make(c, group) for c in changes]
+        refused = [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         if any(refused):
             group.written, group.trail, group.homed, group.unhomed = kept
             group.creations.forget()

@@ -3,10 +3,22 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from millbrain.core.registry import Change, Done
+from millbrain.core.registry import Change, Done, Once, RegistryError
 
-Batch = tuple[Sequence[Change], Done, bool]  # the last: all of them or none
+
+class Batch(NamedTuple):
+    """Changes that one request asks for.
+
+    changes: a RegistryError stands for a row that was refused before. done: hears of each.
+    is_whole: all of them or none. once: how the request is known again, None = it is not.
+    """
+
+    changes: Sequence[Change | RegistryError]
+    done: Done
+    is_whole: bool = False
+    once: Once | None = None
 
 
 class Waiting:
@@ -31,7 +43,7 @@ class Waiting:
 
     def put(self, batch: Batch) -> bool:
         """Add a batch; False where too many changes wait."""
-        changes = batch[0]
+        changes = batch.changes
         with self._is_something:
             if self._count and self._count + len(changes) > self._changes_max:
                 return False
@@ -50,10 +62,10 @@ class Waiting:
         with self._is_something:
             while not self._batches and not self._is_closed:
                 self._is_something.wait()
-            while self._batches and (not taken or len(self._batches[0][0]) <= room):
+            while self._batches and (not taken or len(self._batches[0].changes) <= room):
                 taken.append(self._batches.popleft())
-                room -= len(taken[-1][0])
-            self._count -= sum(len(changes) for changes, _, _ in taken)
+                room -= len(taken[-1].changes)
+            self._count -= sum(len(batch.changes) for batch in taken)
         return taken
 
     def close(self) -> None:

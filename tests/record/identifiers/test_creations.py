@@ -23,6 +23,7 @@ from millbrain.core.registry import Asker, Change, Verb
 from millbrain.core.templates import version_value
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.record.identifiers.creations import Creations
+from millbrain.record.identifiers.waiting import Batch
 
 PREFIX = "88.5.1"
 OWNER = Reference(f"{PREFIX}/admin", 300)
@@ -65,7 +66,7 @@ def made(registry: StoredRegistry, changes: Sequence[Change]) -> list[str]:
     """What each change was told, and what is recorded then, without the time."""
     heard: list[Sequence[MillbrainError | None]] = []
     with registry._writing:
-        told = registry._commit([(changes, heard.append, False)])
+        told = registry._commit([Batch(changes, heard.append)])
     (refused,) = (r for _, r in told)
     records = [registry.get_many([handle_key(c.handle)])[0] for c in changes]
     shown = [[(v.index, v.type, v.data, v.permissions) for v in stored_values(r)] if r and r[0] == 1
