@@ -114,16 +114,36 @@ def _protocol(quicks: Sequence[Quick]) -> type[HttpToolsProtocol]:
     """Return the protocol of a connection, with the short ways before the long one."""
 
     class Protocol(HttpToolsProtocol):
-        def on_headers_complete(self) -> None:
-            answer = self._quick_answer()
-            if answer is None:
-                super().on_headers_complete()
-            else:
-                self.transport.write(answer)
-                self.server_state.total_requests += 1
+        def data_received(self, data: bytes) -> None:
+            """Answer all that came in one go in one go; the link may be idle only after that."""
+            self._answers: list[bytes] = []
+            super().data_received(data)
+            is_idle = self._write_answers() and (self.cycle is None or self.cycle.response_complete)
+            if is_idle and not self.transport.is_closing():
+                self._unset_keepalive_if_required()
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )
+
+        def on_headers_complete(self) -> None:
+            answer = self._quick_answer()
+            if answer is None:
+                self._write_answers()
+                super().on_headers_complete()
+            else:
+                self._answers.append(answer)
+                self.server_state.total_requests += 1
+
+        def send_400_response(self, msg: str) -> None:
+            self._write_answers()
+            super().send_400_response(msg)
+
+        def _write_answers(self) -> bool:
+            """Send what the short ways gave; whether there was anything."""
+            waiting, self._answers = self._answers, []
+            if waiting:
+                self.transport.write(b"".join(waiting))
+            return bool(waiting)
 
         def _quick_answer(self) -> bytes | None:
             is_busy = self.cycle is not None and not self.cycle.response_complete

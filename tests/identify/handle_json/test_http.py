@@ -151,3 +151,23 @@ def test_requests_behind_each_other_on_one_link(node: Process) -> None:
             got += part
     assert got.count(b"HTTP/1.1 200 OK") == 4
     assert got.count(b'"index":100') == 3
+
+
+def in_one_go(node: Process, *paths: str, end: str = "") -> list[tuple[int, int]]:
+    """Return status and number of values of each answer to requests sent at once."""
+    texts = [f"GET /api/handles/{PREFIX}/{p} HTTP/1.1\r\nHost: x\r\n\r\n" for p in paths]
+    with socket.create_connection(("127.0.0.1", node.ports["http"]), 20) as link:
+        link.sendall("".join((*texts, end)).encode())
+        told = b"".join(iter(lambda: link.recv(65_536), b""))
+    answers = [a.partition(b"\r\n\r\n") for a in told.split(b"HTTP/1.1 ")[1:]]
+    return [(int(head[:3]), body.count(b'"index"')) for head, _, body in answers]
+
+
+def test_requests_in_one_go_are_answered_in_their_order(node: Process) -> None:
+    last = f"GET /api/handles/{PREFIX}/P7 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    told = in_one_go(node, "P7", "P7", "P7?index=1", "P7", "none", "P7", end=last)
+    assert told == [(200, 2), (200, 2), (200, 1), (200, 2), (404, 0), (200, 2), (200, 2)]
+
+
+def test_what_stands_before_nonsense_is_answered(node: Process) -> None:
+    assert in_one_go(node, "P7", "P7", end="no HTTP\r\n\r\n") == [(200, 2), (200, 2), (400, 0)]
