@@ -5,7 +5,8 @@
 First a file of JSON lines, two values each, goes through `millbrain handles load`; the rate counts
 from start to end of the process, the rate per CPU second counts its user and system time. Then 32
 clients create identifiers one by one over the binary protocol, each creation challenged and proved,
-and over HTTP. The server has one core and the clients another.
+and over HTTP. Last a client registers batches of 2,000 rows over the REST interface of enterprise
+nodes, each row held to a template of two fields. The server has one core and the clients another.
 """
 
 import argparse
@@ -29,6 +30,9 @@ CLIENTS: Final = 32
 SECONDS: Final = 5
 LOAD_GOAL_HZ: Final = 100_000
 CREATE_GOAL_HZ: Final = 3_000
+BATCHES: Final = 50
+BATCH_LINKS: Final = 2
+BATCH_GOAL_HZ: Final = 20_000
 BYTES_GOAL: Final = 60
 
 
@@ -40,6 +44,7 @@ def main(*, as_json: bool = False, records: int = FILE_RECORDS) -> None:
         with resolver(folder) as (pid, ports):
             for kind, port in (("tcp", ports["handle"]), ("http", ports["http"])):
                 figures += _created(kind, port, pid)
+            figures += _batched(ports["http"], pid)
         figures.append(figures.pop(0))
     show(figures, as_json=as_json)
 
@@ -82,6 +87,19 @@ def _created(kind: str, port: int, pid: int) -> list[Figure]:
     return [
         Figure(f"register.{kind}_per_cpu", found["count"] / spent, "1/cpu_s", CREATE_GOAL_HZ),
         Figure(f"register.{kind}", found["rate"], "1/s", CREATE_GOAL_HZ),
+    ]
+
+
+def _batched(port: int, pid: int) -> list[Figure]:
+    """Return rate and rate a CPU second of rows that come in batches, all on disk when answered."""
+    command = [sys.executable, str(HERE / "_batching.py"), str(port), str(BATCHES),
+               str(BATCH_LINKS)]  # fmt: skip
+    before = cpu_s(pid)
+    done = subprocess.run(command, check=True, capture_output=True, preexec_fn=on_core(1))
+    spent, found = cpu_s(pid) - before, json.loads(done.stdout)
+    return [
+        Figure("register.batch_per_cpu", found["count"] / spent, "1/cpu_s", BATCH_GOAL_HZ),
+        Figure("register.batch", found["rate"], "1/s", BATCH_GOAL_HZ),
     ]
 
 
