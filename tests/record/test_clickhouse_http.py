@@ -324,6 +324,19 @@ def test_big_answers_are_streamed_whole(http):
     assert digest == 3_000_000
 
 
+def test_an_arrow_answer_of_many_pieces_is_one_stream(http):
+    sql = "SELECT number, [number, 7] AS list FROM numbers({}) SETTINGS max_block_size = 10000"
+    raw = http.post("/", content=f"{sql.format(100_000)} FORMAT ArrowStream").content
+    stream = pa.ipc.open_stream(raw)
+    batches = list(stream)
+    assert len(batches) > 1
+    table = pa.Table.from_batches(batches)
+    assert table["number"].to_numpy().sum() == 100_000 * 99_999 // 2
+    assert table["list"][99_999].as_py() == [99_999, 7]
+    none = http.post("/", content=f"{sql.format(0)} FORMAT ArrowStream").content
+    assert pa.ipc.open_stream(none).read_all().schema == stream.schema
+
+
 def test_an_answer_that_fails_half_way_is_not_taken_for_whole(http):
     sql = "SELECT throwIf(number = 2000000) FROM numbers(3000000) FORMAT CSV"
     text = b""

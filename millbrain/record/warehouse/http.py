@@ -40,7 +40,7 @@ from millbrain.record.warehouse.request import (
     credentials,
     read_request,
 )
-from millbrain.record.warehouse.running import Head, Runner
+from millbrain.record.warehouse.running import Head, Piece, Runner
 
 LOGGER = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class _Answer(Response):
         is_head = scope["method"] == "HEAD"
         try:
             while not is_head and (piece := await self._handover.next()) is not None:
-                assert isinstance(piece, bytes)
+                assert isinstance(piece, (bytes, memoryview))
                 await _send_piece(send, self._folder.fold(piece))
             ending = b"" if is_head else self._folder.end()
             await send({"type": "http.response.body", "body": ending})
@@ -264,7 +264,8 @@ class _Answer(Response):
             # properly tells every client that it is not whole.
             text = _sentence(plain(str(error)))
             notice = self._folder.fold(_notice(text, self.headers["X-ClickHouse-Exception-Tag"]))
-            await _send_piece(send, notice + self._folder.end())
+            await _send_piece(send, notice)
+            await _send_piece(send, self._folder.end())
             LOGGER.warning("a query was cut off while its answer was sent: %s", text)
 
 
@@ -277,7 +278,7 @@ def _notice(text: str, tag: str) -> bytes:
     )
 
 
-async def _send_piece(send: Send, piece: bytes) -> None:
+async def _send_piece(send: Send, piece: Piece) -> None:
     if piece:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 

@@ -209,7 +209,7 @@ class Folder(io.RawIOBase):
         if self.coding:
             self._stream = pa.CompressedOutputStream(pa.PythonFile(self, "w"), self.coding)
 
-    def fold(self, piece: bytes) -> bytes:
+    def fold(self, piece: bytes | memoryview) -> bytes | memoryview:
         """Return what is ready after this piece; may be empty."""
         if not self.coding:
             return piece

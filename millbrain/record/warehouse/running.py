@@ -26,12 +26,14 @@ from millbrain.record.warehouse.guard import (
 from millbrain.record.warehouse.request import QueryRequest
 
 PIECE_BYTES: Final = 1 << 20
-# Formats whose pieces are the whole answer when put one after the other: no header, no footer.
+# Formats whose pieces are the whole answer when put one after the other: no header, no footer. For
+# ArrowStream `_joined` sees to that.
 STREAMED: Final = frozenset((
-    "CSV", "TSV", "TabSeparated", "TSVRaw", "TabSeparatedRaw", "JSONEachRow", "JSONLines",
-    "NDJSON", "Native", "RowBinary", "JSONCompactEachRow", "JSONStringsEachRow",
+    "ArrowStream", "CSV", "TSV", "TabSeparated", "TSVRaw", "TabSeparatedRaw", "JSONEachRow",
+    "JSONLines", "NDJSON", "Native", "RowBinary", "JSONCompactEachRow", "JSONStringsEachRow",
     "JSONCompactStringsEachRow", "LineAsString",
 ))  # fmt: skip
+_ARROW_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 _INSERT: Final = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _INSERT_ROWS: Final = re.compile(
     r"\s*(INSERT\s.*?)(\sSETTINGS\s.*)?\sFORMAT\s+(\w+)\s*;?\s*", re.IGNORECASE | re.DOTALL
@@ -50,6 +52,9 @@ class Head:
     summary: dict[str, int] = field(default_factory=dict)
 
 
+Piece = bytes | memoryview
+
+
 class Runner:
     """Runs the queries of one embedded warehouse."""
 
@@ -57,7 +62,7 @@ class Runner:
         self._warehouse = warehouse
         self._guard = Guard(warehouse)
 
-    def read(self, request: QueryRequest, mark: str) -> Iterator[Head | bytes]:
+    def read(self, request: QueryRequest, mark: str) -> Iterator[Head | Piece]:
         """Run a reader's statement: yields the head, then the answer in pieces.
 
         mark: a word that no other query has, by which `cancel` finds this one.
@@ -75,19 +80,14 @@ class Runner:
             text = self._guard.check(connection, request.sql)
             bind(connection, {}, readonly=True)
             request = replace(request, sql=f"{request.sql}\n-- {mark}")
-            fmt = format_of(text) or request.fmt
-            is_select = text.startswith(("SELECT", "WITH", "(", "FROM"))
-            if is_select and fmt in STREAMED and not request.is_buffered:
-                yield from _streamed(connection, request, text, fmt)
-            else:
-                yield from _whole(connection, request.sql, request, fmt, text if is_select else "")
+            yield from _answered(connection, request, text)
 
     def cancel(self, mark: str) -> None:
         """Stop the reader's query of that mark, where it still runs."""
         with self._warehouse.fresh() as connection:
             connection.query(f"KILL QUERY WHERE endsWith(query, {text_literal(mark)}) ASYNC")
 
-    def write(self, request: QueryRequest) -> Iterator[Head | bytes]:
+    def write(self, request: QueryRequest) -> Iterator[Head | Piece]:
         """Run any statement, for the platform's own processes; rows of an INSERT come with it."""
         with self._warehouse.fresh() as connection:
             _use(connection, request.database)
@@ -98,8 +98,7 @@ class Runner:
                 yield from _whole(connection, request.sql, request, request.fmt)
             else:
                 check_size(request.sql)
-                fmt = format_of(formatted(connection, request.sql)) or request.fmt
-                yield from _whole(connection, request.sql, request, fmt)
+                yield from _answered(connection, request, formatted(connection, request.sql))
 
 
 def _use(connection: Any, database: str) -> None:
@@ -107,9 +106,19 @@ def _use(connection: Any, database: str) -> None:
         connection.query(f"USE {quoted(database)}")
 
 
+def _answered(connection: Any, request: QueryRequest, text: str) -> Iterator[Head | Piece]:
+    """Hand over an answer: while it is made where that can be, else whole. text: as formatted."""
+    fmt = format_of(text) or request.fmt
+    is_select = text.startswith(("SELECT", "WITH", "(", "FROM"))
+    if is_select and fmt in STREAMED and not request.is_buffered:
+        yield from _streamed(connection, request, text, fmt)
+    else:
+        yield from _whole(connection, request.sql, request, fmt, text if is_select else "")
+
+
 def _whole(
     connection: Any, sql: str, request: QueryRequest, fmt: str, text: str = ""
-) -> Iterator[Head | bytes]:
+) -> Iterator[Head | Piece]:
     """Run a statement to its end, then hand over the answer.
 
     text: the formatted statement where it is a SELECT, for the columns of an answer without rows.
@@ -118,7 +127,7 @@ def _whole(
     result = connection.query(sql, fmt, params=dict(request.params))
     answer = result.bytes()
     if not answer and fmt == "Native" and text:
-        answer = _no_rows(connection, request, text)
+        answer = _no_native_rows(connection, request, text)
     if len(answer) > limits.QUERY_RESULT_BYTES_MAX:
         raise LimitError(
             f"Code: 396. DB::Exception: the answer has {len(answer)} bytes as {fmt}, "
@@ -140,7 +149,7 @@ def _whole(
 
 def _streamed(
     connection: Any, request: QueryRequest, text: str, fmt: str
-) -> Iterator[Head | bytes]:
+) -> Iterator[Head | Piece]:
     """Hand over the answer while it is made, so that its size costs no memory."""
     zone = _timezone(connection)
     stream = connection.send_query(request.sql, fmt, params=dict(request.params))
@@ -149,9 +158,12 @@ def _streamed(
         if piece is None:
             stream.close()
             yield Head(fmt, zone)
-            yield _no_rows(connection, request, text) if fmt == "Native" else b""
+            yield _no_rows(connection, request, text, fmt)
             return
         yield Head(fmt, zone)
+        if fmt == "ArrowStream":
+            yield from _joined(stream, piece)
+            return
         while piece is not None:
             yield piece.bytes()
             piece = stream.fetch()
@@ -160,11 +172,35 @@ def _streamed(
             stream.close()
 
 
+def _joined(stream: Any, piece: Any) -> Iterator[Piece]:
+    """Hand over pieces that are Arrow streams of their own as one: one schema, one end.
+
+    A message is 4 bytes of ones, the size of what describes it, that, and its body; a schema, the
+    first one of each piece, has none. The end is a message of size 0 (Arrow IPC streaming format).
+    """
+    is_first = True
+    while piece is not None:
+        raw = memoryview(piece.bytes())
+        begin = 0 if is_first else 8 + int.from_bytes(raw[4:8], "little")
+        yield raw[begin : -len(_ARROW_END)]
+        is_first = False
+        piece = stream.fetch()
+    yield _ARROW_END
+
+
 def _timezone(connection: Any) -> str:
     return bytes(connection.query("SELECT timezone()", "LineAsString").bytes()).decode().strip()
 
 
-def _no_rows(connection: Any, request: QueryRequest, text: str) -> bytes:
+def _no_rows(connection: Any, request: QueryRequest, text: str, fmt: str) -> bytes:
+    """Return what carries the columns of an answer without rows, where the format does."""
+    if fmt == "ArrowStream":
+        empty = f"SELECT * FROM ({without_format(text)}) LIMIT 0"
+        return bytes(connection.query(empty, fmt, params=dict(request.params)).bytes())
+    return _no_native_rows(connection, request, text) if fmt == "Native" else b""
+
+
+def _no_native_rows(connection: Any, request: QueryRequest, text: str) -> bytes:
     """Return the Native block that carries the columns of an answer without rows."""
     described = connection.query(
         f"DESCRIBE TABLE ({without_format(text)})", "JSONCompactEachRow",
@@ -191,7 +227,7 @@ def _varint(number: int) -> bytes:
     return bytes((*groups, number))
 
 
-def _insert_rows(connection: Any, request: QueryRequest) -> Iterator[Head | bytes]:
+def _insert_rows(connection: Any, request: QueryRequest) -> Iterator[Head | Piece]:
     """Store the rows that came with an INSERT."""
     found = _INSERT_ROWS.fullmatch(request.sql)
     if not found:
