@@ -325,14 +325,14 @@ def test_big_answers_are_streamed_whole(http):
 
 
 def test_an_arrow_answer_of_many_pieces_is_one_stream(http):
-    sql = "SELECT number, [number, 7] AS list FROM numbers({}) SETTINGS max_block_size = 10000"
-    raw = http.post("/", content=f"{sql.format(100_000)} FORMAT ArrowStream").content
+    sql = "SELECT number, [number, 7] AS list FROM numbers({})"
+    raw = http.post("/", content=f"{sql.format(300_000)} FORMAT ArrowStream").content
     stream = pa.ipc.open_stream(raw)
     batches = list(stream)
     assert len(batches) > 1
     table = pa.Table.from_batches(batches)
-    assert table["number"].to_numpy().sum() == 100_000 * 99_999 // 2
-    assert table["list"][99_999].as_py() == [99_999, 7]
+    assert table["number"].to_numpy().sum() == 300_000 * 299_999 // 2
+    assert table["list"][299_999].as_py() == [299_999, 7]
     none = http.post("/", content=f"{sql.format(0)} FORMAT ArrowStream").content
     assert pa.ipc.open_stream(none).read_all().schema == stream.schema
 
