@@ -16,6 +16,7 @@ did    decentralised identifier, did:bid       W3C DID Core 3.1
 gs1    GS1 keys                                `core.gs1`
 bat    battery pack, module, cell              GB/T 34014-2017
 vin    vehicle                                 GB 16735-2019, ISO 3779
+aas    shell or submodel, any text             IDTA-01001-3-1
 url    identification link                     IEC 61406-1
 ====== ======================================= ==================================================
 """
@@ -52,6 +53,7 @@ SCHEMES: Final[Mapping[str, Scheme]] = {s.key: s for s in (
     Scheme("gs1", "GS1 key", "GS1标识", "GS1 General Specifications"),
     Scheme("bat", "Battery code", "动力蓄电池编码", "GB/T 34014-2017"),
     Scheme("vin", "Vehicle identification number", "车辆识别代号", "GB 16735-2019"),
+    Scheme("aas", "Asset Administration Shell identifier", "资产管理壳标识", "IDTA-01001-3-1"),
     Scheme("url", "Identification link", "标识链接", "IEC 61406-1"),
 )}  # fmt: skip
 
@@ -238,6 +240,13 @@ def _vin(text: str) -> Key:
     raise ValueError(f"VIN {text!r}: {VIN_LENGTH} characters were expected")
 
 
+def _aas(text: str) -> Key:
+    """Any text may be the id of a shell or a submodel; it is named with its scheme only."""
+    if not text:
+        raise ValueError("an id of a shell or a submodel was expected behind aas:")
+    return Key("aas", text, text)
+
+
 def _gs1(found: gs1.Item) -> Key:
     return Key("gs1", found.path, found.brackets, found.attributes)
 
@@ -275,6 +284,7 @@ _WRAPPED: Final[Mapping[str, Callable[[str], Key]]] = {
     "did:": _did,
     "bat:": _battery,
     "vin:": _vin,
+    "aas:": _aas,
     "gs1:": lambda text: _gs1(gs1.from_path(text)),
     "urn:epc:": lambda text: _gs1(gs1.from_urn(f"urn:epc:{text}")),
     "url:http://": lambda text: _link(text, "http"),
