@@ -18,10 +18,12 @@ from millbrain.core.nodes import Node
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
+from millbrain.identify.handle.server import HandleServer
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.run import logs, run_files
 from millbrain.run.desk import DeskServer
 from millbrain.run.discovery import faces
+from millbrain.run.others import OtherNodes
 from millbrain.run.resolver_http import ResolverHttp
 from millbrain.run.settings import Settings, prepare_data_folder
 
@@ -122,7 +124,7 @@ async def _serve(settings: Settings, key: str) -> None:
         for card in faces():
             await _start_face(resolver, card)
         section = settings.resolver
-        around = Around(key.encode(), node_of(settings))
+        around = _around(resolver, key)
         http = ResolverHttp(faces(), registry, around, section.http_host, section.http_port)
         serving = asyncio.create_task(http.serve())
         resolver.faces["http"] = http
@@ -141,6 +143,14 @@ async def _serve(settings: Settings, key: str) -> None:
         await asyncio.to_thread(store.close)
         settings.run_file("resolver").unlink(missing_ok=True)
         log.info("resolver stopped")
+
+
+def _around(resolver: Resolver, key: str) -> Around:
+    """Return what HTTP faces are told of the node; they share the recursion of the Handle face."""
+    handle = resolver.faces.get("handle")
+    recursion = handle.recursion if isinstance(handle, HandleServer) else None
+    others = OtherNodes(resolver.registry, recursion)
+    return Around(key.encode(), node_of(resolver.settings), others)
 
 
 def _open_desk(resolver: Resolver, key: str) -> None:

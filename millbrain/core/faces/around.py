@@ -8,7 +8,7 @@ plugged in by the resolver process.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from millbrain.core.nodes import Node
 from millbrain.core.records import Value
@@ -43,11 +43,11 @@ class Elsewhere:
 class Others(Protocol):
     """The other nodes, as far as this one knows them."""
 
-    async def find(self, handle: str) -> Elsewhere:
+    async def find(self, handle: str, /) -> Elsewhere:
         """Say what is known of a handle without a record here; asks others where the role says."""
         ...
 
-    def addresses(self, sites: Sequence[Value]) -> tuple[str, ...]:
+    def addresses(self, sites: Sequence[Value], /) -> tuple[str, ...]:
         """Return the web addresses that HS_SITE values name: scheme, host and port."""
         ...
 
@@ -55,10 +55,10 @@ class Others(Protocol):
 class _Nobody:
     """Other nodes where none is plugged in: a face used by itself."""
 
-    async def find(self, handle: str) -> Elsewhere:
+    async def find(self, _: str) -> Elsewhere:
         return Elsewhere(Standing.UNKNOWN)
 
-    def addresses(self, sites: Sequence[Value]) -> tuple[str, ...]:
+    def addresses(self, _: Sequence[Value]) -> tuple[str, ...]:
         return ()
 
 
@@ -73,3 +73,6 @@ class Around:
     secret: bytes
     node: Node = field(default_factory=Node)
     others: Others = field(default_factory=_Nobody)
+
+
+ALONE: Final = Around(b"")  # a node that knows no other, for a face used by itself

@@ -43,7 +43,7 @@ class HandleServer:
 
     def __init__(self, responder: Responder, recursion: Recursion | None = None) -> None:
         self._responder = responder
-        self._recursion = recursion
+        self.recursion = recursion
         self._links: set[_Link] = set()
         self._pieces = Pieces()
         self.counts = Counts()
@@ -67,7 +67,7 @@ class HandleServer:
         """Describe links and counts."""
         names = Counts.__dataclass_fields__
         counts = {n: getattr(self.counts, n) for n in names}
-        beyond = {"recursion": self._recursion.status()} if self._recursion else {}
+        beyond = {"recursion": self.recursion.status()} if self.recursion else {}
         return {"links": len(self._links), **counts, **beyond}
 
     async def stop(self) -> None:
@@ -78,8 +78,8 @@ class HandleServer:
         self._tcp.close()
         for link in tuple(self._links):
             link.close()
-        if self._recursion:
-            await self._recursion.close()
+        if self.recursion:
+            await self.recursion.close()
         await self._tcp.wait_closed()
 
     # UDP ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from millbrain.identify.handle.upstream import TCP, UDP, Place
 SITE_TYPE: Final = "HS_SITE"
 _V4_IN_16: Final = bytes(12)  # an IPv4 address stands in the last four of sixteen bytes
 _BY_PREFIX, _BY_SUFFIX = 0, 1
+_SCHEMES: Final = {2: "http", 3: "https"}  # protocol of an interface
 
 
 def places(values: Iterable[Value], handle: str) -> list[Place]:
@@ -23,6 +24,12 @@ def places(values: Iterable[Value], handle: str) -> list[Place]:
 
     A value that is damaged, or a site without an interface that we speak, is left out.
     """
+    found = (_place(server_of(site, handle)) for site in _sites(values) if site.servers)
+    return [where for where in found if where is not None]
+
+
+def _sites(values: Iterable[Value]) -> list[Site]:
+    """Return the sites of HS_SITE values, primary ones first; a damaged one is left out."""
     sites: list[Site] = []
     for value in values:
         if value.type != SITE_TYPE:
@@ -31,9 +38,21 @@ def places(values: Iterable[Value], handle: str) -> list[Place]:
             sites.append(decode_data(SITE_TYPE, value.data))
         except FrameError:
             continue
-    sites.sort(key=lambda site: not site.flags & f.SITE_PRIMARY)
-    found = (_place(server_of(site, handle)) for site in sites if site.servers)
-    return [where for where in found if where is not None]
+    return sorted(sites, key=lambda site: not site.flags & f.SITE_PRIMARY)
+
+
+def web_addresses(values: Iterable[Value]) -> list[str]:
+    """Return scheme, host and port of every HTTP interface that answers queries, TLS first."""
+    found = []
+    for site in _sites(values):
+        for server in site.servers:
+            for interface in server.interfaces:
+                scheme = _SCHEMES.get(interface.protocol)
+                if scheme and interface.type & f.INTERFACE_QUERY and 0 < interface.port < 1 << 16:
+                    host = _host(server.address)
+                    literal = f"[{host}]" if ":" in host else host
+                    found.append(f"{scheme}://{literal}:{interface.port}")
+    return sorted(found, key=lambda address: not address.startswith("https"))
 
 
 def server_of(site: Site, handle: str) -> Server:

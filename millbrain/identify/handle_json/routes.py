@@ -4,8 +4,9 @@ An answer is ``{"responseCode": n, "handle": h, ...}`` with the codes of the bin
 HTTP status that says the same. Who asks is proved by HTTP Basic (`core.faces.askers`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from millbrain.core import keys
 from millbrain.core.errors import LimitError, MillbrainError
 from millbrain.core.faces import askers
+from millbrain.core.faces.around import ALONE, Around, Standing
 from millbrain.core.faces.record_json import value_json, values_of
 from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
 from millbrain.core.records import Value, is_live, is_wanted
@@ -38,9 +40,9 @@ _ANSWERS: Final[Mapping[Reason, tuple[int, int]]] = {
 }  # fmt: skip
 
 
-def routes(registry: Registry) -> list[Route]:
+def routes(registry: Registry, around: Around = ALONE) -> list[Route]:
     """Return the routes that the room adds to the resolver's HTTP port."""
-    api = _Api(registry)
+    api = _Api(registry, around)
     return [
         Route("/api/handles", api.list, methods=["GET"]),
         Route("/api/handles/", api.list, methods=["GET"]),
@@ -59,27 +61,52 @@ def answer(code: int, status: int, handle: str = "", **more: Any) -> Response:
 
 
 class _Api:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, around: Around) -> None:
         self._registry = registry
+        self._others = around.others
 
     async def get(self, request: Request) -> Response:
         handle = request.path_params["handle"]
         try:
-            return self._found(handle, request)
+            (stored,) = self._registry.get_many([keys.handle_key(handle)])
+            if stored is None or not is_live(stored):
+                return await self._elsewhere(handle, request)
+            values = self._registry.readable(stored, handle, self._asker(request))
+            return self._given(handle, request, values)
         except RegistryError as error:
             return _refused(error, handle)
         except ValueError as error:
             return answer(4, 400, handle, message=str(error))
 
-    def _found(self, handle: str, request: Request) -> Response:
+    async def _elsewhere(self, handle: str, request: Request) -> Response:
+        """Answer for a handle that is not recorded here, as the role of the node has it.
+
+        A referral is code 302 or 303 with the HS_SITE values of the node that is responsible. Where
+        that node has a web address, the client is sent there.
+        """
+        found = await self._others.find(handle)
+        if found.standing is Standing.FOUND:
+            return self._given(handle, request, found.values)
+        if found.standing is Standing.NOT_FOUND:
+            return answer(100, 404, handle)
+        if found.standing is not Standing.REFERRED:
+            status = 504 if found.standing is Standing.UNREACHABLE else 400
+            more = {"message": found.detail} if found.detail else {}
+            return answer(301, status, handle, **more)
+        is_own = keys.fold(handle).startswith(f"{found.prefix}/")
+        told = answer(
+            302 if is_own else 303, 400, handle, referral=f"0.NA/{found.prefix}",
+            values=[value_json(v) for v in found.sites], message=found.detail,
+        )  # fmt: skip
+        for address in self._others.addresses(found.sites)[:1]:
+            query = f"?{request.url.query}" if request.url.query else ""
+            told.status_code = 307
+            told.headers["Location"] = f"{address}/api/handles/{quote(handle)}{query}"
+        return told
+
+    def _given(self, handle: str, request: Request, readable: Sequence[Value]) -> Response:
         indexes = [int(i) for i in request.query_params.getlist("index")]
         types = request.query_params.getlist("type")
-        (stored,) = self._registry.get_many([keys.handle_key(handle)])
-        if stored is None or not is_live(stored):
-            reason = Reason.NOT_FOUND if self._registry.is_homed(handle) else Reason.NOT_HOMED
-            raise RegistryError(reason, "")
-        asker = self._asker(request)
-        readable = self._registry.readable(stored, handle, asker)
         given = [v for v in readable if is_wanted(v, indexes, types)]
         if not given:
             return answer(200, 200, handle)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from millbrain.core import keys
 from millbrain.core.errors import FrameError
 from millbrain.core.faces import askers
+from millbrain.core.faces.around import ALONE, Around, Standing
 from millbrain.core.faces.negotiation import best_language, best_media
 from millbrain.core.limits import PAGE_ROWS_MAX
 from millbrain.core.records import Value, is_live
@@ -41,9 +42,9 @@ _PAGES: Final = jinja2.Environment(
 )  # fmt: skip
 
 
-def routes(registry: Registry) -> list[Route]:
+def routes(registry: Registry, around: Around = ALONE) -> list[Route]:
     """Return the routes that the room adds to the resolver's HTTP port."""
-    return [Route("/{identifier:path}", _Records(registry).answer, methods=["GET"])]
+    return [Route("/{identifier:path}", _Records(registry, around).answer, methods=["GET"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ class _Version:
 
 
 class _Records:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, around: Around) -> None:
         self._registry = registry
+        self._others = around.others
 
     async def answer(self, request: Request) -> Response:
         media = best_media(request.headers.get("accept", ""), _OFFERED)
@@ -67,8 +69,10 @@ class _Records:
             asker = self._asker(request)
             told = self._told(request, asker)
             if told is None:
-                raw = unquote(_raw_path(request))
-                return _refused(request, media, f"no record of {raw!r} here", 404)
+                found = await self._elsewhere(request, media)
+                if isinstance(found, Response):
+                    return found
+                told = found
             if is_history:
                 return self._past(request, media, told, asker)
         except RegistryError as error:
@@ -95,6 +99,27 @@ class _Records:
                 shown = tuple(sorted(values, key=lambda v: v.index))
                 return Told(handle, key, f"{request.base_url}{quote(handle)}", shown)
         return None
+
+    async def _elsewhere(self, request: Request, media: str) -> Told | Response:
+        """Return a record of another node, or say who has it, as the role of the node has it."""
+        none = f"no record of {unquote(_raw_path(request))!r} here"
+        handles = [k for k in asked_keys(request) if k.scheme == "hdl"]
+        if not handles:
+            return _refused(request, media, none, 404)
+        key = handles[-1]  # without the escapes of an address
+        handle = key.display
+        found = await self._others.find(handle)
+        if found.standing is Standing.FOUND:
+            shown = tuple(sorted(found.values, key=lambda v: v.index))
+            return Told(handle, key, f"{request.base_url}{quote(handle)}", shown)
+        if found.standing is Standing.UNREACHABLE:
+            return _refused(request, media, f"{none}; {found.detail}", 504)
+        words = f"{none}; {found.detail}" if found.detail else none
+        answer = _refused(request, media, words, 404)
+        for address in self._others.addresses(found.sites)[:1]:
+            answer.status_code = 307
+            answer.headers["Location"] = f"{address}/{_raw_path(request)}"
+        return answer
 
     def _past(self, request: Request, media: str, told: Told, asker: Asker) -> Response:
         """Show when a record changed; what it held before only to those who may read the prefix.

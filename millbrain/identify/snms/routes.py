@@ -196,6 +196,8 @@ class _Api:
         found = await self._around.others.find(handle)
         if found.standing is Standing.FOUND:
             return detail(handle, found.values)
+        if found.standing in (Standing.REFERRED, Standing.UNREACHABLE):
+            raise RegistryError(Reason.INVALID, f"{f.GONE_TEXT}: {found.detail}")
         raise RegistryError(Reason.INVALID, f.GONE_TEXT)
 
     async def create(self, request: Request) -> Any:
