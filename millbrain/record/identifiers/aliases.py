@@ -12,6 +12,7 @@ from millbrain.core.errors import FrameError
 from millbrain.core.keys import Key, handle_key, parse
 from millbrain.core.records import PUBLIC_READ, is_live, stored_values
 from millbrain.core.registry import ALIAS_TYPE, Reason, RegistryError
+from millbrain.core.templates import RANGE_TYPE
 from millbrain.record.identifiers.store import Record
 
 ALIASES: Final = b"\0l"
@@ -101,6 +102,8 @@ def _claimed(stored: bytes | None) -> tuple[str, ...]:
         values = stored_values(stored)
     except FrameError:
         return ()
+    if any(v.type == RANGE_TYPE for v in values):
+        return ()  # its aliases are those of its items (`ranges`)
     return tuple(
         v.data.decode("utf-8", "replace")
         for v in values

@@ -32,7 +32,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
-from millbrain.core.templates import GRANT_TYPE
+from millbrain.core.templates import GRANT_TYPE, RANGE_TYPE
 from millbrain.record.identifiers.grants import entered
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.templates import demand_lawful
@@ -62,8 +62,20 @@ def made(change: Change, before: bytes | None, rights: Rights, is_homed: Homed, 
         )
     held = stored_values(before) if before is not None and is_live(before) else None
     after = entered(change.asker, held or (), _after(change, held, rights, at_s), rights)
+    _demand_serials(change, held or (), after, rights)
     demand_lawful(change.handle, held or (), after, rights.look)
     return store_form(after) if after else TOMBSTONE
+
+
+def _demand_serials(
+    change: Change, held: Sequence[Value], after: Sequence[Value], rights: Rights
+) -> None:
+    """Refuse a new or wider range to those who may not create its items one by one."""
+    known = {(old.type, old.data) for old in held}
+    for value in after:
+        if value.type == RANGE_TYPE and (value.type, value.data) not in known:
+            what = f"create the identifiers of {change.handle}"
+            rights.demand(change.asker, ADD_HANDLE, rights.of_prefix(change.handle), what)
 
 
 def _after(

@@ -19,8 +19,10 @@ from millbrain.core import keys
 from millbrain.core.errors import NotFoundError
 from millbrain.core.limits import PREFIX_TEXT_MAX, TAKEDOWNS_MAX
 from millbrain.core.nodes.prefixes import APPLICATION, Application, Takedown, Taken
+from millbrain.core.nodes.ranges import is_overlay
 from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Reason, RegistryError
+from millbrain.record.identifiers.ranges import Ranges
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import ancestors, prefix_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
@@ -54,12 +56,14 @@ class Prefixes:
     """
 
     def __init__(
-        self, store: Identifiers, rights: Rights, note: Note, writing: "threading.RLock"
-    ) -> None:
+        self, store: Identifiers, rights: Rights, note: Note, writing: "threading.RLock",
+        ranges: Ranges,
+    ) -> None:  # fmt: skip
         self._store = store
         self._rights = rights
         self._note = note
         self._writing = writing
+        self._ranges = ranges
         rows = (json.loads(v) for _, v in every(store, APPLICATIONS))
         self._applications = {row["prefix"]: Application(**row) for row in rows}
         gone = (json.loads(v) for _, v in every(store, TAKEDOWNS) if v)
@@ -160,11 +164,14 @@ class Prefixes:
     # What the registry asks ---------------------------------------------------------------------
 
     def is_taken_down(self, handle: str) -> bool:
-        """Whether a handle, its prefix, or one that it derives from is taken down."""
+        """Whether a handle, its range, its prefix, or one above that is taken down."""
         if not self._gone:
             return False
-        return keys.fold(handle) in self._gone or any(
-            name in self._gone for name in ancestors(prefix_of(handle))
+        block = self._ranges.block(keys.handle_key(handle))
+        return (
+            keys.fold(handle) in self._gone
+            or any(name in self._gone for name in ancestors(prefix_of(handle)))
+            or (block is not None and block.key[4:].decode() in self._gone)
         )
 
     def shown(self, names: Iterable[bytes], found: list[bytes | None]) -> list[bytes | None]:
@@ -179,9 +186,11 @@ class Prefixes:
 
     def counted(
         self, change: Change, before: bytes | None, after: bytes,
-        look: Callable[[bytes], bytes | None],
+        look: Callable[[bytes], bytes | None], more: int = 0,
     ) -> dict[bytes, bytes]:  # fmt: skip
         """Refuse a change that a takedown or a quota forbids; return the new count, if one is kept.
+
+        more: identifiers that the change makes besides the one of its handle.
 
         Raises
         ------
@@ -190,7 +199,7 @@ class Prefixes:
         """
         if self.is_taken_down(change.handle):
             raise RegistryError(Reason.DENIED, f"{change.handle} is taken down; nothing is changed")
-        step = int(is_live(after)) - int(is_live(before))
+        step = int(is_live(after)) - int(is_live(before)) + more
         if not step or not self._applications:
             return {}
         if change.handle.upper().startswith(_CHILDREN):
@@ -209,6 +218,11 @@ class Prefixes:
                 f"{change.handle}: prefix {prefix} may have {found.handles_max} identifiers",
             )
         return {key: max(count, 0).to_bytes(8, "big")}
+
+    def is_limited(self, key: bytes) -> bool:
+        """Whether identifiers of the prefix of a key are counted."""
+        found = self._applications.get(prefix_of(key[4:].decode("utf-8", "replace")))
+        return found is not None and found.handles_max is not None
 
     def recounted(self, prefixes: Iterable[str]) -> list[Record]:
         """Return the counts of prefixes into which many records were loaded."""
@@ -268,8 +282,11 @@ class Prefixes:
         return start + number.to_bytes(8, "big"), told
 
     def _counted(self, prefix: str) -> bytes:
-        records = every(self._store, keys.handle_key(f"{prefix}/"))
-        return sum(is_live(stored) for _, stored in records).to_bytes(8, "big")
+        count = self._ranges.size(prefix)
+        for key, stored in every(self._store, keys.handle_key(f"{prefix}/")):
+            is_counted = self._ranges.block(key) is not None and not is_overlay(stored)
+            count += int(is_live(stored)) - int(is_counted)
+        return count.to_bytes(8, "big")
 
 
 def _steps_of(prefix: str) -> bytes:

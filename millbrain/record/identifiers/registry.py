@@ -37,6 +37,7 @@ from millbrain.core.limits import (
     REGISTRY_QUEUE_MAX,
 )
 from millbrain.core.nodes.grants import Seen
+from millbrain.core.nodes.ranges import Range
 from millbrain.core.records import Reference, Stamps, Value, is_live, stored_values
 from millbrain.core.registry import (
     LIST_HANDLES,
@@ -51,12 +52,13 @@ from millbrain.core.registry import (
     Verb,
 )
 from millbrain.core.templates import SUFFIX, Template, template_of
-from millbrain.record.identifiers import aliases, tags
+from millbrain.record.identifiers import aliases, past, tags
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.creations import Creations
 from millbrain.record.identifiers.events import StoredEvents
 from millbrain.record.identifiers.grants import explained, given_and_taken, readable
 from millbrain.record.identifiers.prefixes import Prefixes
+from millbrain.record.identifiers.ranges import Ranges, merged
 from millbrain.record.identifiers.receipts import Receipts
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of, route_of
@@ -65,7 +67,6 @@ from millbrain.record.identifiers.templates import demand_loadable, followed
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of, verify
 from millbrain.record.identifiers.waiting import Batch, Waiting
 
-HISTORY: Final = b"\0h"
 PREFIXES: Final = b"\0p"
 _LOAD_RECORDS: Final = IDENTIFIER_BATCH_MAX // 2  # of one batch; its prefixes need room
 _HOMED: Final = b"\1"
@@ -110,7 +111,8 @@ class StoredRegistry:
         self.events = StoredEvents(store)
         self.stamps = Stamps()
         self.voucher_key = ""  # set by the process that our own pages ask; empty = they may not
-        self.rights = Rights(store.get, known)
+        self._ranges = Ranges(store)
+        self.rights = Rights(self._ranges.get, known)
         self._writer_rights = Rights(self._look, known)
         known_prefixes = {k[len(PREFIXES) :].decode(): v for k, v in every(store, PREFIXES)}
         homed = {prefix for prefix, state in known_prefixes.items() if state == _HOMED}
@@ -124,13 +126,14 @@ class StoredRegistry:
         self._receipts = Receipts(store)
         self._waiting = Waiting(REGISTRY_QUEUE_MAX)
         self._writing = threading.RLock()
-        self.prefixes = Prefixes(store, self.rights, self._note, self._writing)
+        self.prefixes = Prefixes(store, self.rights, self._note, self._writing, self._ranges)
         self._thread = threading.Thread(target=self._run, name="registry")
         self._thread.start()
 
     def get_many(self, names: Sequence[bytes]) -> list[bytes | None]:
         """Return the stored form behind each key, None = none."""
-        found = self.prefixes.shown(names, self._store.get_many(names))
+        found = self._ranges.completed(names, self._store.get_many(names))
+        found = self.prefixes.shown(names, found)
         if not self._unhomed:
             return found
         return [None if self._is_off(n) else s for n, s in zip(names, found, strict=True)]
@@ -188,16 +191,18 @@ class StoredRegistry:
         """Return handles of a prefix in order; RegistryError where the asker may not list them."""
         what = f"list {prefix}"
         self.rights.demand(asker, LIST_HANDLES, self.rights.of_prefix(f"{prefix}/"), what)
-        found: list[str] = []
-        at = keys.handle_key(after) if after else b""
-        while len(found) < count_max:
-            page = self._store.scan(keys.handle_key(f"{prefix}/"), at)
-            live = (k.decode("utf-8", "replace")[4:] for k, stored in page if is_live(stored))
-            found += [handle for handle in live if not self.is_taken_down(handle)]
-            if len(page) < IDENTIFIER_PAGE_MAX:
-                break
-            at = page[-1][0]
-        return found[:count_max]
+        if self.is_taken_down(f"{prefix}/"):
+            return []
+        at, head = keys.handle_key(after) if after else b"", keys.handle_key(f"{prefix}/")
+        live = merged(self._ranges.below(prefix), every(self._store, head, at), at)
+        handles = (key.decode("utf-8", "replace")[4:] for key in live)
+        return list(islice((h for h in handles if not self.is_taken_down(h)), count_max))
+
+    def ranges(self, prefix: str, asker: Asker) -> list[tuple[str, Range]]:
+        """Return the ranges of a prefix: handle and serials; RegistryError as `names`."""
+        what = f"list ranges of {prefix}"
+        self.rights.demand(asker, LIST_HANDLES, self.rights.of_prefix(f"{prefix}/"), what)
+        return [(block.key[4:].decode(), block.range) for block in self._ranges.below(prefix)]
 
     def template(self, handle: str) -> Template | None:
         """Return the template that a handle names, None where it is none."""
@@ -230,8 +235,7 @@ class StoredRegistry:
         """Return earlier forms of a record, oldest first: until when it held [ms], stored form."""
         if self.is_taken_down(handle):
             return []
-        page = self._store.scan(HISTORY + keys.handle_key(handle) + b"\0")
-        return [(int.from_bytes(v[:8], "big"), v[8:]) for _, v in page]
+        return past.history(self._store, self._ranges, keys.handle_key(handle))
 
     def as_of(self, handle: str, at_ms: int) -> bytes | None:
         """Return the stored form that held at an instant, None where there was none yet."""
@@ -309,7 +313,8 @@ class StoredRegistry:
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _LOAD_RECORDS)):
             with self._writing:
-                demand_loadable(batch, self._store.get)
+                demand_loadable(batch, self._ranges.get)
+                ranges = self._loaded_ranges(batch)
                 at_ms = int(time.time() * 1000)
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip
@@ -318,10 +323,11 @@ class StoredRegistry:
                 new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
                 # An entry without its record leads nowhere.
-                if other := aliases.of_records(batch) + tags.of_records(batch):
+                if other := aliases.of_records(batch) + tags.of_records(batch) + ranges:
                     self._put(other)
                 self._put([*batch, *homes, kept, trail.kept])
                 self._group.trail = trail
+                self._show_ranges()
                 self._switch(self._homed | new, self._unhomed - new)
                 if counts := self.prefixes.recounted(prefix_of(k[4:].decode()) for k in heads):
                     self._put(counts)
@@ -341,6 +347,20 @@ class StoredRegistry:
             self._store.put_many(records)
         finally:
             self.stamps.touch(key for key, _ in records)
+
+    def _loaded_ranges(self, batch: Sequence[Record]) -> list[Record]:
+        """Return the rows that tell of the ranges in a batch; none is in force if one may not."""
+        self._ranges.back_to(0)  # of a batch before that could not be written
+        try:
+            return self._ranges.loaded(batch)
+        except RegistryError:
+            self._ranges.back_to(0)
+            raise
+
+    def _show_ranges(self) -> None:
+        """Answer from the ranges as they are on disk now."""
+        if self._ranges.settle():
+            self.stamps.touch_all()
 
     def _note(self, asker: Asker, line: Mapping[str, Any], rows: Iterable[Record]) -> None:
         """Write rows with a line of the trail; answers that were kept ready are made anew."""
@@ -380,9 +400,11 @@ class StoredRegistry:
             if group.written:
                 try:
                     self._put([*group.written.items(), group.trail.kept])
+                    self._show_ranges()
                     self._switch(group.homed, group.unhomed)
                 except MillbrainError as error:  # also where all are too much for one batch
                     group.trail = kept.trail
+                    self._ranges.back_to(0)
                     told = [(done, [r or error for r in refused]) for done, refused in told]
             group.written, group.read = {}, {}
             group.creations.forget()
@@ -418,9 +440,11 @@ class StoredRegistry:
         if not batch.is_whole:
             return [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         kept = dict(group.written), group.trail, set(group.homed), set(group.unhomed)
+        mark = self._ranges.mark()
         refused = [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         if any(refused):
             group.written, group.trail, group.homed, group.unhomed = kept
+            self._ranges.back_to(mark)
             group.creations.forget()
             other = RegistryError(Reason.INVALID, "not made, since another one was refused")
             refused = [r or other for r in refused]
@@ -428,21 +452,25 @@ class StoredRegistry:
 
     def _make(self, change: Change, group: _Group) -> MillbrainError | None:
         """Check one change against the group so far and add what it makes; return a refusal."""
+        mark = self._ranges.mark()
         try:
             if change.verb in (Verb.HOME, Verb.UNHOME):
                 written = self._home(change, group)
             else:
                 written = self._changed(change, group)
         except MillbrainError as error:
+            self._ranges.back_to(mark)
             return error
         except Exception as error:  # a fault of ours must not end the writer
+            self._ranges.back_to(mark)
             return StoreError(f"registry: {change.verb} {change.handle!r}: {error!r}; not made")
         group.written.update(written)
         return None
 
     def _changed(self, change: Change, group: _Group) -> dict[bytes, bytes]:
         key = keys.handle_key(change.handle)
-        before = self._look(key)
+        own = self._own(key)
+        before = self._ranges.made(key, own)
         after = group.creations.made(change, before)
         named: dict[bytes, bytes] = {}
         if after is None:
@@ -451,12 +479,20 @@ class StoredRegistry:
             after = made(change, before, self._writer_rights, self._is_homed_now, at_s)
             named = aliases.changed(key, before, after, self._look)
             named |= tags.changed(key, before, after)
-        counted = self.prefixes.counted(change, before, after, self._look)
-        told = _told(change, group.at_ms, after) | given_and_taken(before, after)
+        more = self._growth(key, after, group)
+        counted = self.prefixes.counted(change, before, after, self._look, more)
+        kept = self._ranges.kept(change, own, (key, after))
+        told = _told(change, group.at_ms, kept[key]) | given_and_taken(before, after)
         group.trail, line = group.trail.then(told)
-        at = group.at_ms.to_bytes(8, "big")
-        past = HISTORY + key + b"\0" + group.trail.number.to_bytes(8, "big")
-        return {key: after, past: at + (before or b""), **named, **counted, line[0]: line[1]}
+        before_it = group.at_ms.to_bytes(8, "big") + (own or b"")
+        kept[past.past_key(key, group.trail.number)] = before_it
+        return {**kept, **named, **counted, line[0]: line[1]}
+
+    def _growth(self, key: bytes, after: bytes, group: _Group) -> int:
+        """Return by how many items of ranges a change adds to what a quota counts."""
+        if not self._ranges.is_range(key, after) or not self.prefixes.is_limited(key):
+            return 0
+        return self._ranges.growth(key, after, group.written)
 
     def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
         prefix = prefix_of(change.handle)
@@ -480,7 +516,11 @@ class StoredRegistry:
         return prefix_of(handle) in self._group.homed
 
     def _look(self, key: bytes) -> bytes | None:
-        """Return the record as the group so far leaves it."""
+        """Return the record as the group so far leaves it, also that of an item of a range."""
+        return self._ranges.made(key, self._own(key))
+
+    def _own(self, key: bytes) -> bytes | None:
+        """Return the single record as the group so far leaves it."""
         group = self._group
         found = group.written.get(key)
         if found is not None:

@@ -75,9 +75,8 @@ class Identifiers(Protocol):
         ...
 
 
-def every(store: Identifiers, prefix: bytes) -> Iterator[Record]:
-    """Return every record whose key begins with `prefix`, in order, page by page."""
-    after = b""
+def every(store: Identifiers, prefix: bytes, after: bytes = b"") -> Iterator[Record]:
+    """Return every record whose key begins with `prefix` and is greater than `after`, in order."""
     while page := store.scan(prefix, after):
         yield from page
         after = page[-1][0]

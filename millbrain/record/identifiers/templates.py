@@ -11,6 +11,7 @@ from typing import Final
 from millbrain.core import keys
 from millbrain.core.errors import FrameError
 from millbrain.core.forms import FieldProblem
+from millbrain.core.nodes.ranges import samples
 from millbrain.core.records import PUBLIC_READ, Value, is_live, stored_values
 from millbrain.core.registry import Reason, RegistryError
 from millbrain.core.templates import (
@@ -54,8 +55,14 @@ def demand_lawful(handle: str, before: Sequence[Value], after: Sequence[Value], 
         Returns the stored form behind a key.
     """
     _demand_versions(handle, before, after)
-    if after:
-        demand_followed(handle, before, after, look)
+    if not after:
+        return
+    try:
+        shown = samples(handle, after)
+    except ValueError as error:
+        raise RegistryError(Reason.INVALID, f"{error}; nothing was changed") from error
+    for values in shown:
+        demand_followed(handle, before, values, look)
 
 
 def _demand_versions(handle: str, before: Sequence[Value], after: Sequence[Value]) -> None:

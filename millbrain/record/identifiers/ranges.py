@@ -1,0 +1,356 @@
+"""Ranges at work: items of a block of serials, answered from its one record.
+
+A key that has no record of its own, or only what differs (`core.nodes.ranges.OVERLAY`), is an item
+where a range has it. A whole record of a key wins over the range, also one that is deleted: a
+serial that was deleted is not given again by a range. Ranges never overlap.
+
+Key beside the records::
+
+    NUL r <key of a record>          it is a range; 1 = it was another one before, or is none now
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from millbrain.core.errors import FrameError
+from millbrain.core.keys import handle_key
+from millbrain.core.limits import RANGES_MAX
+from millbrain.core.nodes.ranges import (
+    Range,
+    Shapes,
+    alias_ranges,
+    is_overlay,
+    item_pieces,
+    laid_over,
+    overlay,
+    range_of,
+)
+from millbrain.core.records import is_live, stored_values
+from millbrain.core.registry import ADMIN_TYPE, Change, Reason, RegistryError, Verb
+from millbrain.core.templates import RANGE_TYPE
+from millbrain.record.identifiers.aliases import ALIASES
+from millbrain.record.identifiers.store import Identifiers, Record, every
+
+RANGES: Final = b"\0r"
+_ENDED: Final = b"\1"
+_HANDLE: Final = b"hdl:"
+_MARK: Final = RANGE_TYPE.encode()
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A range that is in force.
+
+    key: of its record. pieces: of the stored form of an item. aliases: the same serials in the keys
+    of other schemes.
+    """
+
+    key: bytes
+    range: Range
+    pieces: tuple[bytes, ...]
+    aliases: tuple[Range, ...] = ()
+
+    def item(self, digits: bytes) -> bytes:
+        """Return the stored form of the item with these digits."""
+        return digits.join(self.pieces)
+
+
+class _View:
+    """The ranges that one side sees: readers those on disk, the writer those it is making."""
+
+    def __init__(self) -> None:
+        self.items: Shapes[Block] = Shapes()
+        self.aliases: Shapes[Block] = Shapes()
+
+    def replace(self, old: Block | None, new: Block | None) -> None:
+        """Take a range out and put one in."""
+        if old is not None:
+            self.items.drop(old.range)
+            for one in old.aliases:
+                self.aliases.drop(one)
+        if new is not None:
+            self.items.put(new.range, new)
+            for one in new.aliases:
+                self.aliases.put(one, new)
+
+    def whole(self, key: bytes, own: bytes | None) -> bytes | None:
+        """Return the stored form of a key; own: of its single record."""
+        if own is not None and not is_overlay(own):
+            return own
+        if key.startswith(ALIASES):
+            return self._named(key[len(ALIASES) :])
+        found = self.items.find(key) if len(self.items) else None
+        if found is None:
+            return None
+        shared = found[1].item(found[0])
+        return shared if own is None else laid_over(shared, own)
+
+    def _named(self, key: bytes) -> bytes | None:
+        """Return the handle of the item that has an alias, None = none."""
+        found = self.aliases.find(key) if len(self.aliases) else None
+        if found is None:
+            return None
+        digits, block = found
+        return (block.range.head + digits + block.range.tail)[len(_HANDLE) :]
+
+    def taken(self, block: Block) -> Block | None:
+        """Return a range that shares an item or an alias with this one."""
+        found = self.items.overlapping(block.range)
+        return found or next(filter(None, map(self.aliases.overlapping, block.aliases)), None)
+
+
+class Ranges:
+    """The ranges of a node."""
+
+    def __init__(self, store: Identifiers) -> None:
+        self._store = store
+        self._shown, self._made = _View(), _View()
+        self._blocks: dict[bytes, Block] = {}  # as made, by the key of their record
+        self._ended: dict[bytes, set[bytes]] = {}  # records that were ranges once, by prefix
+        self._steps: list[tuple[Block | None, Block | None]] = []
+        rows = []
+        for row, state in every(store, RANGES):
+            rows.append(row[len(RANGES) :])
+            if state == _ENDED:
+                self._ended.setdefault(_head(rows[-1]), set()).add(rows[-1])
+        for start in range(0, len(rows), _PAGE):
+            part = rows[start : start + _PAGE]
+            for key, stored in zip(part, store.get_many(part), strict=True):
+                block = block_of(key, stored)
+                if block is not None:
+                    self._switch(None, block)
+        self.settle()
+
+    def __len__(self) -> int:
+        """Return how many ranges are in force."""
+        return len(self._shown.items)
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the stored form behind a key, None = none."""
+        return self._shown.whole(key, self._store.get(key))
+
+    def completed(self, keys: Sequence[bytes], found: list[bytes | None]) -> list[bytes | None]:
+        """Return what was found of single records, with the items of ranges."""
+        if not len(self._shown.items):
+            return found
+        whole = self._shown.whole
+        return [
+            whole(key, stored) if stored is None or is_overlay(stored) else stored
+            for key, stored in zip(keys, found, strict=True)
+        ]
+
+    def block(self, key: bytes) -> Block | None:
+        """Return the range that a key is in, None = none."""
+        found = self._shown.items.find(key)
+        return found[1] if found else None
+
+    def below(self, prefix: str) -> list[Block]:
+        """Return the ranges of a prefix in the order of their keys."""
+        found = self._shown.items.below(handle_key(f"{prefix}/"))
+        return [block for _, block in sorted(found, key=lambda row: row[0].key(row[0].first))]
+
+    def may_have_had(self, key: bytes) -> list[bytes]:
+        """Return the keys of records that are or may have been the range of a key."""
+        block = self.block(key)
+        return sorted(self._ended.get(_head(key), set()) | ({block.key} if block else set()))
+
+    def size(self, prefix: str) -> int:
+        """Return how many items the ranges of a prefix have."""
+        return sum(block.range.count for block in self.below(prefix))
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def made(self, key: bytes, own: bytes | None) -> bytes | None:
+        """Return the stored form as the writer has it; own: of the single record."""
+        return self._made.whole(key, own)
+
+    def kept(self, change: Change, own: bytes | None, row: Record) -> dict[bytes, bytes]:
+        """Return what is written of a change; a range is in force for the writer at once.
+
+        Parameters
+        ----------
+        own
+            Stored form of the single record before.
+        row
+            Key and record after the change, as a whole.
+
+        Raises
+        ------
+        RegistryError
+            A range overlaps another one, or would lose items.
+        """
+        key, after = row
+        if self.is_range(key, after):
+            return {key: after} | self._changed(key, after)
+        is_edit = change.verb not in (Verb.CREATE, Verb.DELETE)
+        if not is_edit or not len(self._made.items) or (own is not None and not is_overlay(own)):
+            return {key: after}
+        found = self._made.items.find(key)
+        if found is None:
+            return {key: after}
+        shared, now = stored_values(found[1].item(found[0])), stored_values(after)
+        if [v for v in shared if v.type == ADMIN_TYPE] != [v for v in now if v.type == ADMIN_TYPE]:
+            return {key: after}  # it has other administrators now, so it stands by itself
+        return {key: overlay(shared, now)}
+
+    def is_range(self, key: bytes, after: bytes) -> bool:
+        """Whether a record is a range now or after a change."""
+        return key in self._blocks or (_MARK in after and block_of(key, after) is not None)
+
+    def loaded(self, batch: Iterable[Record]) -> list[Record]:
+        """Put the ranges of a batch in force for the writer; return further rows to write."""
+        rows: list[Record] = []
+        for key, stored in batch:
+            if _MARK in stored or key in self._blocks:
+                rows += self._changed(key, stored).items()
+        return rows
+
+    def mark(self) -> int:
+        """Return where the writer is, for `back_to`."""
+        return len(self._steps)
+
+    def back_to(self, mark: int) -> None:
+        """Take back what the writer made since a mark."""
+        while len(self._steps) > mark:
+            old, new = self._steps.pop()
+            self._switch(new, old)
+            self._steps.pop()
+
+    def settle(self) -> bool:
+        """Show what the writer made, now that it is on disk; return whether there was anything."""
+        steps, self._steps = self._steps, []
+        for old, new in steps:
+            self._shown.replace(old, new)
+        return bool(steps)
+
+    def growth(self, key: bytes, after: bytes, written: Mapping[bytes, bytes]) -> int:
+        """Return by how many items a change of a record changes what there is.
+
+        written: rows of the commit so far, which are not in the store.
+        """
+        old, new = self._blocks.get(key), block_of(key, after)
+        return sum(
+            sign * (block.range.count - self._singles(block.range, written))
+            for sign, block in ((-1, old), (1, new)) if block is not None
+        )  # fmt: skip
+
+    def _singles(self, one: Range, written: Mapping[bytes, bytes]) -> int:
+        """Return how many keys of a range have a record of their own, or had one."""
+        rows = dict(written)
+        at, end = one.key(one.first)[:-1], one.key(one.last)
+        while page := self._store.scan(one.head, at):
+            rows |= {k: stored for k, stored in page if k not in written and k <= end}
+            at = page[-1][0]
+            if at > end:
+                break
+        return sum(one.serial(k) is not None and not is_overlay(stored)
+                   for k, stored in rows.items())  # fmt: skip
+
+    def _changed(self, key: bytes, after: bytes) -> dict[bytes, bytes]:
+        old, new = self._blocks.get(key), block_of(key, after)
+        if new is not None:
+            self._demand_lawful(old, new)
+        elif old is not None and is_live(after):
+            raise RegistryError(
+                Reason.INVALID,
+                f"{_handle(key)}: is a range of {old.range.count} identifiers; delete its record "
+                "to delete them",
+            )
+        if old is None and new is None:
+            return {}
+        self._switch(old, new)
+        ended = self._ended.setdefault(_head(key), set())
+        if new is None:
+            ended.add(key)
+        return {RANGES + key: _ENDED if key in ended else b""}
+
+    def _demand_lawful(self, old: Block | None, new: Block) -> None:
+        one, handle = new.range, _handle(new.key)
+        if old is None and len(self._made.items) >= RANGES_MAX:
+            raise RegistryError(Reason.INVALID, f"{handle}: {RANGES_MAX} ranges are there already")
+        if old is not None and not one.contains(old.range):
+            raise RegistryError(
+                Reason.INVALID,
+                f"{handle}: range was {_told(old.range)}, now {_told(one)}; a range only grows. "
+                "Delete single items, or its record",
+            )
+        self._made.replace(old, None)
+        taken = self._made.taken(new)
+        self._made.replace(None, old)
+        if taken is not None:
+            raise RegistryError(
+                Reason.EXISTS,
+                f"{handle}: {_told(one)} shares items or aliases with range {_handle(taken.key)}, "
+                f"{_told(taken.range)}; nothing was changed",
+            )
+
+    def _switch(self, old: Block | None, new: Block | None) -> None:
+        self._made.replace(old, new)
+        if old is not None:
+            self._blocks.pop(old.key, None)
+        if new is not None:
+            self._blocks[new.key] = new
+        self._steps.append((old, new))
+
+
+def block_of(key: bytes, stored: bytes | None) -> Block | None:
+    """Return the range that a stored record is, None where it is none.
+
+    Raises
+    ------
+    RegistryError
+        Its RANGE value is malformed.
+    """
+    if stored is None or _MARK not in stored or not is_live(stored):
+        return None
+    try:
+        values = stored_values(stored)
+        one = range_of(_handle(key), values)
+    except ValueError as error:
+        raise RegistryError(Reason.INVALID, f"{error}; nothing was changed") from error
+    except FrameError:
+        return None
+    if one is None:
+        return None
+    try:
+        return Block(key, one, item_pieces(values, one.width), alias_ranges(values, one))
+    except ValueError as error:
+        raise RegistryError(Reason.INVALID, f"{_handle(key)}: {error}") from error
+
+
+def merged(blocks: Sequence[Block], own: Iterable[Record], after: bytes) -> Iterator[bytes]:
+    """Yield the keys of all live records behind `after`, in order: single ones and items.
+
+    own: the single records behind `after`, in order.
+    """
+    items = heapq.merge(*(block.range.keys_after(after) for block in blocks))
+    item = next(items, None)
+    for key, stored in own:
+        while item is not None and item < key:
+            yield item
+            item = next(items, None)
+        is_item = item == key
+        if is_item:
+            item = next(items, None)
+        if is_live(stored) or (is_item and is_overlay(stored)):
+            yield key
+    while item is not None:
+        yield item
+        item = next(items, None)
+
+
+def _head(key: bytes) -> bytes:
+    return key[: key.find(b"/") + 1]
+
+
+def _handle(key: bytes) -> str:
+    return key[len(_HANDLE) :].decode("utf-8", "replace")
+
+
+def _told(one: Range) -> str:
+    return f"{_handle(one.key(one.first))} to {_handle(one.key(one.last))}"
