@@ -65,7 +65,7 @@ def test_system(viewer: TestClient, engine: Any) -> None:
     found = get(viewer, "/system")
     assert {t["name"] for t in found["tables"]} >= {"vehicle_report", "vehicle_latest"}
     assert found["disks"][0]["total_bytes"] > 0
-    assert found["versions"]["ledger"] == "0004"
+    assert found["versions"]["ledger"] == "0005"
     assert found["settings"] == {"web": {"port": 0}}
     engine.failure = ConnectionError("silent")
     assert get(viewer, "/system")["engine_problem"] == "silent"

@@ -47,6 +47,7 @@ from millbrain.identify.epcis.query import Query, TooComplexError, read_query
 
 FACE: Final = "epcis"
 PUBLIC: Final = "millbrain-events"  # header of a capture
+OWNER: Final = "millbrain-prefix"  # another one: the prefix that the events belong to
 _VERSIONS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0",
                     "GS1-EPC-Format": "Never_Translates"}  # fmt: skip
 _LIMITS: Final = {
@@ -213,11 +214,15 @@ class _Api:
         return asker.identity is not None and self._registry.permits(asker, permission, prefix)
 
     def _capturer(self, request: Request) -> str:
-        """Return the prefix of the identity that captures, which must have the right to."""
+        """Return the prefix that events belong to: the identity's own, or one that is named.
+
+        The identity must have the right to record there.
+        """
         asker = self._asker(request)
         if asker.identity is None:
             raise RegistryError(Reason.NO_IDENTITY, "capture: prove who you are first")
-        prefix = asker.identity.handle.partition("/")[0]
+        own = asker.identity.handle.partition("/")[0]
+        prefix = request.headers.get(OWNER, own)
         is_home = self._registry.is_homed(f"{prefix}/")
         if not is_home or not self._may(asker, ADD_HANDLE, prefix):
             raise RegistryError(Reason.DENIED, f"capture: no right to record under {prefix}")

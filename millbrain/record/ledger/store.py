@@ -15,6 +15,8 @@ from millbrain.record.ledger.order_files import OrderFiles
 from millbrain.record.ledger.orders import WorkOrders
 from millbrain.record.ledger.outbox import Outbox
 from millbrain.record.ledger.peers import PeerAccounts
+from millbrain.record.ledger.scans.book import RecipeBook
+from millbrain.record.ledger.scans.scans import Scans
 from millbrain.record.ledger.things import Things
 
 
@@ -43,6 +45,8 @@ class Ledger:
         self.outbox = Outbox(self.database)
         self.inspections = Inspections(self.database)
         self.life_events = LifeEvents(self.database)
+        self.recipes = RecipeBook(self.database)
+        self.scans = Scans(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""

@@ -29,7 +29,7 @@ def test_migrations_lead_to_the_declared_form(ledger: Ledger) -> None:
     with ledger.database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
-    assert ledger.schema_version() == "0004"
+    assert ledger.schema_version() == "0005"
     ledger.migrate()  # a second time changes nothing
 
 

@@ -1,0 +1,1 @@
+"""Recipes, stations, qualifications, known parts and scans in the ledger."""
