@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from millbrain.core import templates
 from millbrain.core.errors import MillbrainError
 from millbrain.core.events import Events
 from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
 from millbrain.core.nodes.grants import Seen
+from millbrain.core.nodes.ranges import Range
 from millbrain.core.records import Reference, Stamps, Value
 from millbrain.core.templates import Template
 
@@ -24,8 +26,9 @@ MODIFY_ADMIN, REMOVE_ADMIN, ADD_ADMIN = 0x080, 0x100, 0x200
 READ_VALUE, LIST_HANDLES = 0x400, 0x800
 ADMIN_TYPE: Final = "HS_ADMIN"
 GROUP_TYPE: Final = "HS_VLIST"
-TAG_TYPE: Final = "TAG"  # data: name=value, which any number of records may share
-ALIAS_TYPE: Final = "ALIAS"  # data: another identifier of the same thing, as `core.keys` reads it
+TAG_TYPE: Final = templates.TAG_TYPE  # data: name=value, which any number of records may share
+# Data: another identifier of the same thing, as `core.keys` reads it.
+ALIAS_TYPE: Final = templates.ALIAS_TYPE
 
 
 class Verb(StrEnum):
@@ -222,6 +225,10 @@ class Registry(Protocol):
         RegistryError, LimitError
             The key was used with another request, or too many keys are kept; nothing was changed.
         """
+        ...
+
+    def ranges(self, prefix: str, asker: Asker) -> list[tuple[str, Range]]:
+        """Return the ranges of a prefix: handle and serials; RegistryError as `names`."""
         ...
 
     def template(self, handle: str) -> Template | None:

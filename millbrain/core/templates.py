@@ -48,6 +48,8 @@ TEMPLATE_TYPE: Final = "META_TEMPLATE"  # a version of a template
 META_TYPE: Final = "META"  # the template that a record follows
 GRANT_TYPE: Final = "GRANT"  # who may read what besides the administrators
 RANGE_TYPE: Final = "RANGE"  # the serials for which a record stands
+ALIAS_TYPE: Final = "ALIAS"
+TAG_TYPE: Final = "TAG"
 META_INDEX: Final = 1001
 VERSION_INDEX: Final = 2000  # version n is the value of index 2000 + n
 SUFFIX: Final = "META_"
@@ -58,7 +60,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "data": ("bytes", "二进制数据"),
 }  # fmt: skip
 _ADMINISTRATIVE: Final = frozenset(
-    ("ALIAS", "TAG", META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE)
+    (ALIAS_TYPE, TAG_TYPE, META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE)
 )
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _TYPE: Final = re.compile(r"[!-~]{1,64}", re.ASCII)

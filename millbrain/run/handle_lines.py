@@ -18,6 +18,7 @@ import orjson
 from millbrain.core.errors import MillbrainError
 from millbrain.core.faces.record_json import values_of
 from millbrain.core.keys import handle_key, parse
+from millbrain.core.nodes.ranges import RANGE_INDEX, range_of, range_value
 from millbrain.core.records import FORM, TTL_S, Value, encode_values, store_form
 
 Record = tuple[bytes, bytes]
@@ -45,6 +46,8 @@ class Lines:
     def record(self, line: bytes, where: str) -> Record:
         """Return the record of ``{"handle", "values": [{"index", "type", "data", "ttl"}]}``.
 
+        With ``"range": {"pattern": "P{10}", "from": 1, "to": 9}`` it is a block of serials.
+
         Raises
         ------
         MillbrainError
@@ -62,7 +65,7 @@ class Lines:
         """Return the record of a line as most are, None where `read` must look at it."""
         try:
             handle, values = told["handle"], told["values"]
-            if _USUAL.fullmatch(handle) is None or type(values) is not list:
+            if _USUAL.fullmatch(handle) is None or type(values) is not list or len(told) > 2:
                 return None
             parts = [_size(len(values))]
             for value in values:
@@ -95,5 +98,14 @@ class Lines:
 def read(told: Mapping[str, Any], at_s: int) -> Record:
     """Return the record of a line as read from JSON; ValueError, KeyError, TypeError else."""
     handle = parse(f"hdl:{told['handle']}").display
-    values = [replace(v, timestamp_s=at_s) for v in values_of(told)]
-    return handle_key(handle), store_form(values)
+    values = [*values_of(told), *_range_values(handle, told.get("range"))]
+    return handle_key(handle), store_form(replace(v, timestamp_s=at_s) for v in values)
+
+
+def _range_values(handle: str, told: Any) -> list[Value]:
+    """Return the value that makes a record the range that a line tells of, none without one."""
+    if told is None:
+        return []
+    made = range_value(RANGE_INDEX, told["pattern"], told["from"], told["to"])
+    range_of(handle, [made])
+    return [made]

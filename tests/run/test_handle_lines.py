@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millbrain.core.errors import MillbrainError
-from millbrain.core.records import Value, store_form
+from millbrain.core.records import Value, store_form, stored_values
 from millbrain.run.handle_lines import Lines, read
 from millbrain.run.handles import made
 
@@ -20,6 +20,22 @@ WORTH = b"hdl:88.100.1/P7", store_form([Value(1, "URL", b"https://x/7", timestam
 
 def test_a_plain_line_is_stored_with_the_usual_rest() -> None:
     assert Lines(AT_S).record(json.dumps(PLAIN).encode(), "line 1") == WORTH
+
+
+def test_a_line_may_tell_of_a_range() -> None:
+    line = PLAIN | {"range": {"pattern": "P{4}", "from": 1, "to": 20}}
+    key, stored = Lines(AT_S).record(json.dumps(line).encode(), "line 1")
+    url, block = stored_values(stored)
+    assert (key, url.data) == (b"hdl:88.100.1/P7", b"https://x/7")
+    assert (block.type, block.data) == ("RANGE", b'{"pattern":"P{4}","from":1,"to":20}')
+    for bad in (
+        {},
+        7,
+        {"pattern": "P", "from": 1, "to": 2},
+        {"pattern": "P{1}", "from": 1, "to": 20},
+    ):
+        with pytest.raises(MillbrainError, match="line 1"):
+            Lines(AT_S).record(json.dumps(PLAIN | {"range": bad}).encode(), "line 1")
 
 
 numbers = st.sampled_from([0, 1, 2000, 2**32 - 1, 2**32, -1, True, 1.0, "7", None, 2**70])

@@ -24,10 +24,10 @@ from typing import Any, Final, Generic, TypeVar
 from millbrain.core.keys import fold, handle_key, parse
 from millbrain.core.limits import RANGE_DIGITS_MAX, RANGE_PATTERN_MAX
 from millbrain.core.records import FORM, Value, store_form, stored_values
-from millbrain.core.registry import ALIAS_TYPE
-from millbrain.core.templates import RANGE_TYPE, is_administrative
+from millbrain.core.templates import ALIAS_TYPE, RANGE_TYPE, is_administrative
 
 OVERLAY: Final = 3  # form of what an item has of its own; `records.FORM` is that of a whole record
+RANGE_INDEX: Final = 1002  # of the value, where nothing else is said
 WITHOUT_TYPE: Final = "RANGE_WITHOUT"  # in an overlay: indexes of shared values that are gone
 PLACE: Final = b"{serial}"
 _PATTERN: Final = re.compile(r"([^{}]*)\{(\d{1,2})\}([^{}]*)", re.ASCII)

@@ -35,10 +35,12 @@ def routes(registry: Registry, face: str) -> list[Route]:
             found |= {"who": who, "can_see": [v.index for v in values if can_see(v, whom)]}
         return found
 
-    return [Route("/api/access/{handle:path}", _guarded(told), methods=["GET"])]
+    return [Route("/api/access/{handle:path}", guarded(told), methods=["GET"])]
 
 
-def _guarded(told: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
+def guarded(told: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
+    """Return an endpoint that asks in a thread and says no in one form."""
+
     async def endpoint(request: Request) -> Response:
         try:
             return _json(await asyncio.to_thread(told, request))

@@ -28,7 +28,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
-from millbrain.identify.handle_json import access
+from millbrain.identify.handle_json import access, ranges
 
 FACE: Final = "handle_json"
 # The registry's reason -> (code of the protocol, HTTP status).
@@ -50,6 +50,7 @@ def routes(registry: Registry, around: Around = ALONE) -> list[Route]:
         Route("/api/handles/{handle:path}", api.put, methods=["PUT"]),
         Route("/api/handles/{handle:path}", api.delete, methods=["DELETE"]),
         *access.routes(registry, FACE),
+        *ranges.routes(registry, FACE),
     ]
 
 

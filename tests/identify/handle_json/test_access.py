@@ -59,6 +59,21 @@ def test_a_grant_over_http_and_who_is_told_of_it(node: Process) -> None:
                       "by": OWNER}  # fmt: skip
 
 
+def test_ranges_of_a_prefix_are_listed_for_those_who_may(node: Process) -> None:
+    told = {"pattern": "S{6}", "from": 1, "to": 250_000}
+    values = [{"index": 1002, "type": "RANGE", "data": json.dumps(told)},
+              {"index": 1, "type": "URL", "data": "https://id.example.cn/{serial}"}]  # fmt: skip
+    assert ask(node, "PUT", f"/api/handles/{PREFIX}/BATCH", {"values": values}, **MINE)[0] == 201
+    status, found = ask(node, "GET", f"/api/handles/{PREFIX}/s000123")
+    assert (status, found["values"][0]["data"]["value"]) == (200, "https://id.example.cn/000123")
+    assert ask(node, "GET", f"/api/handles/{PREFIX}/s250001")[0] == 404
+    assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}", **MINE)[1] == {
+        "prefix": PREFIX, "count": 250_000, "ranges": [
+            {"handle": f"{PREFIX}/BATCH", "first": f"{PREFIX}/S000001",
+             "last": f"{PREFIX}/S250000", "count": 250_000}]}  # fmt: skip
+    assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}")[0] == 401
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
