@@ -10,7 +10,9 @@ BIN := .venv/bin
 VENDOR := millbrain/show/static/vendor
 ASSETS := $(VENDOR)/echarts.esm.min.js
 PYTHON_STAMP := .venv/.installed
-PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+# One file stays in one process: its tests share an engine, a resolver or a browser.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 FAST := not slow and not fault and not browser
 
 .PHONY: help setup up check lint fast test bench faults docs demo lock system clean
