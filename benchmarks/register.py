@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _creating import RECORDS
 from _engine import Figure, show
+from _ranges import ranges
 from _serving import HERE, cpu_s, millbrain, on_core, resolver
 
 FILE_RECORDS: Final = 1_000_000
@@ -45,6 +46,7 @@ def main(*, as_json: bool = False, records: int = FILE_RECORDS) -> None:
             for kind, port in (("tcp", ports["handle"]), ("http", ports["http"])):
                 figures += _created(kind, port, pid)
             figures += _batched(ports["http"], pid)
+        figures += ranges(folder / "ranges")
         figures.append(figures.pop(0))
     show(figures, as_json=as_json)
 
