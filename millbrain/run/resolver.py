@@ -2,22 +2,26 @@
 
 import asyncio
 import importlib
+import json
 import logging
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import uvloop
 
 import millbrain
-from millbrain.core.errors import SettingsError
+from millbrain.core.errors import FrameError, SettingsError
 from millbrain.core.faces.around import Around
 from millbrain.core.nodes import Node
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
+from millbrain.core.trust.chains import read_roots
+from millbrain.core.trust.public_keys import PublicKey
 from millbrain.identify.handle.server import HandleServer
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.run import logs, run_files
@@ -28,6 +32,7 @@ from millbrain.run.resolver_http import ResolverHttp
 from millbrain.run.settings import Settings, prepare_data_folder
 
 NODE_KEY: Final = "node_key.pem"  # in the data folder: what the node signs with
+TRUSTED: Final = "trusted_roots.json"  # in the data folder: whose certificates it trusts
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +86,24 @@ def node_of(settings: Settings) -> Node:
     return Node(
         section.role, section.upstream, section.remember_mib << 20, section.negative_s,
         section.stale_s, section.try_s, section.wait_s, str(settings.data / NODE_KEY),
+        roots_of(settings.data / TRUSTED),
     )  # fmt: skip
+
+
+def roots_of(path: Path) -> dict[str, tuple[PublicKey, ...]]:
+    """Return the roots that a file names as trusted, none where there is no such file.
+
+    Raises
+    ------
+    SettingsError
+        The file holds something else.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return read_roots(json.loads(path.read_text("utf-8")))
+    except (ValueError, FrameError) as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def administrators(names: Iterable[str]) -> list[Reference]:

@@ -5,8 +5,11 @@ nodes, a secondary node those of enterprises, an enterprise node records, and a 
 nothing of its own: it asks the others on behalf of clients and remembers the answers.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from millbrain.core.trust.public_keys import PublicKey
 
 
 class Role(StrEnum):
@@ -26,7 +29,8 @@ class Node:
     cache_bytes: memory for remembered answers. negative_s: how long "there is no such identifier"
     is remembered [s]. stale_s: how long after its time an answer is still given where nobody can be
     asked [s]. try_s: wait for one node [s]. wait_s: wait of a client in all [s]. key_file: PEM file
-    of the node's private key, made where it is missing; empty = the node has none.
+    of the node's private key, made where it is missing; empty = the node has none. roots: keys that
+    are trusted, by folded handle.
     """
 
     role: Role = Role.ENTERPRISE
@@ -37,3 +41,4 @@ class Node:
     try_s: float = 1.0
     wait_s: float = 4.0
     key_file: str = ""
+    roots: Mapping[str, Sequence[PublicKey]] = field(default_factory=dict)

@@ -24,7 +24,7 @@ _HEAD: Final = struct.Struct(">4B4I3IH2B2I")
 _BODY_AT: Final = f.ENVELOPE_BYTES + f.HEADER_BYTES
 _HANDLE_AT: Final = _BODY_AT + 4
 # Of the request's flags the answer repeats all but those that ask for something else first.
-_SLOW_FLAGS: Final = f.CERTIFY | f.ENCRYPT | f.RETURN_DIGEST | f.TRUSTED_QUERY
+_SLOW_FLAGS: Final = f.CERTIFY | f.ENCRYPT | f.RETURN_DIGEST | f.TRUSTED_QUERY | f.TRUSTED_RESULT
 _NO_MARKS: Final = f.SUGGESTED_MAJOR_BITS
 
 

@@ -11,8 +11,6 @@ RFC 3652 3.5; the layouts are those of the reference library 9.3.1, since the RF
 and for SM2 those of the ID pointer SDK.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 from typing import Final
@@ -33,6 +31,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from millbrain.core import sm2
 from millbrain.core.errors import FrameError
 from millbrain.core.limits import HANDLE_KEY_ROUNDS_MAX
+from millbrain.core.trust import handle_keys
 from millbrain.identify.handle.codec import decode_data, encode_data
 from millbrain.identify.handle.fields import (
     DIGEST_SHA256,
@@ -55,9 +54,6 @@ _RSA_TAIL: Final = bytes(4)  # an empty array stands behind the modulus
 _ALGORITHM: Final = "SHA-256"
 SM2: Final = "SM2_PUB_KEY"
 _SM3: Final = "SM3"
-_PEM_HEAD, _PEM_TAIL = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
-# SubjectPublicKeyInfo up to the point: id-ecPublicKey, curve 1.2.156.10197.1.301, 04 before x and y
-_SM2_HEAD: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 _PBKDF2_HMAC_SHA1: Final = 0x22
 
 _SIGNED: Final[Parts] = (Text("algorithm", "algorithm", "算法"), Blob("signature", "sig", "签名"))
@@ -205,25 +201,14 @@ def load_sm2(key_data: bytes) -> bytes:
         With reason ``structure``: another kind of key, or a damaged one.
     """
     found = decode_data("HS_PUBKEY", key_data)
-    start = found.parameters.find(_PEM_HEAD)
-    body = found.parameters[start + len(_PEM_HEAD) :].partition(_PEM_TAIL)[0]
-    try:
-        der = base64.b64decode(b"".join(body.split()), validate=True)
-    except binascii.Error as error:
-        raise FrameError("structure", f"SM2 key: {error}") from error
-    if found.kind != SM2 or start not in (0, 4) or der[: len(_SM2_HEAD)] != _SM2_HEAD:
-        raise FrameError("structure", f"key of kind {found.kind!r}: no point of the SM2 curve")
-    point = sm2.bare_point(der[len(_SM2_HEAD) :])
-    if point is None or not sm2.is_key(point):
-        raise FrameError("structure", "SM2 key: not a point of the curve")
-    return point
+    if found.kind != SM2:
+        raise FrameError("structure", f"key of kind {found.kind!r}, {SM2} was expected")
+    return handle_keys.point(found.parameters)
 
 
 def sm2_key_data(public: bytes) -> bytes:
     """Return the data of an HS_PUBKEY value with an SM2 key (x, y); the inverse of `load_sm2`."""
-    lines = base64.encodebytes(_SM2_HEAD + public).replace(b"\n", b"")
-    text = b"\n".join((_PEM_HEAD, lines[:64], lines[64:], _PEM_TAIL, b""))
-    return encode_data("HS_PUBKEY", PublicKey(SM2, parameters=text))
+    return handle_keys.write(handle_keys.of_point(public))
 
 
 # Shared secrets ---------------------------------------------------------------------------------

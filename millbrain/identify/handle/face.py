@@ -44,7 +44,8 @@ async def start(settings: HandleSettings, registry: Registry, node: Node) -> Han
     public = key.public_data if key else b""
     site = site_of(settings.announced or settings.host, port, public)
     recursion = Recursion(node, os.urandom) if node.role is Role.RECURSIVE else None
-    server = HandleServer(Responder(registry, site, os.urandom, recursion, key), recursion)
+    responder = Responder(registry, site, os.urandom, recursion, key, node.roots)
+    server = HandleServer(responder, recursion)
     await server.start(settings.host, port)
     return server
 

@@ -11,8 +11,16 @@ from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
+from millbrain.core.faces.trusted import Trust
 from millbrain.core.limits import HANDLE_LIST_MAX
-from millbrain.core.records import PUBLIC_READ, ReadyAnswers, is_live, is_wanted, stored_values
+from millbrain.core.records import (
+    PUBLIC_READ,
+    ReadyAnswers,
+    Value,
+    is_live,
+    is_wanted,
+    stored_values,
+)
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -21,7 +29,10 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.core.trust.chains import Roots
+from millbrain.core.trust.claims import SIGNATURE_TYPE
 from millbrain.identify.handle import fields as f
+from millbrain.identify.handle import identity_tokens
 from millbrain.identify.handle.answers import (
     Kept,
     Query,
@@ -90,16 +101,19 @@ class Responder:
         Asks other nodes on behalf of clients; None where this node does not.
     key
         The node's own; None where it has none: then nothing is certified.
+    roots
+        Keys by handle that are trusted when a client asks for a trusted answer.
     """
 
     def __init__(
         self, registry: Registry, site: Site, random: Callable[[int], bytes],
-        recursion: Recursion | None = None, key: NodeKey | None = None,
+        recursion: Recursion | None = None, key: NodeKey | None = None, roots: Roots | None = None,
     ) -> None:  # fmt: skip
         self._registry = registry
         self._site = site
         self._challenges = Challenges(random)
         self._desk = Desk(registry, random, key)
+        self._trust = Trust(registry, roots or {})
         self._elsewhere = Elsewhere(
             registry, site.serial, recursion, self._ok, self._refuse, self._refer
         )
@@ -175,6 +189,7 @@ class Responder:
             return
         if request.code != f.REQUEST:
             return  # an answer that nobody asked for
+        request = replace(request, flags=request.flags & ~f.TRUSTED_RESULT)  # ours to say
         asker = Asker(entry.identity, FACE, address)
         ask = Ask(request, entry, request.envelope, asker, send)
         if request.operation == f.CHALLENGE_ANSWER:
@@ -219,6 +234,7 @@ class Responder:
     def _resolve(self, ask: Ask) -> None:
         body = ask.request.body
         handle = body["handle"]
+        ask = self._introduced(ask)
         (stored,) = self._registry.get_many([keys.handle_key(handle)])
         if stored is None or not is_live(stored):
             self._elsewhere.resolve(ask)
@@ -233,7 +249,32 @@ class Responder:
             self._refuse(ask, f.NO_PERMISSION if is_hidden else f.VALUES_NOT_FOUND, "")
         else:
             is_private = not all(v.permissions & PUBLIC_READ for v in given)
+            if ask.request.flags & f.TRUSTED_QUERY:
+                ask = self._judged(ask, given)
             self._ok(ask, {"handle": handle, "values": tuple(given)}, is_private=is_private)
+
+    def _introduced(self, ask: Ask) -> Ask:
+        """Return the request with the identity that its token proves, where it brings one."""
+        token = ask.request.body.get("token")
+        if not token or ask.asker.identity is not None:
+            return ask
+        who = identity_tokens.identity(
+            self._registry, token, ask.request.body["handle"], time.time()
+        )
+        return replace(ask, asker=replace(ask.asker, identity=who)) if who else ask
+
+    def _judged(self, ask: Ask, given: Sequence[Value]) -> Ask:
+        """Return the request with a mark for its answer where signatures cover all that is given.
+
+        Values that were not asked for stand for nothing here; the signatures are always looked at.
+        """
+        (stored,) = self._registry.get_many([keys.handle_key(ask.request.body["handle"])])
+        held = stored_values(stored) if stored is not None else ()
+        seen = [*given, *(v for v in held if v.type == SIGNATURE_TYPE and v not in given)]
+        report = self._trust.report(ask.request.body["handle"], seen, time.time())
+        flags = ask.request.flags & ~f.TRUSTED_RESULT
+        flags |= f.TRUSTED_RESULT if report.is_trusted else 0
+        return replace(ask, request=replace(ask.request, flags=flags))
 
     def _set_up(self, ask: Ask) -> None:
         number = ask.request.envelope.session
@@ -304,7 +345,12 @@ class Responder:
             self._refuse(ask, CODES[error.reason], str(error))
 
     def _challenge(self, ask: Ask) -> None:
-        entry = ask.entry
+        entry, flags = ask.entry, ask.request.flags
+        if flags & f.RECURSIVE_AUTH and ask.request.operation == f.RESOLVE:
+            has_token = bool(ask.request.body.get("token"))
+            words = "the identity token proves nothing here" if has_token else "no identity token"
+            self._refuse(ask, f.LOGIN_AGAIN if has_token else f.LOGIN_FIRST, words)
+            return
         if entry.must_login and ask.request.operation != f.LOGIN_SYSTEM:
             self._refuse(ask, f.LOGIN_AGAIN, "the log-in over this connection has run out")
             return
@@ -312,7 +358,7 @@ class Responder:
             self._refuse(ask, f.INVALID_CREDENTIAL, "the session's key did not sign the message")
             return
         number, pending = self._challenges.open(ask.reply.session, entry, time.monotonic())
-        told = asked(pending, ask.request.flags)
+        told = asked(pending, flags)
         reply = replace(ask.reply, session=number)
         self._send(ask, self._message(ask.request, reply, f.CHALLENGE, **told))
 

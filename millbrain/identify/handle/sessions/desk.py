@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.errors import FrameError
+from millbrain.core.faces.pace import Pace
 from millbrain.core.limits import HANDLE_LOGIN_S_MAX, HANDLE_SUMS_HZ_MAX
 from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
@@ -31,24 +32,6 @@ from millbrain.identify.handle.sessions.table import Session, Sessions
 _WHOLE_BYTES: Final = f.ENVELOPE_BYTES + f.HEADER_BYTES
 _UNKEYED: Final = frozenset((f.SESSION_SETUP, f.SESSION_KEY))  # answers that no session signs
 Body = Mapping[str, Any]
-
-
-class Pace:
-    """Lets so many costly sums a second through, and as many at once."""
-
-    def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._left = per_s
-        self._at_s = 0.0
-
-    def may(self, now_s: float) -> bool:
-        """Whether one more may be done now."""
-        self._left = min(self._per_s, self._left + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Desk:

@@ -12,7 +12,6 @@ from millbrain.core.limits import (
     HANDLE_UNPROVED_S_MAX,
 )
 from millbrain.core.records import Reference
-from millbrain.identify.handle.sessions.desk import Pace
 from millbrain.identify.handle.sessions.table import Counters, Session, Sessions
 
 ME = Reference("88.100.1/admin", 300)
@@ -83,10 +82,3 @@ def test_zero_and_less_are_never_new() -> None:
     assert not known.is_new(0)
     assert known.is_new((1 << 32) - 1)
     assert not known.is_new((1 << 32) - 1)
-
-
-def test_the_pace_of_costly_sums() -> None:
-    pace = Pace(8)
-    assert [pace.may(100.0) for _ in range(10)] == [True] * 8 + [False] * 2
-    assert pace.may(100.125)
-    assert not pace.may(100.125)
