@@ -124,6 +124,10 @@ class DecideSettings(Section):
     site: str = Field(
         default="", description="Address of the pages as people reach it, for links in notices."
     )
+    prefix: str = Field(
+        default="", max_length=128,
+        description="Prefix that events of scans belong to; empty = that of the scanned part.",
+    )  # fmt: skip
 
 
 class WebSettings(Section):

@@ -22,6 +22,7 @@ from millbrain.run.discovery import apps, room_pages
 from millbrain.run.engine_http import INTERNAL_USER
 from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
+from millbrain.run.scanning import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.show.app import WebSettings, create_app
 from millbrain.show.engine_client import EngineClient
@@ -66,6 +67,9 @@ def main(settings: Settings) -> None:
 async def _serve(settings: Settings, key: str, url: str) -> None:
     ledger = await asyncio.to_thread(_open_ledger, settings)
     warehouse = await asyncio.to_thread(open_server, settings.clickhouse.url or url)
+    ports = partial(_ports, settings)
+    uplink = ResolverUplink(ports, key, settings.decide.prefix)
+    scans = ScanKeeper(ledger, uplink, settings.time_zone).start()
     app = create_app(
         ledger=ledger,
         warehouse=warehouse,
@@ -81,7 +85,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         ),
         engine=EngineClient(url, key),
         lane=rules(),
-        resolver=ResolverClient(partial(_ports, settings), key),
+        resolver=ResolverClient(ports, key),
+        scanner=scans,
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
     config = uvicorn.Config(
@@ -102,6 +107,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         await server.serve(sockets=[listener])
     finally:
         settings.run_file("web").unlink(missing_ok=True)
+        await asyncio.to_thread(scans.stop)
         warehouse.close()
         ledger.close()
 

@@ -8,6 +8,7 @@ from millbrain import __version__
 from millbrain.core.facts import SHARED_TABLES
 from millbrain.core.life.inspections import LaneRules
 from millbrain.core.pages import RoomPage
+from millbrain.core.scans.recipes import Scanner
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
 from millbrain.show import errors
@@ -31,6 +32,7 @@ from millbrain.show.api import (
     vehicles,
 )
 from millbrain.show.api.life import inspections, record, replay
+from millbrain.show.api.scans import recipes, scans, stations
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard
@@ -47,7 +49,7 @@ _DESCRIPTION = (
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
             alarm_rules, orders, notices, inspections, record, replay,
-            identifiers)  # fmt: skip
+            identifiers, recipes, stations, scans)  # fmt: skip
 
 
 def create_app(
@@ -58,6 +60,7 @@ def create_app(
     engine: EngineClient,
     lane: LaneRules | None = None,
     resolver: ResolverClient | None = None,
+    scanner: Scanner | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -73,6 +76,8 @@ def create_app(
         The room that judges inspections, None = the lane is not available.
     resolver
         Asks the resolver; None = the installation runs none.
+    scanner
+        The room that turns scans into commands, None = nothing is scanned here.
     """
     app = FastAPI(
         title="Millbrain",
@@ -85,7 +90,7 @@ def create_app(
     board = OverviewBoard(warehouse, settings.regions)
     app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(
-        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver
+        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner
     )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:

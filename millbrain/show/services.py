@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from millbrain.core.life.inspections import LaneRules
 from millbrain.core.rooms import App
+from millbrain.core.scans.recipes import Scanner
 from millbrain.core.tables import Table
 from millbrain.core.work.working_time import WorkingCalendar, china
 from millbrain.record.ledger import Ledger
@@ -53,6 +54,7 @@ class Services:
     """The stores, the other processes and the settings.
 
     lane: None where no room judges inspections. resolver: None where the installation has none.
+    scanner: None where no room turns scans into commands.
     """
 
     ledger: Ledger
@@ -63,6 +65,7 @@ class Services:
     overview: OverviewBoard
     lane: LaneRules | None = None
     resolver: ResolverClient | None = None
+    scanner: Scanner | None = None
 
     @property
     def identifiers(self) -> ResolverClient:

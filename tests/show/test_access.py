@@ -21,6 +21,18 @@ VIN = "LDPGABAC2JN361504"
 
 # Who may call each route: open = without a login; whole = a viewer without an organisation.
 ROUTES = {
+    "GET /scans": "viewer",
+    "POST /scans": "operator",
+    "GET /scans/{id}": "viewer",
+    "GET /stations": "viewer",
+    "PUT /stations/{name}": "admin",
+    "GET /qualifications": "admin",
+    "PUT /qualifications/{account}/{qualification}": "admin",
+    "GET /recipes": "viewer",
+    "POST /recipes/import": "admin",
+    "GET /recipes/{name}": "viewer",
+    "PUT /recipes/{name}": "admin",
+    "DELETE /recipes/{name}": "admin",
     "POST /login": "open",
     "POST /logout": "open",
     "GET /me": "viewer",

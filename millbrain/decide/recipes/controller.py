@@ -14,7 +14,7 @@ same interface (`core.scans.commands.Controller`).
 import json
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from millbrain.core.limits import CONTROLLER_LINE_BYTES_MAX, CONTROLLER_WAIT_S_MAX
@@ -24,10 +24,15 @@ _LINKS_MAX: Final = 64  # addresses that keep a connection
 
 
 class LineController:
-    """Controllers by the address of their stations; keeps one connection each. Thread safe."""
+    """Controllers by the address of their stations; keeps one connection each. Thread safe.
 
-    def __init__(self, addresses: Mapping[str, str], wait_s: float = CONTROLLER_WAIT_S_MAX) -> None:
-        self._addresses = addresses
+    address_of: returns host:port of a station's controller, '' where it has none.
+    """
+
+    def __init__(
+        self, address_of: Callable[[str], str], wait_s: float = CONTROLLER_WAIT_S_MAX
+    ) -> None:
+        self._address_of = address_of
         self._wait_s = wait_s
         self._links: dict[str, _Link] = {}
         self._lock = threading.Lock()
@@ -48,7 +53,7 @@ class LineController:
             link.close()
 
     def _asked(self, station: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        address = self._addresses.get(station, "")
+        address = self._address_of(station)
         if not address:
             raise ControllerError(f"station {station} has no address of a controller")
         with self._lock:

@@ -71,8 +71,7 @@ class Cell:
             for name in ("SAW1", "LATHE1", "GRIND1"):
                 book.put_station(Station(name, name, name, self.address, is_simulated=True))
             book.put_qualification("wang", "turning", "2026-12-31")
-        names = ("SAW1", "LATHE1", "GRIND1")
-        self.controller = LineController(dict.fromkeys(names, self.address), wait_s=0.5)
+        self.controller = LineController(lambda _: self.address, wait_s=0.5)
         self.recipes = Recipes(
             self.ledger.recipes, self.ledger.scans, self.controller, self.resolver,
             lambda: self.at, ZoneInfo("Asia/Shanghai"),
