@@ -16,6 +16,7 @@ from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
 from millbrain.core.nodes.grants import Seen
 from millbrain.core.nodes.ranges import Range
+from millbrain.core.nodes.tally import Tally
 from millbrain.core.records import Reference, Stamps, Value
 from millbrain.core.templates import Template
 
@@ -127,6 +128,11 @@ class Route:
 
 class Registry(Protocol):
     """The records of this node; the record stage implements it. Safe from any thread."""
+
+    @property
+    def tally(self) -> Tally:
+        """Where faces count what they answer; for the thread that answers."""
+        ...
 
     @property
     def stamps(self) -> Stamps:

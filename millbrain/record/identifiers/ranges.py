@@ -228,6 +228,11 @@ class Ranges:
             self._shown.replace(old, new)
         return bool(steps)
 
+    def longer(self, key: bytes, after: bytes) -> int:
+        """Return by how many serials a change lengthens a range, single records not looked at."""
+        old, new = self._blocks.get(key), block_of(key, after)
+        return (new.range.count if new else 0) - (old.range.count if old else 0)
+
     def growth(self, key: bytes, after: bytes, written: Mapping[bytes, bytes]) -> int:
         """Return by how many items a change of a record changes what there is.
 

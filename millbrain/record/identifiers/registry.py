@@ -9,11 +9,13 @@ Keys beside the records (those of `core.keys.Key.stored` begin with a letter, th
     NUL a <number, 8 bytes>          line of the audit trail
     NUL b, c, n ...                  takedowns, counts, applications (`prefixes`)
     NUL h <key> NUL <number>         the record as it was before that line (`past`)
+    NUL i <name>                     what became of a request (`receipts`)
     NUL k <tag> <key>                a record that holds a tag (`tags`)
     NUL l <key of an alias>          the handle that has it (`aliases`)
     NUL p <prefix>                   a prefix that this node answers for
     NUL r <key>                      a record that is a range (`ranges`)
     NUL t                            head of the audit trail
+    NUL w ...                        counts by day, reports up and from below (`reports`)
 """
 
 import asyncio
@@ -22,6 +24,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
@@ -34,7 +37,8 @@ from millbrain.core.limits import (
     REGISTRY_GROUP_MAX,
     REGISTRY_QUEUE_MAX,
 )
-from millbrain.core.records import Reference, Stamps
+from millbrain.core.nodes.tally import Tally
+from millbrain.core.records import Reference, Stamps, is_live
 from millbrain.core.registry import (
     Asker,
     Change,
@@ -53,6 +57,7 @@ from millbrain.record.identifiers.prefixes import Prefixes
 from millbrain.record.identifiers.ranges import Ranges
 from millbrain.record.identifiers.reading import Reading
 from millbrain.record.identifiers.receipts import Receipts
+from millbrain.record.identifiers.reports import StoredReports
 from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
@@ -61,6 +66,7 @@ from millbrain.record.identifiers.trail import HEAD, Trail, trail_of
 from millbrain.record.identifiers.waiting import Batch, Waiting
 
 PREFIXES: Final = b"\0p"
+_PREFIX_RECORDS: Final = b"hdl:0.NA/"
 _LOAD_RECORDS: Final = IDENTIFIER_BATCH_MAX // 2  # of one batch; its prefixes need room
 _HOMED: Final = b"\1"
 _UNHOMED: Final = b"\0"
@@ -79,6 +85,8 @@ class _Group:
     creations: Creations
     written: dict[bytes, bytes] = field(default_factory=dict)
     read: dict[bytes, bytes | None] = field(default_factory=dict)  # what the store holds
+    grown: Counter[str] = field(default_factory=Counter)  # registered, by prefix
+    removed: Counter[str] = field(default_factory=Counter)
 
 
 class StoredRegistry(Reading):
@@ -120,6 +128,8 @@ class StoredRegistry(Reading):
         self._waiting = Waiting(REGISTRY_QUEUE_MAX)
         self._writing = threading.RLock()
         self.prefixes = Prefixes(store, self.rights, self._note, self._writing, self._ranges)
+        self.tally = Tally(self.is_homed)
+        self.reports = StoredReports(store, self.prefixes, self._put, self._note, self._writing)
         self._thread = threading.Thread(target=self._run, name="registry")
         self._thread.start()
 
@@ -190,13 +200,17 @@ class StoredRegistry(Reading):
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip
                 trail, kept = self._group.trail.then(line)
-                heads = {_head(k) for k, stored in batch if not is_route(k, stored)}
+                counted = Counter(_head(k) for k, stored in batch if not is_route(k, stored))
+                heads = counted.keys()
+                grown = {k[4:-1].decode(): n for k, n in counted.items() if k.endswith(b"/")}
+                cells = self.reports.grown(grown, {}, at_ms)
                 new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
                 # An entry without its record leads nowhere.
                 if other := aliases.of_records(batch) + tags.of_records(batch) + ranges:
                     self._put(other)
-                self._put([*batch, *homes, kept, trail.kept])
+                self._put([*batch, *homes, *self.reports.rows(cells), kept, trail.kept])
+                self.reports.settle(cells)
                 self._group.trail = trail
                 self._show_ranges()
                 self._switch(self._homed | new, self._unhomed - new)
@@ -270,7 +284,10 @@ class StoredRegistry(Reading):
             told = [(batch.done, self._made(batch, group)) for batch in batches]
             if group.written:
                 try:
-                    self._put([*group.written.items(), group.trail.kept])
+                    cells = self.reports.grown(group.grown, group.removed, at_ms)
+                    rows = self.reports.rows(cells)
+                    self._put([*group.written.items(), *rows, group.trail.kept])
+                    self.reports.settle(cells)
                     self._show_ranges()
                     self._switch(group.homed, group.unhomed)
                 except MillbrainError as error:  # also where all are too much for one batch
@@ -311,10 +328,12 @@ class StoredRegistry(Reading):
         if not batch.is_whole:
             return [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         kept = dict(group.written), group.trail, set(group.homed), set(group.unhomed)
+        counts = group.grown.copy(), group.removed.copy()
         mark = self._ranges.mark()
         refused = [self._make(c, group) if isinstance(c, Change) else c for c in batch.changes]
         if any(refused):
             group.written, group.trail, group.homed, group.unhomed = kept
+            group.grown, group.removed = counts
             self._ranges.back_to(mark)
             group.creations.forget()
             other = RegistryError(Reason.INVALID, "not made, since another one was refused")
@@ -357,12 +376,18 @@ class StoredRegistry(Reading):
         group.trail, line = group.trail.then(told)
         before_it = group.at_ms.to_bytes(8, "big") + (own or b"")
         kept[past.past_key(key, group.trail.number)] = before_it
+        step = is_live(after) - is_live(before) + more
+        if step and not key.startswith(_PREFIX_RECORDS):
+            steps = group.grown if step > 0 else group.removed
+            steps[prefix_of(change.handle)] += abs(step)
         return {**kept, **named, **counted, line[0]: line[1]}
 
     def _growth(self, key: bytes, after: bytes, group: _Group) -> int:
-        """Return by how many items of ranges a change adds to what a quota counts."""
-        if not self._ranges.is_range(key, after) or not self.prefixes.is_limited(key):
+        """Return how many items of ranges a change adds to what is counted."""
+        if not self._ranges.is_range(key, after):
             return 0
+        if not self.prefixes.is_limited(key):  # only a quota has to be exact to the item
+            return self._ranges.longer(key, after)
         return self._ranges.growth(key, after, group.written)
 
     def _home(self, change: Change, group: _Group) -> dict[bytes, bytes]:
@@ -403,7 +428,7 @@ class StoredRegistry(Reading):
 
 def _head(key: bytes) -> bytes:
     """Return the key of a handle up to its slash; of a prefix's own record, whole."""
-    return key if key.startswith(b"hdl:0.NA/") else key[: key.index(b"/") + 1]
+    return key if key.startswith(_PREFIX_RECORDS) else key[: key.index(b"/") + 1]
 
 
 def _who(asker: Asker) -> dict[str, Any]:
