@@ -72,6 +72,8 @@ def _code(identifier: str, key: keys.Key, facts: dict[str, str], design: Design,
     root = design.host or host.rstrip("/")
     if design.content == "identifier":
         return identifier
+    if design.content in ("link", "gs1-link") and not root:
+        raise ValueError("links need a host, like https://id.example.cn")
     if design.content == "link":
         return _link(f"{root}/{quote(key.display, safe='/:.-_~()')}")
     if design.content == "text":

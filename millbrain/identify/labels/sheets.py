@@ -79,10 +79,10 @@ def order(told: dict[str, Any], design: Design, stock: Stock, labels: Sequence[L
         Says what was found and what is allowed.
     """
     kind = told.get("format", "pdf")
-    if kind not in FORMATS:
+    if not isinstance(kind, str) or kind not in FORMATS:
         raise ValueError(f"format {kind!r}; one of {', '.join(FORMATS)}")
     dpi, page, skipped = told.get("dpi", 203), told.get("page", 1), told.get("skip", 0)
-    if dpi not in ZPL_DPIS or isinstance(dpi, bool):
+    if not _is_whole(dpi) or dpi not in ZPL_DPIS:
         raise ValueError(f"dpi {dpi!r}; one of {', '.join(map(str, ZPL_DPIS))}")
     if not _is_whole(page) or page < 1:
         raise ValueError(f"page {page!r}; a number from 1 was expected")

@@ -19,5 +19,8 @@ def read_order(raw: bytes) -> Order:
     told: dict[str, Any] = orjson.loads(raw)
     design, stock = told.pop("design"), told.pop("stock")
     lines = tuple(Line(**line) for line in design.pop("lines"))
+    sizes: dict[str, Any] = {
+        name: tuple(one) if isinstance(one, list) else one for name, one in stock.items()
+    }
     labels = tuple(Label(**label) for label in told.pop("labels"))
-    return Order(Design(**design, lines=lines), Stock(**stock), labels, **told)
+    return Order(Design(**design, lines=lines), Stock(**sizes), labels, **told)

@@ -17,6 +17,7 @@ from rich.table import Table
 import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
+from millbrain.run.cli import labels as label_commands
 from millbrain.run.cli.options import Config, Data, PortOption, err, out
 from millbrain.run.cli.play import play
 from millbrain.run.settings import Settings, load
@@ -161,6 +162,11 @@ analyse = typer.Typer(
 )
 app.add_typer(analyse, name="analyse")
 analyse.command("battery")(guarded(analyse_commands.battery))
+
+labels = typer.Typer(help="Labels of identifiers, to print.", no_args_is_help=True)
+app.add_typer(labels, name="labels")
+labels.command("print")(guarded(label_commands.print_sheet))
+labels.command("list")(guarded(label_commands.choose))
 
 handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
