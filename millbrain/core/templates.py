@@ -95,10 +95,11 @@ class TemplateField:
 
     def as_json(self) -> dict[str, Any]:
         """Return the declaration as a version has it; what is usual is left out."""
-        told = {k: v for k, v in asdict(self).items() if v not in ("", False, {}, math.inf)}
-        if told["low"] == -math.inf:
-            del told["low"]
-        return told | {"longest": self.longest}
+        told = {k: v for k, v in asdict(self).items() if v is not False and v not in ("", {})}
+        for bound in ("low", "high"):
+            if math.isinf(told[bound]):
+                del told[bound]
+        return told
 
     @cached_property
     def _form(self) -> FormField:

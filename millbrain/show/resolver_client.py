@@ -6,6 +6,7 @@ organisation, so the resolver decides what the account may see and change; nothi
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -33,6 +34,16 @@ _REFUSALS: Final[Mapping[int, type[MillbrainError]]] = {
     503: LimitError,
 }  # fmt: skip
 Ports = Callable[[], Mapping[str, int] | None]
+_OWN_HEADERS: Final = "millbrain-"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAnswer:
+    """What a face answered. told: its headers that begin with Millbrain-."""
+
+    content: bytes
+    media: str
+    told: Mapping[str, str]
 
 
 class ResolverClient:
@@ -71,10 +82,22 @@ class ResolverClient:
         found: dict[str, Any] = self._desk(caller, "/desk/node")
         return found
 
+    def templates(self, caller: Caller) -> dict[str, Any]:
+        """Return the templates of this node."""
+        found: dict[str, Any] = self._desk(caller, "/desk/templates")
+        return found
+
+    def add_version(
+        self, caller: Caller, handle: str, number: int, version: Mapping[str, Any]
+    ) -> None:
+        """Add a version of a template, the first one makes it; MillbrainError where refused."""
+        body = {"handle": handle, "number": number, "version": dict(version)}
+        self._ask(_DESK, caller, "POST", "/desk/templates", body, {})
+
     def face(
         self, caller: Caller, method: str, path: str, body: Any = None, **query: Any
-    ) -> tuple[bytes, str]:
-        """Ask a route of any face on the caller's behalf; return its answer and media type.
+    ) -> FaceAnswer:
+        """Ask a route of any face on the caller's behalf.
 
         Raises
         ------
@@ -90,16 +113,16 @@ class ResolverClient:
         self._pool.clear()
 
     def _desk(self, caller: Caller, path: str, **query: Any) -> Any:
-        return orjson.loads(self._ask(_DESK, caller, "GET", path, None, query)[0])
+        return orjson.loads(self._ask(_DESK, caller, "GET", path, None, query).content)
 
     def _ask(
         self, port: str, caller: Caller, method: str, path: str, body: Any,
         query: Mapping[str, Any],
-    ) -> tuple[bytes, str]:  # fmt: skip
+    ) -> FaceAnswer:  # fmt: skip
         ports = self._ports()
         if not ports or port not in ports:
             raise ResolverDownError("the resolver of this installation is not running")
-        asked = urlencode({k: v for k, v in query.items() if v is not None and v != ""})
+        asked = urlencode({k: v for k, v in query.items() if v not in (None, "")}, doseq=True)
         headers = {"Authorization": vouchers.write(_voucher(caller), self._key)}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -112,7 +135,8 @@ class ResolverClient:
         except urllib3.exceptions.HTTPError as e:
             raise ResolverDownError(f"the resolver does not answer: {e}") from e
         if answer.status < 300:
-            return answer.data, answer.headers.get("content-type", "")
+            told = {n: v for n, v in answer.headers.items() if n.lower().startswith(_OWN_HEADERS)}
+            return FaceAnswer(answer.data, answer.headers.get("content-type", ""), told)
         raise _refusal(answer.status, answer.data)
 
 

@@ -12,6 +12,7 @@ from millbrain.core.records import stored_values
 from millbrain.core.registry import Asker
 from millbrain.record.identifiers import StoredRegistry
 from millbrain.run.demo import fill
+from millbrain.run.demo.identifiers import WHO
 from millbrain.run.resolver import open_registry
 from millbrain.run.settings import Settings, load
 
@@ -42,10 +43,7 @@ def values(registry: StoredRegistry, handle: str) -> dict[str, str]:
 
 
 def vehicles(registry: StoredRegistry) -> list[str]:
-    root = Asker(None, "test", "")
-    rows = registry._store.scan(b"hdl:88.999.1/")  # noqa: SLF001 - a listing asks for rights
-    assert root.identity is None
-    names = [k.decode()[4:] for k, _ in rows]
+    names = registry.names("88.999.1", WHO, "", 500)
     return [n for n in names if re.fullmatch(r"88\.999\.1/[A-Z0-9]{17}", n)]
 
 
@@ -58,6 +56,7 @@ def test_a_vehicle_leads_to_its_pack_and_back(registry: StoredRegistry) -> None:
         pack = values(registry, told["pack"])
         assert pack["installed_in"] == handle
         assert parse(pack["ALIAS"]).scheme == "bat"
+        assert f"Model {told['ALIAS'][9]} " in told["model"]  # the letter of its VIN
         assert (told["simulated"], pack["simulated"]) == ("true", "true")
 
 
@@ -68,6 +67,14 @@ def test_prefixes_stand_in_every_state(registry: StoredRegistry) -> None:
     route = registry.route("88.999.10/X")
     assert route is not None
     assert route.sites
+
+
+def test_a_lower_bound_of_zero_is_told(registry: StoredRegistry) -> None:
+    template = registry.template("88.999.1/META_VEHICLE")
+    assert template is not None
+    told = template.as_json()["fields"]
+    assert {f["name"]: f.get("low") for f in told}["mass"] == 0
+    assert "low" not in told[0]
 
 
 def test_nobody_sees_a_price(registry: StoredRegistry) -> None:

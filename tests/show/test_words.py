@@ -41,6 +41,8 @@ _NAMES: Final = {
     "TLS",
     "x",
     "d",
+    "PDF",
+    "ZPL",
 }
 _COMMANDS: Final = {"millbrain play FILE.hex.gz"}
 

@@ -33,11 +33,9 @@ from millbrain.run.demo.things import (
     PACKS,
     VEHICLES,
     Car,
+    Recorder,
     administrator,
     cars,
-    cell_records,
-    lot_record,
-    records,
 )
 from millbrain.run.packs import FOLDER
 from millbrain.run.resolver import open_registry
@@ -86,7 +84,8 @@ async def _filled(
     fleet = list(cars(settings.demo.pack, settings.demo.vehicles, now))
     known = {t.handle.rpartition("_")[2]: t for t in templates.values()}
     traced = _traced(fleet, settings.demo.history_vehicles)
-    count += registry.load(_things(fleet, traced, known), WHO, "demonstration city (simulated)")
+    recorder = Recorder(known, int(now.timestamp()))
+    count += registry.load(_things(fleet, traced, recorder), WHO, "demonstration city (simulated)")
     _tell(registry, events(traced, now), now)
     await _later(registry, fleet)
     end = Value(1, "NOTE", "All of this is simulated. 以上均为仿真数据。".encode())
@@ -164,18 +163,16 @@ def _traced(fleet: Sequence[Car], count: int) -> list[Car]:
     return sorted((weak + others)[:count], key=lambda car: car.serial)
 
 
-def _things(
-    fleet: Sequence[Car], traced: Sequence[Car], templates: dict[str, Template]
-) -> Iterator[Record]:
+def _things(fleet: Sequence[Car], traced: Sequence[Car], recorder: Recorder) -> Iterator[Record]:
     for name, kind, mass_kg in lots():
-        yield lot_record(name, templates, kind, mass_kg)
+        yield recorder.lot(name, kind, mass_kg)
     for name in dict.fromkeys(map(roll, traced)):
-        yield lot_record(name, templates, "electrode", 60.0)
+        yield recorder.lot(name, "electrode", 60.0)
     weak_first = sorted(traced, key=lambda car: car.weak is None)
     for car in weak_first[:_CELLS_OF]:
-        yield from cell_records(car, templates, roll(car))
+        yield from recorder.cells(car, roll(car))
     for car in fleet:
-        yield from records(car, templates)
+        yield from recorder.car(car)
 
 
 def _tell(registry: StoredRegistry, told: Iterable[Mapping[str, Any]], now: datetime) -> None:

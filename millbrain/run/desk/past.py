@@ -3,15 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.limits import PAGE_ROWS_MAX
 from millbrain.core.records import Value, is_live, stored_values
 from millbrain.core.registry import READ_VALUE, Asker, Reason, RegistryError
+from millbrain.core.templates import Template
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.record.identifiers.trail import HEAD, line_key, trail_of
-from millbrain.run.desk.telling import told_aliases, told_key, told_values
+from millbrain.run.desk.telling import told_aliases, told_key, told_template, told_values
 
 _PAST: Final = b"\0h"  # before the versions of a record, each under the number of its audit line
 
@@ -42,9 +44,12 @@ def told_record(
     is_reader = registry.permits(asker, READ_VALUE, key.prefix)
     forms = [(until_ms, form) for until_ms, form in past] + [(None, now or b"")]
     shown = now if at_ms is None else registry.as_of(key.value, at_ms)
+    newest = now if now and is_live(now) else next((f for _, f in past[::-1] if is_live(f)), None)
+    template = registry.template_for(key.value, stored_values(newest)) if newest else None
     lines = _lines(store, key.stored)
+    reading = _Reading(registry, key.value, asker, template)
     versions = [
-        _version(registry, key.value, asker, form, until_ms, is_reader or until_ms is None)
+        _version(reading, form, until_ms, is_reader or until_ms is None)
         for until_ms, form in forms[-PAGE_ROWS_MAX:]
     ]
     readable: tuple[Value, ...] = ()
@@ -54,22 +59,40 @@ def told_record(
         held = stored_values(shown)
     return {
         **told_key(key), "handle": key.value, "is_live": bool(now) and is_live(now),
-        "is_reader": is_reader, "values": told_values(readable),
+        "is_reader": is_reader, "values": told_values(readable, template),
+        "template": told_template(template), "seen": _seen(registry, key.value, asker),
         "hidden": len(held) - len(readable), "aliases": told_aliases(readable),
         "at_ms": at_ms, "versions": versions, "lines": lines,
     }  # fmt: skip
 
 
-def _version(
-    registry: StoredRegistry, handle: str, asker: Asker, form: bytes, until_ms: int | None,
-    is_told: bool,
-) -> dict[str, Any]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Who reads which record, and the template that says what its values mean."""
+
+    registry: StoredRegistry
+    handle: str
+    asker: Asker
+    template: Template | None
+
+
+def _version(reading: _Reading, form: bytes, until_ms: int | None, is_told: bool) -> dict[str, Any]:
     was_there = bool(form) and is_live(form)
-    values = registry.readable(form, handle, asker) if was_there and is_told else ()
+    values: tuple[Value, ...] = ()
+    if was_there and is_told:
+        values = reading.registry.readable(form, reading.handle, reading.asker)
     return {
         "until_ms": until_ms, "was_there": was_there,
-        "values": told_values(values) if is_told else None,
+        "values": told_values(values, reading.template) if is_told else None,
     }  # fmt: skip
+
+
+def _seen(registry: StoredRegistry, handle: str, asker: Asker) -> list[dict[str, Any]] | None:
+    """Return who can see each value and why, None where the asker may not know."""
+    try:
+        return [seen.as_json() for seen in registry.access(handle, asker)]
+    except RegistryError:
+        return None
 
 
 def _lines(store: RocksIdentifiers, key: bytes) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from millbrain.core import keys
 from millbrain.core.keys import Key, parse
 from millbrain.core.records import PUBLIC_READ, Value, is_live, stored_values
 from millbrain.core.registry import Asker
+from millbrain.core.templates import Template
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.sites import places
 from millbrain.identify.handle.upstream import UpstreamError
 from millbrain.record.identifiers import StoredRegistry
-from millbrain.run.desk.telling import told_aliases, told_key, told_values
+from millbrain.run.desk.telling import told_aliases, told_key, told_template, told_values
 
 FOUND, NONE, TAKEN_DOWN, UNKNOWN, UNREACHABLE = (
     "found", "none", "taken_down", "unknown", "unreachable",
@@ -51,8 +52,9 @@ class Resolving:
         (stored,) = self._registry.get_many([keys.handle_key(handle)])
         assert stored is not None  # an alias counts only while its record is live
         values = self._registry.readable(stored, handle, asker)
-        hidden = len(stored_values(stored)) - len(values)
-        return {**_told(values, hidden), "by": HERE, "path": []}
+        held = stored_values(stored)
+        template = self._registry.template_for(handle, held)
+        return {**_told(values, len(held) - len(values), template), "by": HERE, "path": []}
 
     async def _elsewhere(self, key: Key) -> dict[str, Any]:
         if key.scheme != "hdl":
@@ -86,10 +88,12 @@ class Resolving:
         return {**_told(tuple(values), 0), **way}
 
 
-def _told(values: tuple[Value, ...], hidden: int) -> dict[str, Any]:
+def _told(
+    values: tuple[Value, ...], hidden: int, template: Template | None = None
+) -> dict[str, Any]:
     return {
-        "state": FOUND, "why": "", "values": told_values(values), "hidden": hidden,
-        "aliases": told_aliases(values),
+        "state": FOUND, "why": "", "values": told_values(values, template), "hidden": hidden,
+        "aliases": told_aliases(values), "template": told_template(template),
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ GET ``/desk/status``            ports, records, counts, changes that wait, the l
 GET ``/desk/resolve``           ``text``: what an identifier leads to, who said so, how soon
 GET ``/desk/record``            ``handle``, ``at_ms``: values, versions, lines of the audit trail
 GET ``/desk/node``              the node among the others: prefixes, routes, applications
+GET, POST ``/desk/templates``   metadata templates with their versions; add a version
 =============================== ==================================================================
 """
 
@@ -28,6 +29,7 @@ from millbrain.core.nodes import Node
 from millbrain.core.registry import Asker, Reason, RegistryError
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
+from millbrain.run.desk.meta import add_version, told_templates
 from millbrain.run.desk.nodes import map_of
 from millbrain.run.desk.past import told_record
 from millbrain.run.desk.resolving import Resolving
@@ -35,6 +37,9 @@ from millbrain.run.desk.status import Troubles, status_of
 
 FACE: Final = "pages"
 _STATUSES: Final = {NotFoundError: 404, LimitError: 503}
+_REASONS: Final = {
+    Reason.NOT_FOUND: 404, Reason.DENIED: 403, Reason.NO_IDENTITY: 403, Reason.INVALID: 422,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -70,8 +75,17 @@ def desk_routes(desk: Desk) -> list[Route]:
     async def node(asker: Asker, voucher: Voucher, _: Request) -> Any:
         return await asyncio.to_thread(map_of, desk, asker, voucher)
 
-    works = {"status": status, "resolve": resolve, "record": record, "node": node}
-    return [Route(f"/desk/{name}", _guarded(desk, work)) for name, work in works.items()]
+    async def templates(asker: Asker, _: Voucher, request: Request) -> Any:
+        if request.method == "GET":
+            return await asyncio.to_thread(told_templates, desk.registry)
+        return await add_version(desk.registry, asker, orjson.loads(await request.body()))
+
+    works = {
+        "status": status, "resolve": resolve, "record": record, "node": node,
+    }  # fmt: skip
+    reads = [Route(f"/desk/{name}", _guarded(desk, work)) for name, work in works.items()]
+    both = _guarded(desk, templates)
+    return [*reads, Route("/desk/templates", both, methods=["GET", "POST"])]
 
 
 def _guarded(desk: Desk, work: Callable[..., Any]) -> Callable[[Request], Any]:
@@ -84,8 +98,7 @@ def _guarded(desk: Desk, work: Callable[..., Any]) -> Callable[[Request], Any]:
         try:
             return _json(await work(asker, voucher, request))
         except RegistryError as error:
-            status = 404 if error.reason is Reason.NOT_FOUND else 403
-            return _json({"error": str(error)}, status)
+            return _json({"error": str(error)}, _REASONS.get(error.reason, 409))
         except MillbrainError as error:
             return _json({"error": str(error)}, _STATUSES.get(type(error), 400))
         except ValueError as error:

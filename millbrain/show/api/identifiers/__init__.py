@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from millbrain.show.api.identifiers import nodes, records, resolve
+from millbrain.show.api.identifiers import faces, nodes, records, resolve, templates
 
 router = APIRouter(prefix="/identifiers", tags=["identifiers"])
-for module in (resolve, records, nodes):
+for module in (resolve, records, nodes, templates, faces):
     router.include_router(module.router)

@@ -33,7 +33,45 @@ class ValueAnswer(BaseModel):
     ttl: int | str
     timestamp: datetime | str
     is_public: bool = Field(description="Everybody may read it.")
-    refers: str = Field("", description="Identifier that it is, where it is one; else empty.")
+    refers: str = Field(default="", description="Identifier that it is, else empty.")
+    label: str = Field(default="", description="Meaning that the record's template gives it.")
+    label_zh: str = ""
+    unit: str = ""
+    kind: str = ""
+    choice: str = Field(default="", description="What a word of a code list means.")
+    choice_zh: str = ""
+
+
+class TemplateName(BaseModel):
+    """The template that a record follows, in its newest version."""
+
+    handle: str
+    version: int
+    title: str
+    title_zh: str
+
+
+class Reader(BaseModel):
+    """Somebody who can see a value, and why."""
+
+    model_config = ConfigDict(extra="ignore")
+    who: str = Field(description="index:handle; * = everybody.")
+    why: str = Field(description="public, owner, node or grant.")
+    record: str = Field(default="", description="Record that says so ...")
+    index: int = Field(default=0, description="... and the index of its value.")
+    through: list[str] = Field(default=[], description="Groups that lead to `who`.")
+    by: str = Field(default="", description="Who made the grant.")
+    until: datetime | None = None
+    lapsed: str = Field(default="", description="Why a grant gives nothing now, else empty.")
+
+
+class Seen(BaseModel):
+    """One value and everybody who can see it."""
+
+    index: int
+    type: str
+    field: str
+    readers: list[Reader]
 
 
 class Resolved(BaseModel):
@@ -45,11 +83,14 @@ class Resolved(BaseModel):
     why: str = Field(description="Where it is not found: the reason.")
     by: str = Field(description="here = this node, cache, referral; empty = nobody.")
     path: list[str] = Field(description="Nodes that were asked, in order; the last one answered.")
-    left_s: int | None = Field(None, description="How much longer an answer from elsewhere holds.")
+    left_s: int | None = Field(
+        default=None, description="How much longer an answer from elsewhere holds."
+    )
     took_ms: float = Field(description="In the resolver [ms].")
     values: list[ValueAnswer]
     hidden: int = Field(description="Values that the caller may not read.")
     aliases: list[KeyAnswer]
+    template: TemplateName | None = None
     vehicles: list[VehicleLink]
     as_of: datetime
 
@@ -88,6 +129,10 @@ class RecordAnswer(BaseModel):
     values: list[ValueAnswer]
     hidden: int
     aliases: list[KeyAnswer]
+    template: TemplateName | None = None
+    seen: list[Seen] | None = Field(
+        description="Who can see each value and why; null = not for this caller."
+    )
     versions: list[Version] = Field(description="Oldest first.")
     lines: list[AuditLine] = Field(description="Oldest first.")
     as_of: datetime

@@ -1,5 +1,6 @@
 """One box for every identifier: which scheme it is of, and what it leads to."""
 
+from io import BytesIO
 from typing import Annotated, Any, Final
 
 import segno
@@ -60,8 +61,9 @@ def qr(_: ViewerCaller, text: Text) -> Response:
     if len(text.encode()) > _QR_BYTES_MAX:
         raise LimitError(f"a QR code of at most {_QR_BYTES_MAX} bytes is drawn")
     code = segno.make(text, error="m", micro=False)
-    drawn = code.svg_inline(scale=4, border=4, dark="#000", light="#fff")
-    return Response(drawn, media_type="image/svg+xml")
+    drawn = BytesIO()
+    code.save(drawn, kind="svg", scale=4, border=4, dark="#000", light="#fff")
+    return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 
 def shown(value: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,27 @@ function administrator(told) {
     h("small", { class: "faint", title: _("permissions, twelve bits") }, ` ${told.permissions}`)];
 }
 
+/** Say an identity: everybody, an account of these pages, an organisation, or index:handle. */
+export function whoIs(text) {
+  if (text === "*") return h("b", {}, _("everybody"));
+  const [, kind, name] = /^\d+:(account|organisation):(.*)$/i.exec(text) ?? [];
+  if (!kind) return h("span", { class: "mono" }, text);
+  return h("span", {}, `${kind.toLowerCase() === "account" ? _("account") : _("organisation")} `, h("b", {}, plainName(name)));
+}
+
+/** Names of accounts mark capitals with ^, since identifiers fold case. */
+const plainName = (text) => text.toLowerCase().replace(/\^(.)/g, (whole, letter) => letter.toUpperCase());
+
+function grant(text) {
+  try {
+    const { to, fields, until } = JSON.parse(text);
+    return h("span", {}, whoIs(`${to.index}:${to.handle}`), h("span", { class: "soft" }, ` ${_("may read")} `), h("span", { class: "mono" }, fields.join(", ")),
+      until ? h("span", { class: "soft" }, ` ${_("until {at}", { at: full(until) })}`) : null);
+  } catch {
+    return text; // damaged: shown as it is
+  }
+}
+
 /** The data of a value, as a person reads it; what is an identifier or an address can be followed. */
 export function dataOf(value) {
   const { format, value: told } = value.data;
@@ -66,6 +87,9 @@ export function dataOf(value) {
     return h("span", { class: "faint" }, _("{n} bytes", { n: number(Math.floor((told.length * 3) / 4)) }));
   }
   const text = typeof told === "string" ? told : JSON.stringify(told);
+  if (value.type === "GRANT") return grant(text);
+  if (value.kind === "truth") return text === "true" || text === "1" ? _("yes") : _("no");
+  if (value.choice) return [pick(value.choice, value.choice_zh), h("small", { class: "faint mono" }, ` ${text}`)];
   if (value.refers) return keyLink(value.refers, text);
   if (isAddress(text)) return h("a", { href: text, rel: "noreferrer noopener", target: "_blank" }, text);
   return value.unit ? [text, h("small", { class: "unit" }, ` ${value.unit}`)] : text;
@@ -85,7 +109,19 @@ export function reach(value) {
 /** The name of a value: of its field where a template has one, else its type. */
 export function nameOf(value) {
   const title = pick(value.label ?? "", value.label_zh ?? "");
-  return title ? [title, h("small", { class: "faint mono" }, ` ${value.type}`)] : h("span", { class: "mono" }, value.type);
+  return title ? h("span", { title: value.type }, title) : h("span", { class: "mono" }, value.type);
+}
+
+/** A template by its title, with a link to it. */
+export function templateLink(template) {
+  return h("a", { href: `/identifiers/templates?handle=${encodeURIComponent(template.handle)}` },
+    pick(template.title, template.title_zh) || template.handle);
+}
+
+/** The word "simulated" where a record says so of itself. */
+export function simulatedMark(values) {
+  const isSimulated = values.some((value) => value.type.toLowerCase() === "simulated" && value.data.value === "true");
+  return isSimulated ? h("span", { class: "badge simulated" }, _("simulated")) : null;
 }
 
 /** The way that an answer came: asker, nodes, who answered. */

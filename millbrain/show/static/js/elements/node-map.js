@@ -6,7 +6,7 @@ import { number } from "../format.js";
 import { _ } from "../words.js";
 
 const ROW = 30;
-const TOP = 46;
+const TOP = 34;
 const STEP = 34;
 const WIDE = { text: 330, organisation: 250, node: 170, count: 170 };
 const NARROW_PX = 640;
@@ -51,8 +51,8 @@ class NodeMap extends HTMLElement {
     const height = TOP + rows.length * ROW + 8;
     const at = new Map(rows.map((row, n) => [row.prefix, TOP + n * ROW + ROW / 2]));
     const most = Math.max(1, ...rows.map((row) => row.handles ?? 0));
-    const parts = [this.#heads(x, narrow), ...rows.flatMap((row) => this.#links(row, at)),
-      ...rows.map((row) => this.#row(row, at.get(row.prefix), x, width, narrow, most, words, onChoose))];
+    const parts = [this.#heads(x, narrow), ...rows.map((row) => this.#row(row, at.get(row.prefix), x, width, narrow, most, words, onChoose)),
+      ...rows.flatMap((row) => this.#links(row, at))];
     this.replaceChildren(s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "tree",
       "aria-label": _("Prefixes as a tree") }, parts));
   }

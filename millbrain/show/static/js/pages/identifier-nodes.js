@@ -2,6 +2,7 @@
 
 import { get, post, put } from "../api.js";
 import { byId, fill, h } from "../dom.js";
+import { nodeBand, roleName, sitesOf } from "../elements/node-band.js";
 import { nodeMap, rowsOf } from "../elements/node-map.js";
 import { full, NONE, number, time } from "../format.js";
 import { every } from "../poll.js";
@@ -11,16 +12,10 @@ const PERIOD_S = 10;
 const TYPING_MS = 200;
 const WAY = ["applied", "approved", "routed", "homed"];
 const map = nodeMap();
+const band = nodeBand();
 const filters = byId("filters");
 const query = { q: "", state: "", prefix: "" };
 let node = null;
-
-const ROLES = {
-  top: () => _("top node"),
-  secondary: () => _("secondary node"),
-  enterprise: () => _("enterprise node"),
-  recursive: () => _("recursive node"),
-};
 
 function problem(error) {
   byId("problem").hidden = !error;
@@ -50,12 +45,14 @@ function show() {
   const found = matching();
   const homed = node.prefixes.filter((each) => each.is_homed).length;
   const waiting = node.prefixes.filter((each) => each.state === "applied").length;
-  fill(byId("summary"), [ROLES[node.role]?.() ?? node.role, _("{n} prefixes in service here", { n: number(homed) }),
+  fill(byId("summary"), [roleName(node.role), _("{n} prefixes in service here", { n: number(homed) }),
     _("{n} sent to other nodes", { n: number(node.prefixes.filter((each) => each.sites.length && !each.is_homed).length) }),
     waiting ? _("{n} wait for their audit", { n: number(waiting) }) : ""].filter(Boolean).join(" · "));
   fill(byId("as-of"), _("as of {at}", { at: time(node.as_of) }));
   byId("as-of").title = full(node.as_of);
   byId("clear").hidden = !query.q && !query.state;
+  if (!band.isConnected) fill(byId("band"), band);
+  band.show(node, sitesOf(node.prefixes));
   const names = Object.fromEntries(Object.keys(node.words.states).map((state) => [state, stateName(state)]));
   if (!found.length) {
     fill(byId("map"), h("p", { class: "empty" }, node.prefixes.length ? _("No prefix matches these filters.") : _("No prefix is known here yet.")));

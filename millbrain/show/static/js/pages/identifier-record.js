@@ -3,7 +3,8 @@
 import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, number, time } from "../format.js";
-import { changedAt, dataOf, keyLink, nameOf, reach, resolveHref, schemeMark, textOf, verbName } from "../identifiers.js";
+import { changedAt, dataOf, isTechnical, keyLink, nameOf, reach, resolveHref, schemeMark,
+  simulatedMark, templateLink, textOf, verbName, whoIs } from "../identifiers.js";
 import { showWho } from "../identifier-who.js";
 import { _ } from "../words.js";
 
@@ -20,8 +21,10 @@ function problem(error) {
 function showHead() {
   document.title = `${record.handle} · Millbrain`;
   fill(byId("handle"), record.handle);
-  fill(byId("state"), record.is_live ? null : h("span", { class: "bad" }, _("deleted")), " ",
-    h("a", { href: resolveHref(record.handle) }, _("Resolve")));
+  fill(byId("state"), record.is_live ? null : h("span", { class: "bad" }, _("deleted")), simulatedMark(record.values),
+    h("a", { href: resolveHref(record.handle) }, _("Resolve")),
+    h("a", { href: `/identifiers/trace?thing=${encodeURIComponent(record.handle)}` }, _("Trace")),
+    record.template ? h("span", { class: "soft" }, `${_("Template")} `, templateLink(record.template)) : null);
   fill(byId("as-of"), _("as of {at}", { at: time(record.as_of) }));
   byId("as-of").title = full(record.as_of);
   byId("json").href = address("/identifiers/record", { handle });
@@ -38,7 +41,12 @@ function difference(before, now) {
     return { value, was, kind: !was ? "added" : textOf(was) === textOf(value) ? "same" : "changed" };
   });
   return [...rows, ...[...old.values()].map((value) => ({ value, was: value, kind: "removed" }))]
-    .sort((a, b) => a.value.index - b.value.index);
+    .sort(inOrder);
+}
+
+/** What a record is about before what administers it. */
+function inOrder(a, b) {
+  return isTechnical(a.value) - isTechnical(b.value) || a.value.index - b.value.index;
 }
 
 const KINDS = { added: () => _("added"), changed: () => _("changed"), removed: () => _("removed") };
@@ -62,8 +70,8 @@ function showVersion() {
   const isNow = at === record.versions.length - 1;
   const withChange = compare.checked && at > 0 && version.values !== null;
   const rows = withChange ? difference(record.versions[at - 1].values, version.values)
-    : (version.values ?? []).map((value) => ({ value, kind: "same" }));
-  const heads = [["", "number"], [_("Value"), ""], [_("Content"), ""], [_("Who may see it"), "wide"], [_("Changed"), "wide"],
+    : (version.values ?? []).map((value) => ({ value, kind: "same" })).sort(inOrder);
+  const heads = [["", "number"], [_("Property"), ""], [_("Content"), ""], [_("Who may see it"), "wide"], [_("Changed"), "wide"],
     ...(withChange ? [[_("Since the version before"), ""]] : [])];
   const since = version.since ? full(version.since) : _("the beginning");
   fill(byId("version"), isNow ? _("now, since {since}", { since }) : _("{since} to {until}", { since, until: full(version.until) }),
@@ -103,7 +111,7 @@ const CHAINS = {
 function auditRow(line) {
   return h("tr", {}, h("td", { class: "number" }, number(line.number)), h("td", { title: full(line.at) }, time(line.at)),
     h("td", {}, verbName(line.verb)), h("td", { class: "wide mono" }, line.indexes.join(", ")),
-    h("td", { class: "mono" }, line.who || h("span", { class: "faint" }, _("nobody in particular"))),
+    h("td", {}, line.who ? whoIs(line.who) : h("span", { class: "faint" }, _("nobody in particular"))),
     h("td", { class: "wide" }, line.face, h("span", { class: "faint mono" }, line.from ? ` ${line.from}` : "")),
     h("td", {}, CHAINS[line.chain]?.() ?? line.chain, h("span", { class: "faint mono wide", title: line.hash }, ` ${line.hash.slice(0, 12)}`)));
 }
@@ -126,7 +134,7 @@ async function start() {
   fill(byId("aliases"), record.aliases.length ? record.aliases.map((key) => h("li", {}, schemeMark(key), keyLink(key.key, key.display)))
     : h("li", { class: "empty" }, _("none")));
   showAudit();
-  await showWho(byId("who"), record);
+  showWho(byId("who"), record);
 }
 
 start().catch(problem);

@@ -4,7 +4,7 @@ import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, number, span } from "../format.js";
 import { changedAt, dataOf, isTechnical, keyLink, nameOf, reach, recordHref, resolveHref, schemeMark,
-  stateName, took, wayOf, whyNot } from "../identifiers.js";
+  simulatedMark, stateName, templateLink, took, wayOf, whyNot } from "../identifiers.js";
 import { simulatedBadge, stateMark } from "../names.js";
 import { _, pick } from "../words.js";
 
@@ -81,7 +81,7 @@ function valueRow(value) {
 }
 
 function valueTable(values) {
-  const heads = [["", "number"], [_("Value"), ""], [_("Content"), ""], [_("Who may see it"), "wide"], [_("Changed"), "wide"]];
+  const heads = [["", "number"], [_("Property"), ""], [_("Content"), ""], [_("Who may see it"), "wide"], [_("Changed"), "wide"]];
   return h("div", { class: "scroll" }, h("table", { class: "values" },
     h("thead", {}, h("tr", {}, heads.map(([head, kind]) => h("th", { class: kind }, head)))), h("tbody", {}, values.map(valueRow))));
 }
@@ -101,6 +101,7 @@ function aside(answer, around) {
   const rows = [
     [_("Answered by"), wayOf(answer)], [_("Time taken"), took(answer, around)],
     answer.left_s === null ? null : [_("Holds for"), span(answer.left_s)],
+    answer.template ? [_("Template"), templateLink(answer.template)] : null,
     [_("As of"), full(answer.as_of)],
   ];
   return h("aside", {}, h("img", { class: "qr", src: address("/identifiers/qr.svg", { text }), alt: _("QR code of {text}", { text }), width: 148, height: 148 }),
@@ -130,9 +131,11 @@ function show(answer, around) {
   const isOurs = isFound && answer.by === "here";
   fill(byId("answer"),
     h("header", { class: "title" }, h("h1", { class: "handle" }, name), schemeMark(answer.asked),
-      h("span", { class: isFound ? "good" : "bad" }, stateName(answer.state)),
+      h("span", { class: isFound ? "good" : "bad" }, stateName(answer.state)), simulatedMark(answer.values),
       answer.asked.scheme !== "hdl" && isFound ? h("span", { class: "soft" }, _("asked for as {text}", { text: answer.asked.display })) : null,
-      isOurs ? h("span", { class: "note" }, h("a", { href: recordHref(answer.handle) }, _("History and rights"))) : null),
+      isOurs ? h("span", { class: "note links" }, h("a", { href: recordHref(answer.handle) }, _("History and rights")),
+        h("a", { href: `/identifiers/trace?thing=${encodeURIComponent(answer.handle)}` }, _("Trace")),
+        h("a", { href: `/identifiers/labels?text=${encodeURIComponent(answer.handle)}` }, _("Print a label"))) : null),
     h("div", { class: "answer-body" },
       h("div", { class: "answer-main" }, isFound ? found(answer) : [h("p", {}, whyNot(answer.state)), h("p", { class: "faint" }, answer.why),
         answer.vehicles.length ? part(_("Within this platform"), h("ul", { class: "vehicle-cards" }, answer.vehicles.map(vehicleCard))) : null]),
