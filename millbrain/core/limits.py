@@ -87,6 +87,7 @@ HANDLE_CHALLENGE_S_MAX: Final = 60  # ... and for how long
 HANDLE_SESSIONS_MAX: Final = 10_000  # open sessions, about 1 KB each ...
 HANDLE_SESSIONS_PER_ADDRESS_MAX: Final = 256  # ... and of one address; the next one is told "busy"
 HANDLE_SESSION_S_MAX: Final = 86_400  # a session without a message ends, whatever its client asked
+HANDLE_HTTP_SESSION_S_MAX: Final = 1_800  # the same of a session of the HTTP JSON API
 HANDLE_UNPROVED_S_MAX: Final = 300  # the same while nobody has proved an identity within it
 HANDLE_LOGIN_S_MAX: Final = 86_400  # a log-in to a connection holds for so long (operation 2001)
 HANDLE_TOKEN_S_MAX: Final = 300  # an identity token behind a resolve request, from its making

@@ -1,9 +1,11 @@
 """The routes of the Handle HTTP JSON API over the registry.
 
 An answer is ``{"responseCode": n, "handle": h, ...}`` with the codes of the binary protocol and the
-HTTP status that says the same. Who asks is proved by HTTP Basic (`core.faces.askers`).
+HTTP status that says the same. Who asks is proved by HTTP Basic (`core.faces.askers`) or a session
+(`sessions`). ``?trust=true`` tells what the signatures of a record say of its values.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +20,7 @@ from millbrain.core.errors import LimitError, MillbrainError
 from millbrain.core.faces import askers
 from millbrain.core.faces.around import ALONE, Around, Standing
 from millbrain.core.faces.record_json import value_json, values_of
+from millbrain.core.faces.trusted import Trust
 from millbrain.core.limits import HANDLE_LIST_MAX, HANDLE_MESSAGE_BYTES_MAX
 from millbrain.core.records import Value, is_live, is_wanted
 from millbrain.core.registry import (
@@ -28,7 +31,9 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.core.trust.claims import SIGNATURE_TYPE
 from millbrain.identify.handle_json import access, ranges
+from millbrain.identify.handle_json.sessions import HttpSessions
 
 FACE: Final = "handle_json"
 # The registry's reason -> (code of the protocol, HTTP status).
@@ -50,6 +55,7 @@ def routes(registry: Registry, around: Around = ALONE) -> list[Route]:
         Route("/api/handles/{handle:path}", api.put, methods=["PUT"]),
         Route("/api/handles/{handle:path}", api.delete, methods=["DELETE"]),
         *access.routes(registry, FACE),
+        *api.sessions.routes(),
         *ranges.routes(registry, FACE),
     ]
 
@@ -65,6 +71,8 @@ class _Api:
     def __init__(self, registry: Registry, around: Around) -> None:
         self._registry = registry
         self._others = around.others
+        self._trust = Trust(registry, around.node.roots)
+        self.sessions = HttpSessions(registry, FACE)
 
     async def get(self, request: Request) -> Response:
         handle = request.path_params["handle"]
@@ -76,6 +84,8 @@ class _Api:
             return self._given(handle, request, values)
         except RegistryError as error:
             return _refused(error, handle)
+        except LimitError as error:
+            return answer(3, 503, handle, message=str(error))
         except ValueError as error:
             return answer(4, 400, handle, message=str(error))
 
@@ -111,7 +121,12 @@ class _Api:
         given = [v for v in readable if is_wanted(v, indexes, types)]
         if not given:
             return answer(200, 200, handle)
-        return answer(1, 200, handle, values=[value_json(v) for v in given])
+        told: dict[str, Any] = {"values": [value_json(v) for v in given]}
+        if request.query_params.get("trust") == "true":
+            signatures = [v for v in readable if v.type == SIGNATURE_TYPE and v not in given]
+            report = self._trust.report(handle, [*given, *signatures], time.time())
+            told["trust"] = report.told()
+        return answer(1, 200, handle, **told)
 
     async def put(self, request: Request) -> Response:
         """Create or replace a record; with ``index``, add or change those values only."""
@@ -174,7 +189,7 @@ class _Api:
         """Return who asks; RegistryError where a proof is given and wrong."""
         address = request.client.host if request.client else ""
         given = request.headers.get("authorization", "")
-        return askers.asker(self._registry, FACE, address, given)
+        return self.sessions.asker(address, given)
 
     def _is_there(self, handle: str) -> bool:
         (stored,) = self._registry.get_many([keys.handle_key(handle)])

@@ -170,11 +170,13 @@ def test_what_is_not_trusted(told: Value, problem: str) -> None:
     assert report.unsigned == (1,)
 
 
+ELSEWHERE = {"handle": "0.NA/88.200", "perm": "handlesUnderThisPrefix"}
+
+
 @pytest.mark.parametrize(
     ("cert", "problem"),
     [
-        (certificate(MAKER, TOP, perms=[{"handle": "0.NA/88.200", "perm": "handlesUnderThisPrefix"}]),
-         "may not sign"),
+        (certificate(MAKER, TOP, perms=[ELSEWHERE]), "may not sign"),
         (certificate(MAKER, TOP, perms=[]), "may not sign"),
         (certificate(MAKER, TOP, exp=NOW - 1), "time is over"),
         (certificate(MAKER, TOP, by="thief"), "did not sign"),
