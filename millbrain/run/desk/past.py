@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from millbrain.core import keys
 from millbrain.core.limits import PAGE_ROWS_MAX
@@ -12,10 +12,9 @@ from millbrain.core.records import Value, is_live, stored_values
 from millbrain.core.registry import READ_VALUE, Asker, Reason, RegistryError
 from millbrain.core.templates import Template
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
+from millbrain.record.identifiers.past import HISTORY
 from millbrain.record.identifiers.trail import HEAD, line_key, trail_of
 from millbrain.run.desk.telling import told_aliases, told_key, told_template, told_values
-
-_PAST: Final = b"\0h"  # before the versions of a record, each under the number of its audit line
 
 
 def told_record(
@@ -97,7 +96,7 @@ def _seen(registry: StoredRegistry, handle: str, asker: Asker) -> list[dict[str,
 
 def _lines(store: RocksIdentifiers, key: bytes) -> list[dict[str, Any]]:
     """Return the lines that changed a record, oldest first, each with the state of its chain."""
-    begin = _PAST + key + b"\0"
+    begin = HISTORY + key + b"\0"
     numbers = [int.from_bytes(k[-8:], "big") for k, _ in store.scan(begin)][-PAGE_ROWS_MAX:]
     head = trail_of(store.get(HEAD))
     wanted = [line_key(n + step) for n in numbers for step in (0, 1)]

@@ -27,17 +27,35 @@ export function thingLink(each) {
   return h("a", { class: "key", href: resolveHref(each.handle ?? each.thing) }, bare(each.thing));
 }
 
+const STEPS = {
+  assembling: () => _("assembling"),
+  commissioning: () => _("commissioning"),
+  disassembling: () => _("disassembling"),
+  inspecting: () => _("inspecting"),
+  installing: () => _("installing"),
+  packing: () => _("packing"),
+  receiving: () => _("receiving"),
+  shipping: () => _("shipping"),
+  storing: () => _("storing"),
+};
+
+/** A business step of the CBV by its name. */
+function stepName(step) {
+  const word = (step ?? "").replace(/^.*BizStep-|^urn:epcglobal:cbv:bizstep:/, "");
+  return STEPS[word]?.() ?? word;
+}
+
 /** The first values of a record that a person would recognise it by. */
 export function factsOf(each) {
   const plain = (each.fields ?? []).filter((value) => value.data.format === "string" && !/^(HS_|ALIAS|META|simulated)/i.test(value.type)
     && !/^(88|86)\.|^https?:/.test(value.data.value));
-  return plain.slice(0, 3).map((value) => value.data.value).join(" · ");
+  return plain.slice(0, 3).map((value) => [h("small", { class: "faint" }, `${value.type} `), h("span", { class: "fact" }, value.data.value)]);
 }
 
 export function placeOf(each) {
   if (!each.place) return null;
   const { place, at, inside, step } = each.place;
-  const where = [place ? bare(place) : "", step ?? ""].filter(Boolean).join(" · ");
+  const where = [stepName(step), place ? bare(place) : ""].filter(Boolean).join(" · ");
   return h("span", { class: "soft", title: `${full(at)}${inside ? ` · ${_("inside of {thing}", { thing: inside })}` : ""}` }, where);
 }
 

@@ -39,7 +39,7 @@ function fieldRow(known, old, isFirst, index) {
     h("label", { class: "field narrow", "data-for": LENGTHY.join(" ") }, h("span", {}, _("Longest")), input("longest", old?.longest ?? 200, { type: "number", min: 1 })),
     h("label", { class: "field wide", "data-for": "choice" }, h("span", {}, _("Words: word = English | Chinese")), h("textarea", { name: "choices", rows: 3 }, writtenChoices(old?.choices))),
     h("span", { class: "ticks" },
-      h("label", { class: "tick" }, h("input", { type: "checkbox", name: "is_required", checked: Boolean(old?.is_required), disabled: !isFirst && !old?.is_required }), _("required")),
+      h("label", { class: "tick" }, h("input", { type: "checkbox", name: "is_required", checked: Boolean(old?.is_required), disabled: !isFirst && !old?.is_required }), _("must be filled")),
       h("label", { class: "tick" }, h("input", { type: "checkbox", name: "is_hidden", checked: Boolean(old?.is_hidden), disabled: locked && !old.is_hidden }), _("not for everybody")),
       locked ? h("label", { class: "tick" }, h("input", { type: "checkbox", name: "is_disabled", checked: Boolean(old.is_disabled), disabled: Boolean(old.is_disabled) }), _("no longer filled")) : null,
       locked ? null : h("button", { type: "button", class: "button bare", onclick: () => row.remove() }, _("Remove"))));

@@ -83,12 +83,12 @@ async function load() {
     answer = await get(`/identifiers/recall?${given}`);
     things.push(...answer.things);
     after = answer.things.at(-1)?.number ?? -1;
+    byId("result").hidden = false;
+    showFigures();
+    showRows();
   } while (answer.next && things.length < THINGS_MAX);
-  byId("result").hidden = false;
   byId("csv").href = address(`/identifiers/recall?${asked({ format: "csv" })}`);
   fill(byId("as-of"), _("as of {at}", { at: time(answer.at === "ever" ? Date.now() : answer.at) }));
-  showFigures();
-  showRows();
 }
 
 async function ask(event) {

@@ -48,7 +48,7 @@ function range(field) {
 }
 
 function marks(field) {
-  return [field.is_required ? _("required") : "", field.is_hidden ? _("not for everybody") : "", field.is_disabled ? _("no longer filled") : ""].filter(Boolean).join(", ");
+  return [field.is_required ? _("must be filled") : "", field.is_hidden ? _("not for everybody") : "", field.is_disabled ? _("no longer filled") : ""].filter(Boolean).join(", ");
 }
 
 /** In which version each field came, and which versions widened it. */
@@ -63,7 +63,7 @@ function since(template) {
 function fieldTable(template) {
   const came = since(template);
   const shown = version || template.version;
-  const rows = template.fields.filter((field) => came.get(field.name)[0] <= shown);
+  const rows = template.fields.filter((field) => came.get(field.name)[0] <= shown).sort((a, b) => a.index - b.index);
   const heads = [[_("Index"), "number"], [_("Field"), ""], [_("Meaning"), ""], [_("Kind"), ""], [_("Unit"), "wide"], [_("Allowed"), "wide"], ["", "wide"], [_("Since"), ""]];
   return h("div", { class: "scroll" }, h("table", { class: "fields" }, h("thead", {}, h("tr", {}, heads.map(([head, kind]) => h("th", { class: kind }, head)))),
     h("tbody", {}, rows.map((field) => h("tr", { class: `${came.get(field.name).includes(shown) && shown > 1 ? "fresh" : ""} ${field.is_disabled ? "faint" : ""}` },

@@ -11,6 +11,8 @@ const ROW = 30;
 const PAGE = 500;
 const THINGS_MAX = 20_000; // beyond, the tree is unfolded by hand
 const LEVELS = 8;
+const FIRST_LEVELS = 3;
+const FEW = 12; // children that are unfolded at once
 const query = { thing: "", way: "parts", at: "" };
 const list = tallList();
 let graph = null; // thing -> {each, below: [{thing, via}] or null where that was not asked yet}
@@ -153,17 +155,27 @@ function load() {
   return guarded(async (signal) => {
     graph = new Map();
     root = query.thing;
-    const first = await fetchTree(root, 2, signal);
+    const first = await fetchTree(root, FIRST_LEVELS, signal);
     graph.set(first.start[0], graph.get(root)); // the name that events and records know it by
     [root] = first.start;
-    open = new Set(["0"]);
+    open = new Set();
+    unfoldFew(root, "0");
     chosen = 0;
     byId("tools").hidden = false;
     byId("tree").hidden = false;
+    byId("head").hidden = false;
     show();
     summary(await get(`/identifiers/trace/${query.way}`, asked({ levels: LEVELS, rows: 1 }), signal));
     return first;
   });
+}
+
+/** Unfold from the top while that shows few rows. */
+function unfoldFew(thing, path) {
+  const below = graph.get(thing)?.below;
+  if (!below?.length || below.length > FEW) return;
+  open.add(path);
+  if (below.length === 1) unfoldFew(below[0].thing, `${path}/0`);
 }
 
 function expandAll() {
