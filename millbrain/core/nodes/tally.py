@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from millbrain.core.limits import TALLY_CELLS_MAX, TALLY_SAMPLES_MAX
 
-OK: Final = 1
+# Answer codes of the Handle protocol, in which every face counts.
+OK, NOT_FOUND, ELSEWHERE = 1, 100, 301
+SAMPLE_S: Final = 0.1  # one answer in so many seconds goes into the log
 OTHER: Final = ""  # prefixes that are not known, and those beyond the bound
 
 
@@ -44,9 +46,10 @@ class Tally:
         self._is_known = is_known
         self._cells: dict[tuple[str, int], int] = {}
         self._names: list[tuple[str, int]] = []
+        self._asked: dict[tuple[bytes, int], int] = {}
         self._samples: list[Sample] = []
         self.hits: list[int] = []
-        self.sample_at_s = 0.0  # when the next sample is due; the taker sets it
+        self.sample_at_s = 0.0  # when the next sample is due [Unix s]
 
     def cell(self, handle: str, code: int) -> int:
         """Return the place in `hits` of a handle's prefix and an answer code."""
@@ -62,18 +65,29 @@ class Tally:
             self.hits.append(0)
         return found
 
+    def cell_of(self, handle: bytes, code: int) -> int:
+        """Return the same for a handle as it came, from a memory of what was asked before."""
+        asked = handle[: handle.find(b"/")], code
+        found = self._asked.get(asked)
+        if found is None:
+            if len(self._asked) >= TALLY_CELLS_MAX:
+                self._asked.clear()
+            found = self._asked[asked] = self.cell(handle.decode("utf-8", "replace"), code)
+        return found
+
     def add(self, handle: str, code: int) -> None:
         """Count one answer."""
         self.hits[self.cell(handle, code)] += 1
 
-    def sample(self, found: Sample, next_s: float) -> None:
-        """Keep an answer for the log; the next one is due at `next_s`."""
-        self.sample_at_s = next_s
+    def sample(self, found: Sample) -> None:
+        """Keep an answer for the log; callers look at `sample_at_s` before they make one."""
+        self.sample_at_s = found.at_ms / 1000 + SAMPLE_S
         if len(self._samples) < TALLY_SAMPLES_MAX:
             self._samples.append(found)
 
     def take(self) -> tuple[list[tuple[str, int, int]], Sequence[Sample]]:
         """Return prefix, code and count of what was answered since, and the samples."""
+        self._asked.clear()  # which prefixes are known may change
         counted = [(*self._names[n], count) for n, count in enumerate(self.hits) if count]
         self.hits[:] = [0] * len(self.hits)
         samples, self._samples = self._samples, []

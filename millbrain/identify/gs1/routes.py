@@ -18,6 +18,7 @@ from millbrain.core import gs1, keys
 from millbrain.core.errors import FrameError
 from millbrain.core.faces import askers
 from millbrain.core.faces.negotiation import media_weight, ranges
+from millbrain.core.nodes.tally import NOT_FOUND, OK
 from millbrain.core.records import is_live
 from millbrain.core.registry import Registry, RegistryError
 from millbrain.identify.gs1.links import (
@@ -58,6 +59,7 @@ def routes(registry: Registry) -> list[Route]:
 class _Record:
     """A record that was found on the way up. anchor: its identity as an address here."""
 
+    handle: str
     anchor: str
     page: str
     links: tuple[Link, ...]
@@ -80,6 +82,7 @@ class _Resolver:
             return _said(str(error), 400)
         except FrameError as error:
             return _said(f"the record is damaged: {error}", 500)
+        self._registry.tally.add(found[0].handle if found else "", OK if found else NOT_FOUND)
         if not found:
             return _said(f"{item.brackets}: no record here, nor of what it belongs to", 404)
         return _answered(request, item, found)
@@ -98,7 +101,7 @@ class _Resolver:
             if handle and form is not None and is_live(form):
                 values = self._registry.readable(form, handle, asker)
                 page = f"{root}/{quote(handle)}"
-                found.append(_Record(f"{root}/{identity.path}", page, links_of(values)))
+                found.append(_Record(handle, f"{root}/{identity.path}", page, links_of(values)))
         return found
 
     async def describe(self, request: Request) -> Response:

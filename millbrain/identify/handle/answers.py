@@ -28,7 +28,8 @@ _SLOW_FLAGS: Final = f.CERTIFY | f.ENCRYPT | f.RETURN_DIGEST | f.TRUSTED_QUERY |
 _NO_MARKS: Final = f.SUGGESTED_MAJOR_BITS
 
 
-Kept = tuple[bytes, bytes, bytes]  # an answer before, between and behind request and expiry
+# An answer before, between and behind request and expiry, and where it is counted.
+Kept = tuple[bytes, bytes, bytes, int]
 
 
 def question(packet: bytes) -> bytes:
@@ -36,9 +37,14 @@ def question(packet: bytes) -> bytes:
     return packet[:8] + packet[12:36] + packet[40:]
 
 
-def kept_of(answer: bytes) -> Kept:
-    """Cut an answer as `question` cuts a request."""
-    return answer[:8], answer[12:36], answer[40:]
+def kept_of(answer: bytes, cell: int) -> Kept:
+    """Cut an answer as `question` cuts a request. cell: of `core.nodes.tally`."""
+    return answer[:8], answer[12:36], answer[40:], cell
+
+
+def code_of(answer: bytes) -> int:
+    """Return the response code of an answer."""
+    return int.from_bytes(answer[24:28], "big")
 
 
 def for_request(kept: Kept, packet: bytes, expires: bytes) -> bytes:

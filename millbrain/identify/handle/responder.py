@@ -13,6 +13,7 @@ from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.faces.trusted import Trust
 from millbrain.core.limits import HANDLE_LIST_MAX
+from millbrain.core.nodes.tally import Sample
 from millbrain.core.records import (
     PUBLIC_READ,
     ReadyAnswers,
@@ -36,6 +37,7 @@ from millbrain.identify.handle import identity_tokens
 from millbrain.identify.handle.answers import (
     Kept,
     Query,
+    code_of,
     for_request,
     hit,
     kept_of,
@@ -110,6 +112,7 @@ class Responder:
         recursion: Recursion | None = None, key: NodeKey | None = None, roots: Roots | None = None,
     ) -> None:  # fmt: skip
         self._registry = registry
+        self._tally = registry.tally
         self._site = site
         self._challenges = Challenges(random)
         self._desk = Desk(registry, random, key)
@@ -133,18 +136,33 @@ class Responder:
 
     def plain(self, packets: Sequence[bytes]) -> list[bytes | None]:
         """Answer the plain resolve requests of a batch; None for the others."""
-        expires_s = int(time.time()) + FRESH_S
+        now_s = time.time()
+        expires_s = int(now_s) + FRESH_S
         expires = expires_s.to_bytes(4, "big")
         answers: list[bytes | None] = []
+        hits = self._tally.hits
         for packet in packets:
             kept = self._ready.get(question(packet))
-            answers.append(kept and for_request(kept, packet, expires))
+            if kept is None:
+                answers.append(None)
+            else:
+                hits[kept[3]] += 1
+                answers.append(for_request(kept, packet, expires))
         missing = [n for n, answer in enumerate(answers) if answer is None]
         if missing:
             found = self._found([packets[n] for n in missing], expires_s)
             for n, answer in zip(missing, found, strict=True):
                 answers[n] = answer
+        if packets and now_s >= self._tally.sample_at_s:
+            self._sample(packets[0], answers[0], now_s)
         return answers
+
+    def _sample(self, packet: bytes, answer: bytes | None, now_s: float) -> None:
+        """Let a plain answer stand in the log for many."""
+        query = read_query(packet)
+        if query is not None and answer is not None:
+            handle = query.handle.decode("utf-8", "replace")
+            self._tally.sample(Sample(int(now_s * 1000), handle, code_of(answer), FACE, ""))
 
     def _found(self, packets: Sequence[bytes], expires_s: int) -> list[bytes | None]:
         """Answer from the store, with one look into it; keep ready what was found."""
@@ -160,8 +178,12 @@ class Responder:
             stored, stamp = next(found)
             answer = self._plain(query, stored, expires_s)
             answers.append(answer)
-            if answer is not None and stored is not None and is_live(stored):
-                self._ready.keep(question(packet), kept_of(answer), len(answer), stamp)
+            if answer is None:
+                continue
+            cell = self._tally.cell_of(query.handle, code_of(answer))
+            self._tally.hits[cell] += 1
+            if stored is not None and is_live(stored):
+                self._ready.keep(question(packet), kept_of(answer, cell), len(answer), stamp)
         return answers
 
     def _plain(self, query: Query, stored: bytes | None, expires_s: int) -> bytes | None:
@@ -363,8 +385,10 @@ class Responder:
         self._send(ask, self._message(ask.request, reply, f.CHALLENGE, **told))
 
     def _send(self, ask: Ask, message: Message, *, is_private: bool = False) -> None:
-        flags = ask.request.flags
-        ask.send(self._desk.sealed(encode(message), ask.entry, flags, is_private=is_private))
+        flags, raw = ask.request.flags, encode(message)
+        if message.operation == f.RESOLVE and message.code != f.CHALLENGE:
+            self._tally.add(ask.request.body["handle"], message.code)
+        ask.send(self._desk.sealed(raw, ask.entry, flags, is_private=is_private))
 
     def _ok(self, ask: Ask, body: Mapping[str, Any], *, is_private: bool = False) -> None:
         more: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from millbrain.core.faces.record_json import value_json
+from millbrain.core.nodes.tally import OK
 from millbrain.core.records import PUBLIC_AT, ReadyAnswers, decode_values, is_live
 from millbrain.core.registry import Registry
 
@@ -22,12 +23,14 @@ _OK: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-leng
 
 def quick(registry: Registry) -> Callable[[bytes], bytes | None]:
     """Return the function that answers the raw target of a GET, None = take the long way."""
-    ready: ReadyAnswers[bytes] = ReadyAnswers(registry.stamps)
+    ready: ReadyAnswers[tuple[bytes, int]] = ReadyAnswers(registry.stamps)
+    tally = registry.tally
 
     def answer(target: bytes) -> bytes | None:
         kept = ready.get(target)
         if kept is not None:
-            return kept
+            tally.hits[kept[1]] += 1
+            return kept[0]
         if not target.startswith(PATH) or b"?" in target:
             return None
         raw = target[len(PATH) :]
@@ -37,7 +40,9 @@ def quick(registry: Registry) -> Callable[[bytes], bytes | None]:
         (stored,) = registry.get_many([key])
         made = _answer(handle, stored) if stored is not None and is_live(stored) else None
         if made is not None:
-            ready.keep(target, made, len(made), stamp)
+            cell = tally.cell(handle.decode(), OK)
+            tally.hits[cell] += 1
+            ready.keep(target, (made, cell), len(made), stamp)
         return made
 
     return answer

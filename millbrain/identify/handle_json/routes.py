@@ -51,7 +51,7 @@ def routes(registry: Registry, around: Around = ALONE) -> list[Route]:
     return [
         Route("/api/handles", api.list, methods=["GET"]),
         Route("/api/handles/", api.list, methods=["GET"]),
-        Route("/api/handles/{handle:path}", api.get, methods=["GET"]),
+        Route("/api/handles/{handle:path}", api.counted, methods=["GET"]),
         Route("/api/handles/{handle:path}", api.put, methods=["PUT"]),
         Route("/api/handles/{handle:path}", api.delete, methods=["DELETE"]),
         *access.routes(registry, FACE),
@@ -73,6 +73,13 @@ class _Api:
         self._others = around.others
         self._trust = Trust(registry, around.node.roots)
         self.sessions = HttpSessions(registry, FACE)
+
+    async def counted(self, request: Request) -> Response:
+        """Answer, and count the answer."""
+        found = await self.get(request)
+        code: int = orjson.loads(found.body)["responseCode"]
+        self._registry.tally.add(request.path_params["handle"], code)
+        return found
 
     async def get(self, request: Request) -> Response:
         handle = request.path_params["handle"]

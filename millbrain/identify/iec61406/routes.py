@@ -22,6 +22,7 @@ from millbrain.core.faces import askers
 from millbrain.core.faces.around import ALONE, Around, Standing
 from millbrain.core.faces.negotiation import best_language, best_media
 from millbrain.core.limits import PAGE_ROWS_MAX
+from millbrain.core.nodes.tally import ELSEWHERE, NOT_FOUND, OK
 from millbrain.core.records import Value, is_live
 from millbrain.core.registry import READ_VALUE, Asker, Registry, RegistryError
 from millbrain.identify.iec61406.told import Told, as_json, as_json_ld, instant, rows, titles
@@ -73,6 +74,7 @@ class _Records:
                 if isinstance(found, Response):
                     return found
                 told = found
+            self._registry.tally.add(told.handle, OK)
             if is_history:
                 return self._past(request, media, told, asker)
         except RegistryError as error:
@@ -105,10 +107,14 @@ class _Records:
         none = f"no record of {unquote(_raw_path(request))!r} here"
         handles = [k for k in asked_keys(request) if k.scheme == "hdl"]
         if not handles:
+            self._registry.tally.add("", NOT_FOUND)
             return _refused(request, media, none, 404)
         key = handles[-1]  # without the escapes of an address
         handle = key.display
         found = await self._others.find(handle)
+        if found.standing is not Standing.FOUND:
+            is_none = found.standing is Standing.NOT_FOUND
+            self._registry.tally.add(handle, NOT_FOUND if is_none else ELSEWHERE)
         if found.standing is Standing.FOUND:
             shown = tuple(sorted(found.values, key=lambda v: v.index))
             return Told(handle, key, f"{request.base_url}{quote(handle)}", shown)

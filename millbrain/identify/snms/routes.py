@@ -18,6 +18,7 @@ from starlette.routing import Route
 from millbrain.core import keys
 from millbrain.core.errors import FrameError, LimitError, MillbrainError
 from millbrain.core.faces.around import Around, Standing
+from millbrain.core.nodes.tally import NOT_FOUND, OK
 from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Once, Reason, Registry, RegistryError, Verb
 from millbrain.core.templates import Template, version_value
@@ -189,11 +190,13 @@ class _Api:
         checked_handle(handle)
         (stored,) = self._registry.get_many([keys.handle_key(handle)])
         if stored is not None and is_live(stored):
+            self._registry.tally.add(handle, OK)
             try:
                 return detail(handle, self._registry.readable(stored, handle, asker))
             except FrameError as error:
                 raise MillbrainError(f"{handle}: {error}") from error
         found = await self._around.others.find(handle)
+        self._registry.tally.add(handle, OK if found.standing is Standing.FOUND else NOT_FOUND)
         if found.standing is Standing.FOUND:
             return detail(handle, found.values)
         if found.standing in (Standing.REFERRED, Standing.UNREACHABLE):
