@@ -1,15 +1,23 @@
 """What `millbrain up` does: engine, web, resolver, and a demonstration city marked as simulated."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from millbrain.core.errors import MillbrainError
 from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
-from millbrain.run.demo import fill
+from millbrain.run.demo import fill, fill_lane
 from millbrain.run.processes import Supervisor
 from millbrain.run.settings import Settings, prepare_data_folder
+
+# What a process calls a port -> the section and the name of its setting.
+_PORTS: Final = {
+    "gbt32960": ("gbt32960", "port"), "clickhouse": ("clickhouse", "port"), "web": ("web", "port"),
+    "handle": ("handle", "port"), "http": ("resolver", "http_port"),
+}  # fmt: skip
 
 
 def run_up(settings: Settings, out: Console) -> None:
@@ -27,16 +35,21 @@ def run_up(settings: Settings, out: Console) -> None:
     try:
         with out.status("starting the engine (a first start compiles for about a minute) ..."):
             ports = supervisor.start("engine", ["engine", *_place(settings)])
+            settings = settled(settings, ports)
         with out.status("starting the pages ..."):
             ports |= supervisor.start("web", ["web", *_place(settings)])
+            settings = settled(settings, ports)
         if settings.resolver.enabled:
             if settings.demo.enabled:
                 with out.status("writing the identifiers of the demonstration ..."):
                     fill(settings)
             with out.status("starting the resolver ..."):
                 ports |= supervisor.start("resolver", ["resolver", *_place(settings)])
+                settings = settled(settings, ports)
         if settings.demo.enabled:
+            fill_lane(settings)
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
+        _place(settings)
         out.print(_where(settings, ports, password), highlight=False, soft_wrap=True, markup=False)
         supervisor.watch()
     finally:
@@ -51,6 +64,18 @@ def _first_run(settings: Settings) -> str | None:
         return ledger.accounts.first_run()
     finally:
         ledger.close()
+
+
+def settled(settings: Settings, ports: Mapping[str, int]) -> Settings:
+    """Return the settings with ports that were left to chance as they were first taken.
+
+    A child that falls starts again where the others, and the vehicles, look for it.
+    """
+    for name, (section, field) in _PORTS.items():
+        if name in ports:
+            placed = getattr(settings, section).model_copy(update={field: ports[name]})
+            settings = settings.model_copy(update={section: placed})
+    return settings
 
 
 def _place(settings: Settings) -> list[str]:

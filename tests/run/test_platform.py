@@ -139,18 +139,20 @@ def test_a_second_start_on_the_same_folder_is_refused(platform: Platform) -> Non
     assert "already runs" in told
 
 
-def test_a_fallen_process_is_started_again(platform: Platform) -> None:
-    before = run_files.read(platform.data / "run" / "web.json")
+@pytest.mark.parametrize("name", ["engine", "web"])
+def test_a_fallen_process_is_started_again_where_it_was(platform: Platform, name: str) -> None:
+    before = run_files.read(platform.data / "run" / f"{name}.json")
     assert before is not None
     os.kill(before["pid"], signal.SIGKILL)
     end = time.monotonic() + 60
     while True:
-        now = run_files.read(platform.data / "run" / "web.json")
+        now = run_files.read(platform.data / "run" / f"{name}.json")
         if now and now["pid"] != before["pid"]:
             break
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert platform.api("/me")["name"] == "admin"
+    assert now["ports"] == before["ports"], "ports that were left to chance are kept"
+    assert platform.api("/vehicles")["total"], "the pages reach the engine"
 
 
 def test_a_backup_made_while_reports_come_in_restores_to_a_ledger_that_balances(

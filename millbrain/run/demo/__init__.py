@@ -1,5 +1,6 @@
-"""Identifiers of the demonstration city: all of it simulated, and every record says so."""
+"""What the demonstration city has besides its reports: all simulated, and every record says so."""
 
 from millbrain.run.demo.identifiers import fill
+from millbrain.run.demo.lane import fill_lane
 
-__all__ = ["fill"]
+__all__ = ["fill", "fill_lane"]
