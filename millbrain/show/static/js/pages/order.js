@@ -1,5 +1,6 @@
 // One work order: where it stands, what to do next, what was found, every step, every file.
 
+import { appName, kindName, readDeclared } from "../alarm-words.js";
 import { get, post } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { bytes, figure, full, NONE, span, time } from "../format.js";
@@ -72,7 +73,7 @@ function place(finding) {
 
 function showFindings(order) {
   fill(byId("findings"), order.findings.length ? order.findings.map((finding) => h("article", {},
-    h("header", {}, severityMark(finding.severity), h("b", {}, place(finding)), h("span", { class: "soft" }, `${finding.app} · ${finding.kind}`)),
+    h("header", {}, severityMark(finding.severity), h("b", {}, place(finding)), h("span", { class: "soft" }, `${appName(finding.app)} · ${kindName(finding.app, finding.kind)}`)),
     h("p", {}, pick(finding.sentence, finding.sentence_zh)),
     order.repaired_at ? verdict(finding.verdict) : null))
     : h("p", { class: "soft" }, _("Raised by hand: {title}. A person verifies it.", { title: pick(order.title, order.title_zh) })));
@@ -163,7 +164,7 @@ function startFiles() {
 }
 
 async function start() {
-  await loadChoices();
+  await Promise.all([loadChoices(), readDeclared()]);
   startFiles();
   every(PERIOD_S, async (signal) => {
     try {
