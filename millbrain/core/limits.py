@@ -63,6 +63,7 @@ REPORT_BODY_BYTES_MAX: Final = 16 << 20  # body of such a request
 REPORT_GAP_MAX: Final = 10_000  # numbers that may lie beyond a missing one
 RECEIPTS_MAX: Final = 20_000  # idempotency keys that are remembered, some 100 B each ...
 RECEIPT_S_MAX: Final = 24 * 3600  # ... and for how long
+UPKEEP_PROBLEMS_MAX: Final = 10_000  # problems of one check that are named; the others are counted
 TEMPLATE_FIELDS_MAX: Final = 500  # fields of a metadata template
 TEMPLATE_CHOICES_MAX: Final = 1_000  # words of one code list; a longer one is a list of records
 TEMPLATE_TEXT_MAX: Final = 1_000  # characters of a title or a remark of a template

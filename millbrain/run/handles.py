@@ -1,27 +1,32 @@
 """Identifiers from the command line: load a file, generate many, get one."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
+from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError, StoreError
 from millbrain.core.faces.record_json import value_json
 from millbrain.core.records import Value, store_form
 from millbrain.core.registry import Asker
 from millbrain.identify.handle import fields as f
 from millbrain.identify.handle.codec import Message, decode, encode
+from millbrain.record.identifiers import RocksIdentifiers, repair
 from millbrain.record.identifiers.store import Record
+from millbrain.record.identifiers.upkeep import Problem, examine, mend
 from millbrain.run import run_files
 from millbrain.run.handle_lines import Lines
 from millbrain.run.resolver import open_registry
 from millbrain.run.settings import Settings
 
 WAIT_S: Final = 10.0
+_REPAIRS: Final = 3  # one after another: what was mended may show more, a range counts again
 _STEP: Final = 10_000  # rows between two looks at the progress bar
 _PREFIX: Final = "88.608.8889"
 _PREFIX_BYTES: Final = _PREFIX.encode()
@@ -117,6 +122,59 @@ def get(settings: Settings, handle: str) -> dict[str, Any]:
     return {"handle": handle, "values": [value_json(v) for v in answer.body["values"]]}
 
 
+def check(settings: Settings, folder: Path | None, *, is_repaired: bool) -> Iterator[Problem]:
+    """Yield what is wrong with the identifiers; a problem with a cure has been mended.
+
+    folder: a store elsewhere, of a backup; None = that of the data folder.
+
+    Raises
+    ------
+    MillbrainError
+        There is no store, a resolver has it open, or it does not open and is not to be repaired.
+    """
+    place = folder or settings.data / "identifiers"
+    if folder is None:
+        _demand_stopped(settings)
+    if not (place / "CURRENT").is_file():
+        raise MillbrainError(f"{place} is no store of identifiers; nothing was checked")
+    try:
+        store = RocksIdentifiers(place)
+    except StoreError as error:
+        if not is_repaired:
+            raise MillbrainError(f"{error}; --repair rebuilds it from what can be read") from error
+        store = _rebuilt(place)
+        copy = "is rebuilt from what can be read, a copy is beside it"
+        yield Problem("store", str(place), str(error), copy)
+    try:
+        found = examine(store)
+        for _ in range(_REPAIRS if is_repaired else 0):
+            if not mend(store, found.problems):
+                break
+            yield from (p for p in found.problems if p.cure)
+            found = examine(store)
+        yield from (replace(p, cure="") for p in found.problems)
+        if found.more:
+            yield Problem("store", str(place), f"{found.more} more problems; check again")
+    finally:
+        store.close()
+
+
+def _rebuilt(place: Path) -> RocksIdentifiers:
+    """Return a store that did not open, rebuilt; a copy of it is kept beside it."""
+    shutil.copytree(place, place.with_name(f"{place.name}.damaged-{int(time.time())}"))
+    repair(place)
+    return RocksIdentifiers(place)
+
+
+def _demand_stopped(settings: Settings) -> None:
+    running = run_files.read(settings.run_file("resolver"))
+    if running:
+        raise MillbrainError(
+            f"the resolver runs on {settings.data} as process {running['pid']} and owns the "
+            "identifiers; stop it first, or write through it"
+        )
+
+
 def _asked(host: str, port: int, packet: bytes) -> bytes:
     try:
         with socket.create_connection((host, port), WAIT_S) as link:
@@ -129,12 +187,7 @@ def _asked(host: str, port: int, packet: bytes) -> bytes:
 
 
 def _store(settings: Settings, rows: Iterator[Record], source: str) -> int:
-    running = run_files.read(settings.run_file("resolver"))
-    if running:
-        raise MillbrainError(
-            f"the resolver runs on {settings.data} as process {running['pid']} and owns the "
-            "identifiers; stop it first, or write through it"
-        )
+    _demand_stopped(settings)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store, registry = open_registry(settings)
     try:

@@ -31,7 +31,7 @@ def named(look_many: LookMany, wanted: Sequence[Key]) -> list[str]:
     ]
     records = look_many([handle_key(h) for h in handles])
     return [
-        handle if _has(stored, handle, key) else ""
+        handle if holds(stored, handle, key) else ""
         for key, handle, stored in zip(wanted, handles, records, strict=True)
     ]
 
@@ -76,12 +76,13 @@ def _taken(entry: bytes, key: bytes, look: Look) -> str:
     if alias.scheme == "hdl" and is_live(look(alias.stored)):
         return alias.value
     owner = look(entry)
-    if owner and b"hdl:" + owner != key and _has(look(b"hdl:" + owner), owner.decode(), alias):
+    if owner and b"hdl:" + owner != key and holds(look(b"hdl:" + owner), owner.decode(), alias):
         return owner.decode()
     return ""
 
 
-def _has(stored: bytes | None, handle: str, key: Key) -> bool:
+def holds(stored: bytes | None, handle: str, key: Key) -> bool:
+    """Whether a record of this handle is live and has an identifier: its own or an alias."""
     if stored is None or not is_live(stored):
         return False
     return handle_key(handle) == key.stored or any(_is(text, key) for text in _claimed(stored))

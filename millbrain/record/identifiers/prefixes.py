@@ -11,7 +11,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, Protocol
 
@@ -282,11 +282,29 @@ class Prefixes:
         return start + number.to_bytes(8, "big"), told
 
     def _counted(self, prefix: str) -> bytes:
-        count = self._ranges.size(prefix)
-        for key, stored in every(self._store, keys.handle_key(f"{prefix}/")):
-            is_counted = self._ranges.block(key) is not None and not is_overlay(stored)
-            count += int(is_live(stored)) - int(is_counted)
-        return count.to_bytes(8, "big")
+        return counted(self._store, self._ranges, prefix).to_bytes(8, "big")
+
+
+def counted(store: Identifiers, ranges: Ranges, prefix: str) -> int:
+    """Return how many identifiers a prefix has: single records and items of ranges."""
+    count = ranges.size(prefix)
+    for key, stored in every(store, keys.handle_key(f"{prefix}/")):
+        is_counted = ranges.block(key) is not None and not is_overlay(stored)
+        count += int(is_live(stored)) - int(is_counted)
+    return count
+
+
+def miscounted(store: Identifiers, ranges: Ranges) -> Iterator[tuple[str, int, int, Record]]:
+    """Yield prefixes whose count is off: prefix, count that is kept, true count, row for it."""
+    for _, told in every(store, APPLICATIONS):
+        row = json.loads(told)
+        if row["handles_max"] is None:
+            continue
+        key = COUNTS + row["prefix"].encode()
+        kept = int.from_bytes(store.get(key) or b"", "big")
+        true = counted(store, ranges, row["prefix"])
+        if kept != true:
+            yield row["prefix"], kept, true, (key, true.to_bytes(8, "big"))
 
 
 def _steps_of(prefix: str) -> bytes:

@@ -10,6 +10,7 @@ Key beside the records::
 """
 
 import heapq
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,7 @@ from millbrain.core.templates import RANGE_TYPE
 from millbrain.record.identifiers.aliases import ALIASES
 from millbrain.record.identifiers.store import Identifiers, Record, every
 
+log = logging.getLogger(__name__)
 RANGES: Final = b"\0r"
 _ENDED: Final = b"\1"
 _HANDLE: Final = b"hdl:"
@@ -119,10 +121,20 @@ class Ranges:
         for start in range(0, len(rows), _PAGE):
             part = rows[start : start + _PAGE]
             for key, stored in zip(part, store.get_many(part), strict=True):
-                block = block_of(key, stored)
-                if block is not None:
-                    self._switch(None, block)
+                self._open(key, stored)
         self.settle()
+
+    def _open(self, key: bytes, stored: bytes | None) -> None:
+        """Put a range in force that is on disk; one that is damaged or shares items is not."""
+        try:
+            block = block_of(key, stored)
+        except RegistryError as error:
+            log.error("range %s is not in force: %s", _handle(key), error)
+            return
+        if block is not None and (other := self._made.taken(block)) is not None:
+            log.error("range %s shares items with %s", _handle(key), _handle(other.key))
+        elif block is not None:
+            self._switch(None, block)
 
     def __len__(self) -> int:
         """Return how many ranges are in force."""
@@ -158,6 +170,10 @@ class Ranges:
         """Return the keys of records that are or may have been the range of a key."""
         block = self.block(key)
         return sorted(self._ended.get(_head(key), set()) | ({block.key} if block else set()))
+
+    def is_in_force(self, key: bytes) -> bool:
+        """Whether a record is a range whose items are answered."""
+        return key in self._blocks
 
     def size(self, prefix: str) -> int:
         """Return how many items the ranges of a prefix have."""

@@ -62,7 +62,7 @@ from millbrain.record.identifiers.rights import Rights
 from millbrain.record.identifiers.routes import is_route, prefix_of
 from millbrain.record.identifiers.store import Identifiers, Record, every
 from millbrain.record.identifiers.templates import demand_loadable
-from millbrain.record.identifiers.trail import HEAD, Trail, trail_of
+from millbrain.record.identifiers.trail import Trail, open_trail
 from millbrain.record.identifiers.waiting import Batch, Waiting
 
 PREFIXES: Final = b"\0p"
@@ -118,7 +118,7 @@ class StoredRegistry(Reading):
         known_prefixes = {k[len(PREFIXES) :].decode(): v for k, v in every(store, PREFIXES)}
         homed = {prefix for prefix, state in known_prefixes.items() if state == _HOMED}
         self._group = _Group(
-            0, trail_of(store.get(HEAD)), homed, known_prefixes.keys() - homed,
+            0, open_trail(store), homed, known_prefixes.keys() - homed,
             Creations(self._writer_rights, self._is_homed_now, 0),
         )  # fmt: skip
         self._homed = frozenset(homed)

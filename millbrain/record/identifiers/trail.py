@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from millbrain.record.identifiers.store import Record
+from millbrain.core.errors import StoreError
+from millbrain.record.identifiers.store import Identifiers, Record
 
 LINES: Final = b"\0a"
 HEAD: Final = b"\0t"
@@ -54,6 +55,23 @@ def line_key(number: int) -> bytes:
 def trail_of(kept: bytes | None) -> Trail:
     """Return the head that was kept, a new one where there is none."""
     return Trail(int.from_bytes(kept[:8], "big"), kept[8:]) if kept else Trail()
+
+
+def open_trail(store: Identifiers) -> Trail:
+    """Return the head of a store's trail, to go on from.
+
+    Raises
+    ------
+    StoreError
+        There is a line behind the head: the next one would be written over it.
+    """
+    head = trail_of(store.get(HEAD))
+    if store.get(line_key(head.number + 1)) is not None:
+        raise StoreError(
+            f"audit trail: its head says line {head.number}, but there is one behind it; nothing "
+            "is written. Look with `millbrain handles check`"
+        )
+    return head
 
 
 def verify(lines: Iterable[bytes], head: Trail) -> str:

@@ -168,7 +168,7 @@ app.add_typer(labels, name="labels")
 labels.command("print")(guarded(label_commands.print_sheet))
 labels.command("list")(guarded(label_commands.choose))
 
-handles = typer.Typer(help="Identifiers of this node: load, generate, get.", no_args_is_help=True)
+handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
 
 
@@ -216,6 +216,32 @@ def handles_get(
     from millbrain.run.handles import get
 
     print(json.dumps(get(load(data, config), handle), ensure_ascii=False))
+
+
+@handles.command("check")
+@guarded
+def handles_check(
+    data: Data = None,
+    config: Config = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="A store elsewhere: identifiers/ of a backup.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be derived.")] = False,
+) -> None:
+    """Hold records, aliases, ranges, counts, history and audit trail against one another.
+
+    The resolver must not run. Exit code 1: something is wrong and was not mended.
+    """
+    from millbrain.run.handles import check
+
+    left, mended = 0, 0
+    for found in check(load(data, config), folder, is_repaired=repair):
+        mended, left = mended + bool(found.cure), left + (not found.cure)
+        mark, cure = ("mended", f"; {found.cure}") if found.cure else ("wrong ", "")
+        out.print(f"{mark}  {found.kind} {found.where}: {found.what}{cure}", highlight=False,
+                  soft_wrap=True, markup=False)  # fmt: skip
+    out.print(f"{mended} mended, {left} left", highlight=False)
+    raise typer.Exit(1 if left else 0)
 
 
 @app.command()
