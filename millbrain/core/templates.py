@@ -60,8 +60,9 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "data": ("bytes", "二进制数据"),
 }  # fmt: skip
 _ADMINISTRATIVE: Final = frozenset(
-    (ALIAS_TYPE, TAG_TYPE, META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE)
-)
+    (ALIAS_TYPE, TAG_TYPE, META_TYPE, TEMPLATE_TYPE, GRANT_TYPE, RANGE_TYPE,
+     "LABEL_DESIGN", "ALLOTMENT", "ALLOTTED")  # of labels
+)  # fmt: skip
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _TYPE: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 _HIDDEN: Final = ADMIN_READ | ADMIN_WRITE

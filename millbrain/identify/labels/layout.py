@@ -1,8 +1,9 @@
 """Where everything of a label stands, in millimetres. Pure.
 
-A matrix stands at the left and its text beside it; bars stand on top and their text below. The
-module is as wide as the design wants where there is room, else as wide as fits, in whole dots of
-the printer. A label on which the symbol or a required line has no room is refused.
+A matrix stands at the left and its text beside it, or below where there is no room; bars stand on
+top and their text below. The module is as wide as the design wants where there is room, else as
+wide as fits, in whole dots of the printer. A label on which the symbol or a required line has no
+room is refused.
 """
 
 import math
@@ -82,8 +83,16 @@ def placed(
     if symbol.symbology.is_linear:
         module = _module(symbol.symbology, columns, width, module_mm, dot_mm)
         return _under(symbol, lines, stock, module, (width, height))
-    module = _module(symbol.symbology, columns, min(width, height), module_mm, dot_mm)
-    return _beside(symbol, lines, stock, module, (width, height))
+    try:
+        module = _module(symbol.symbology, columns, min(width, height), module_mm, dot_mm)
+        return _beside(symbol, lines, stock, module, (width, height))
+    except ValueError:
+        if not lines:
+            raise
+    texts = _texts(lines, width, height / 2)
+    room = height - sum(t.size_mm * LEADING for t in texts) - _GAP_MM
+    module = _module(symbol.symbology, columns, min(width, room), module_mm, dot_mm)
+    return _above(symbol, texts, stock, module, (width, room))
 
 
 def _module(kind: Symbology, columns: int, room_mm: float, wanted: float, dot_mm: float) -> float:
@@ -113,6 +122,16 @@ def _beside(
     return Placed(symbol, x, y, module, module, _stacked(texts, stock.margin_mm + left, top))
 
 
+def _above(
+    symbol: Symbol, texts: Sequence[Written], stock: Stock, module: float,
+    room: tuple[float, float],
+) -> Placed:  # fmt: skip
+    """Place a matrix in the middle of a room at the top, and texts below that."""
+    x, y = (stock.margin_mm + (side - symbol.modules.shape[0] * module) / 2 for side in room)
+    top = stock.margin_mm + room[1] + _GAP_MM
+    return Placed(symbol, x, y, module, module, _stacked(texts, stock.margin_mm, top))
+
+
 def _under(
     symbol: Symbol, lines: Sequence[Written], stock: Stock, module: float,
     room: tuple[float, float],
@@ -123,12 +142,12 @@ def _under(
     if least > room[1]:
         raise ValueError(f"{symbol.symbology.title}: bars of {length:.1f} mm are {least:.1f} mm "
                          f"high; the label has {room[1]:.1f} mm")  # fmt: skip
-    texts = _texts(lines, room[0], room[1] - least - _GAP_MM)
+    texts = _texts(lines, length, room[1] - least - _GAP_MM)
     used = sum(t.size_mm * LEADING for t in texts)
     high = room[1] - used - (_GAP_MM if texts else 0)
     x = stock.margin_mm + (room[0] - length) / 2
     top = stock.margin_mm + high + _GAP_MM
-    stacked = _stacked(texts, stock.margin_mm, top)
+    stacked = _stacked(texts, x, top)
     return Placed(symbol, x, stock.margin_mm, module, high, stacked)
 
 
@@ -171,9 +190,23 @@ def _wrapped(text: str, width: float) -> list[str]:
         count = _count(text, width)
         if not count or len(rows) == _WRAPS_MAX:
             raise ValueError(f"no room for {text!r}, which is required")
+        if count < len(text):
+            count = _break(text, count)
         rows.append(text[:count])
         text = text[count:]
     return rows
+
+
+def _break(text: str, count: int) -> int:
+    """Return where to cut a text that has room for `count` characters: at a sign, if one is near.
+
+    >>> _break("88.100.1/P0000012", 12), _break("(01)09506000134352(21)S1", 20)
+    (9, 18)
+    """
+    for at in range(count, count // 2, -1):
+        if text[at] == "(" or text[at - 1] in " /-.":
+            return at
+    return count
 
 
 def _shortened(text: str, width: float) -> list[str]:

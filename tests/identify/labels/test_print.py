@@ -306,3 +306,16 @@ def test_what_a_design_requires_must_be_there() -> None:
     wanted = sheets.order({}, design, choices.stocks()["a4-3x8"], labels(1))
     with pytest.raises(ValueError, match=r"88\.100\.1/P0: the design requires LOT"):
         sheets.printed(wanted)
+
+
+def test_text_goes_below_where_there_is_no_room_beside() -> None:
+    """A link on 25 x 25 mm: 37 modules in what two lines of text leave, whole dots of 600 dpi."""
+    stock = choices.stocks()["roll-25x25"]
+    made = symbol("qr", f"https://id.example.cn/{PART}")
+    lines = [Written(PART, 2.6, True), Written("NC250", 2.4, False)]
+    shown = placed(made, lines, stock, 0.6, DOT)
+    below = shown.y_mm + 29 * shown.module_mm
+    assert [t.text for t in shown.texts] == [PART, "NC250"]
+    assert all(t.y_mm - t.size_mm > below for t in shown.texts)
+    # 23 mm less the lines (2.6 + 2.4) x 1.25 and 1 mm: 15.75 mm; 15.75 / 37 = 0.4257 mm, 10 dots.
+    assert shown.module_mm == pytest.approx(10 * DOT)
