@@ -24,6 +24,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_CAMERA: Final = {"/scan": "camera=(self), geolocation=(), microphone=()"}  # pages that look
 _TRANSPORT: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -43,6 +44,8 @@ class Shield:
         async def send_shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if scope["path"] in _CAMERA:
+                    headers["Permissions-Policy"] = _CAMERA[scope["path"]]
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/api/"):

@@ -83,6 +83,7 @@ PAGES: Final = (
     PlainPage("/identifiers/trace", "identifier_trace.html", "Trace", "identifiers"),
     PlainPage("/identifiers/recall", "identifier_recall.html", "Recall list", "identifiers"),
     PlainPage("/identifiers/labels", "identifier_labels.html", "Labels", "identifiers"),
+    PlainPage("/scan", "scan.html", "Scan"),
     PlainPage("/intake", "intake.html", "Intake", "intake"),
     PlainPage("/system", "system.html", "System", "system"),
     PlainPage("/dictionary", "dictionary.html", "Data dictionary", "system"),
