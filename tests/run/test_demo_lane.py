@@ -4,11 +4,11 @@ from pathlib import Path
 
 from millbrain.record.ledger import Ledger
 from millbrain.run.demo.lane import BENCH, SAID, fill_lane
-from millbrain.run.settings import Settings
+from millbrain.run.settings import DemoSettings, Settings
 
 
 def test_a_fresh_demonstration_has_lane_records_of_both_conclusions(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path, demo={"vehicles": 400})
+    settings = Settings(data=tmp_path, demo=DemoSettings(vehicles=400))
     tmp_path.joinpath("ledger").mkdir(exist_ok=True)
     ledger = Ledger(settings.ledger_url)
     try:
