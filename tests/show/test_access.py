@@ -86,6 +86,8 @@ ROUTES = {
     "GET /identifiers/qr.svg": "viewer",
     "GET /identifiers/record": "viewer",
     "GET /identifiers/node": "viewer",
+    "GET /identifiers/summary": "viewer",
+    "GET /identifiers/vehicles/{vin}": "viewer",
     "GET /identifiers/templates": "viewer",
     "GET /identifiers/trace/{way}": "viewer",
     "GET /identifiers/recall": "viewer",

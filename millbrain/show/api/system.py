@@ -45,6 +45,10 @@ class System(BaseModel):
 
     versions: dict[str, str]
     engine: dict[str, Any] | None = Field(description="The engine's own account; null = silent.")
+    resolver: dict[str, Any] | None = Field(
+        description="The resolver's own account; null = silent."
+    )
+    resolver_problem: str = Field(description="Why that is missing, else empty.")
     engine_problem: str = Field(description="Why the engine's account is missing, else empty.")
     warehouse_problem: str = Field(description="Why the warehouse's sizes are missing, else empty.")
     tables: list[TableSize]
@@ -54,9 +58,10 @@ class System(BaseModel):
 
 
 @router.get("/system", summary="Processes, disk, versions, settings in force")
-def system(_: WholeCaller, use: Use) -> System:
+def system(caller: WholeCaller, use: Use) -> System:
     """Return how the platform is doing; a part that is down is named, not an error."""
     engine, engine_problem = _tried(use.engine.status)
+    resolver, resolver_problem = _tried(lambda: use.identifiers.status(caller))
     tables, warehouse_problem = _tried(lambda: queries.tables(use.warehouse))
     disks, _problem = _tried(lambda: queries.disks(use.warehouse))
     version, _problem = _tried(lambda: queries.version(use.warehouse))
@@ -69,6 +74,8 @@ def system(_: WholeCaller, use: Use) -> System:
         },
         engine=engine,
         engine_problem=engine_problem,
+        resolver=resolver,
+        resolver_problem=resolver_problem,
         warehouse_problem=warehouse_problem,
         tables=[TableSize(**t) for t in tables or ()],
         disks=[Disk(**d) for d in disks or ()],

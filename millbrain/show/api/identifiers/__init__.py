@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from millbrain.show.api.identifiers import faces, nodes, records, resolve, templates
+from millbrain.show.api.identifiers import faces, nodes, records, resolve, templates, vehicles
 
 router = APIRouter(prefix="/identifiers", tags=["identifiers"])
-for module in (resolve, records, nodes, templates, faces):
+for module in (resolve, records, nodes, templates, vehicles, faces):
     router.include_router(module.router)

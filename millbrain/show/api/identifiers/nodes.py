@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millbrain.core.limits import PREFIX_TEXT_MAX
 from millbrain.core.nodes import Role
-from millbrain.core.nodes.prefixes import APPLICATION
+from millbrain.core.nodes.prefixes import APPLICATION, APPLIED
 from millbrain.show.access import AdminCaller, Caller, ViewerCaller
 from millbrain.show.api.answers import Done
 from millbrain.show.api.identifiers.answers import NodeAnswer
+from millbrain.show.errors import ResolverDownError
 from millbrain.show.queries.rows import instant_now
 from millbrain.show.services import Services, Use
 
@@ -51,6 +52,47 @@ class Quotas(BaseModel):
 def node(caller: ViewerCaller, use: Use) -> NodeAnswer:
     """Return the prefixes that the caller may see; one organisation sees its own."""
     return _node(caller, use)
+
+
+class Summary(BaseModel):
+    """The node in a few figures. Those of the whole node are null for a limited caller."""
+
+    role: str
+    prefixes: int = Field(description="In service here, as far as the caller may see them.")
+    elsewhere: int = Field(description="Prefixes that other nodes answer for.")
+    applications: int = Field(description="Applications that wait for their audit.")
+    identifiers: int = Field(description="Registered under prefixes whose identifiers are counted.")
+    answers: int | None = Field(description="Requests answered since the start, every face.")
+    problem: str = Field(description="Why there are no figures, else empty.")
+    as_of: datetime
+
+
+@router.get("/summary", summary="The node in a few figures")
+def summary(caller: ViewerCaller, use: Use) -> Summary:
+    """Return counts; where the resolver is silent, it says so and the counts are 0."""
+    figures: dict[str, Any] = dict.fromkeys(("prefixes", "elsewhere", "applications"), 0)
+    try:
+        told = use.identifiers.node(caller)
+        status = None if caller.operator else use.identifiers.status(caller)
+    except ResolverDownError as error:
+        return Summary(role="", identifiers=0, answers=None, problem=str(error), **figures,
+                       as_of=instant_now())  # fmt: skip
+    rows = told["prefixes"]
+    return Summary(
+        role=told["role"],
+        prefixes=sum(row["is_homed"] for row in rows),
+        elsewhere=sum(bool(row["sites"]) and not row["is_homed"] for row in rows),
+        applications=sum(row["state"] == APPLIED for row in rows),
+        identifiers=sum(row["handles"] or 0 for row in rows),
+        answers=_answers(status) if status else None,
+        problem="", as_of=instant_now(),
+    )  # fmt: skip
+
+
+def _answers(status: dict[str, Any]) -> int:
+    handle, http = (status["faces"].get(name, {}) for name in ("handle", "http"))
+    counts = (handle.get("udp_packets"), handle.get("tcp_messages"), http.get("requests"))
+    return sum(count or 0 for count in counts)
 
 
 @router.post("/prefixes", summary="Apply for a prefix", status_code=201)

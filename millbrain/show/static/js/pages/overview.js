@@ -13,6 +13,7 @@ import "../elements/state-bar.js";
 import "../elements/tile-map.js";
 
 const PERIOD_S = 2;
+const IDENTIFIERS_PERIOD_S = 10;
 const EVENTS_MAX = document.documentElement.hasAttribute("data-wall") ? 6 : 10;
 const RELOAD_MS = 24 * 3600 * 1000; // a wall takes new scripts and fresh memory once a day
 const wall = document.documentElement.hasAttribute("data-wall");
@@ -155,7 +156,25 @@ function show(answer) {
   }
 }
 
+let answeredBefore = null;
+
+/** The identifiers of this node in one line; a silent resolver is said in words. */
+async function identifiers(signal) {
+  const answer = await get("/identifiers/summary", {}, signal);
+  const now = { at: instant(answer.as_of), count: answer.answers };
+  const rate = answeredBefore && now.count >= answeredBefore.count && now.at > answeredBefore.at
+    ? (1000 * (now.count - answeredBefore.count)) / (now.at - answeredBefore.at) : null;
+  answeredBefore = answer.answers === null ? null : now;
+  fill(byId("identifiers"), answer.problem ? h("span", { class: "bad" }, answer.problem) : [
+    h("b", {}, number(answer.identifiers)), ` ${_("identifiers under {n} prefixes", { n: number(answer.prefixes) })}`,
+    answer.elsewhere ? ` · ${_("{n} sent to other nodes", { n: number(answer.elsewhere) })}` : "",
+    rate === null ? "" : ` · ${_("{n} answers/s", { n: number(rate, rate < 10 ? 1 : 0) })}`,
+    answer.applications ? [" · ", h("a", { href: "/identifiers/nodes?state=applied" }, _("{n} wait for their audit", { n: number(answer.applications) }))] : ""]);
+  fill(byId("identifiers-as-of"), _("as of {at}", { at: time(answer.as_of) }));
+}
+
 startRowLinks();
+if (byId("identifiers")) every(IDENTIFIERS_PERIOD_S, identifiers);
 every(PERIOD_S, async (signal) => {
   if (wall && Date.now() - opened > RELOAD_MS) location.reload();
   try {

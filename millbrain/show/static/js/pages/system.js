@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { bytes, full, NONE, number, share, span, time } from "../format.js";
+import { roleName } from "../elements/node-band.js";
 import { every } from "../poll.js";
 import { _ } from "../words.js";
 import { startAdministration } from "./administration.js";
@@ -38,6 +39,37 @@ function engine(answer) {
   ]);
 }
 
+let before = null; // what the resolver had answered when it was asked last
+
+/** Requests that the resolver answered since it started, over every face. */
+function answered(own) {
+  const { handle = {}, http = {} } = own.faces;
+  return (handle.udp_packets ?? 0) + (handle.tcp_messages ?? 0) + (http.requests ?? 0);
+}
+
+function resolver(answer) {
+  const own = answer.resolver;
+  if (!own) {
+    before = null;
+    pairs(byId("resolver"), [[_("State"), h("span", { class: "bad" }, _("does not answer"))], [_("Reason"), answer.resolver_problem]]);
+    return;
+  }
+  const now = { at: own.as_of, started: own.started_at, count: answered(own) };
+  const isSame = before?.started === now.started && now.at > before.at;
+  const rate = isSame ? (now.count - before.count) / (now.at - before.at) : null;
+  before = now;
+  const last = own.last_trouble;
+  pairs(byId("resolver"), [
+    [_("Running for"), span(own.as_of - own.started_at)], [_("Part in the tree of nodes"), roleName(own.role)],
+    [_("Ports"), Object.entries(own.ports).map(([name, port]) => `${name} ${port}`).join(", ")],
+    [_("Answers a second"), rate === null ? NONE : number(rate, rate < 10 ? 1 : 0)], [_("Answers since start"), number(now.count)],
+    [_("Prefixes in service"), number(own.homed)], [_("Keys in the store, about"), `${number(own.keys_about)} (${bytes(own.disk_bytes)})`],
+    [_("Changes that wait"), number(own.waiting)],
+    [_("Answers of other nodes remembered"), number(own.others.entries)], [_("Most memory"), bytes(own.memory_max_bytes)],
+    [_("Last warning"), last ? h("span", { class: last.level === "WARNING" ? "" : "bad", title: full(last.at_s) }, `${time(last.at_s)} ${last.text}`) : _("none")],
+  ]);
+}
+
 function stores(answer) {
   pairs(byId("versions"), Object.entries(answer.versions).map(([name, version]) => [name, h("span", { class: "mono" }, version)]));
   pairs(byId("disks"), answer.disks.map((disk) => [disk.name, _("{free} free of {total} ({share})", {
@@ -53,6 +85,7 @@ function stores(answer) {
 every(PERIOD_S, async (signal) => {
   const answer = await get("/system", {}, signal);
   engine(answer);
+  resolver(answer);
   stores(answer);
   pairs(byId("settings"), flat(answer.settings).map(([name, value]) =>
     [h("span", { class: "mono" }, name), h("span", { class: "mono" }, value === null ? _("none") : String(value))]));

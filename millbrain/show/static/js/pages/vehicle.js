@@ -9,6 +9,7 @@ import { _ } from "../words.js";
 import "../elements/cell-bars.js";
 import "../elements/heat-strip.js";
 import "../elements/live-value.js";
+import { showIdentifiers } from "./vehicle-identifiers.js";
 import { startCommands } from "./vehicle-commands.js";
 import { startSpan } from "./vehicle-span.js";
 
@@ -152,4 +153,5 @@ every(PERIOD_S, async (signal) => {
   }
 });
 every(EVENTS_PERIOD_S, async (signal) => showEvents(await get(`${path}/events`, { size: EVENTS_MAX }, signal)));
+showIdentifiers(vin).catch(() => {}); // a vehicle that is not there is said above
 if (find("#command")) startCommands(path);
