@@ -34,6 +34,8 @@ from millbrain.identify.handle.fields import (
 )  # fmt: skip
 
 PIECE_BYTES: Final = PACKET_BYTES_MAX - ENVELOPE_BYTES
+_PARTIAL_BYTES: Final = 1_024  # what a begun message costs beside its bytes, about
+_PIECE_MORE_BYTES: Final = 128  # the same of a piece
 _ENVELOPE: Final = struct.Struct(">4B4I")
 
 
@@ -153,8 +155,9 @@ class _Partial:
 class Pieces:
     """Puts datagrams together again, in any order, within bounds of bytes and time.
 
-    Memory is charged by what was received, never by what was announced. The oldest unfinished
-    message goes first when a bound is reached; `lost` counts those that went unfinished.
+    Memory is charged by what was received and by what keeping it costs, never by what was
+    announced. The oldest unfinished message goes first when a bound is reached; `lost` counts those
+    that went unfinished.
     """
 
     def __init__(self) -> None:
@@ -182,10 +185,13 @@ class Pieces:
         _check_place(envelope, len(piece))
         self._forget(now_s - HANDLE_PIECES_S_MAX)
         key = (peer, envelope.session, envelope.request, envelope.size)
-        partial = self._waiting.setdefault(key, _Partial(envelope, {}, now_s))
+        partial = self._waiting.get(key)
+        if partial is None:
+            partial = self._waiting[key] = _Partial(envelope, {}, now_s)
+            self._held_bytes += _PARTIAL_BYTES
         if envelope.sequence not in partial.pieces:
             partial.pieces[envelope.sequence] = piece
-            self._held_bytes += len(piece)
+            self._held_bytes += len(piece) + _PIECE_MORE_BYTES
         if len(partial.pieces) * PIECE_BYTES >= envelope.size:
             self._drop(key)
             return _joined(partial)
@@ -202,7 +208,9 @@ class Pieces:
         self.lost += 1
 
     def _drop(self, key: Hashable) -> None:
-        self._held_bytes -= sum(map(len, self._waiting.pop(key).pieces.values()))
+        pieces = self._waiting.pop(key).pieces
+        held = sum(map(len, pieces.values())) + len(pieces) * _PIECE_MORE_BYTES
+        self._held_bytes -= held + _PARTIAL_BYTES
 
 
 def _check_place(envelope: Envelope, size: int) -> None:

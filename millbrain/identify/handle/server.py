@@ -9,20 +9,16 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from millbrain.core.errors import FrameError
-from millbrain.core.limits import (
-    HANDLE_IDLE_S_MAX,
-    HANDLE_LINKS_MAX,
-    LINK_WRITE_BYTES_MAX,
-)
+from millbrain.core.limits import HANDLE_IDLE_S_MAX
 from millbrain.identify.handle.datagrams import datagrams
 from millbrain.identify.handle.fields import PACKET_BYTES_MAX
-from millbrain.identify.handle.framing import Pieces, cut, split
+from millbrain.identify.handle.framing import Pieces, cut
+from millbrain.identify.handle.links import Links, TcpLink
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.identify.handle.responder import Responder
-from millbrain.identify.handle.sessions.entry import Link
 
 _UDP_BUFFER_BYTES: Final = 4 << 20  # what the kernel holds while a batch is answered
 
@@ -33,7 +29,6 @@ class Counts:
 
     udp_packets: int = 0
     tcp_messages: int = 0
-    refused_links: int = 0
     bad_packets: int = 0
     unsent: int = 0
 
@@ -44,7 +39,7 @@ class HandleServer:
     def __init__(self, responder: Responder, recursion: Recursion | None = None) -> None:
         self._responder = responder
         self.recursion = recursion
-        self._links: set[_Link] = set()
+        self._links = Links(self._answer_all)
         self._pieces = Pieces()
         self.counts = Counts()
         self.port = 0
@@ -52,7 +47,9 @@ class HandleServer:
     async def start(self, host: str, port: int) -> None:
         """Open the port for TCP and UDP; 0 takes one that is free for both."""
         self._loop = asyncio.get_running_loop()
-        self._tcp = await self._loop.create_server(lambda: _Link(self), host, port, backlog=1024)
+        self._tcp = await self._loop.create_server(
+            lambda: TcpLink(self._links), host, port, backlog=1024
+        )
         self.port = self._tcp.sockets[0].getsockname()[1]
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._udp = socket.socket(family, socket.SOCK_DGRAM)
@@ -68,7 +65,9 @@ class HandleServer:
         names = Counts.__dataclass_fields__
         counts = {n: getattr(self.counts, n) for n in names}
         beyond = {"recursion": self.recursion.status()} if self.recursion else {}
-        return {"links": len(self._links), **counts, **beyond}
+        links = {"links": len(self._links), "refused_links": self._links.refused,
+                 "cut_links": self._links.cut, "bad_links": self._links.bad}  # fmt: skip
+        return {**links, **counts, **beyond}
 
     async def stop(self) -> None:
         """Close the port and every link."""
@@ -76,8 +75,7 @@ class HandleServer:
         self._loop.remove_reader(self._udp.fileno())
         self._udp.close()
         self._tcp.close()
-        for link in tuple(self._links):
-            link.close()
+        self._links.close()
         if self.recursion:
             await self.recursion.close()
         await self._tcp.wait_closed()
@@ -129,7 +127,7 @@ class HandleServer:
 
     # TCP ----------------------------------------------------------------------------------------
 
-    def answer_all(self, packets: Sequence[bytes], link: "_Link") -> None:
+    def _answer_all(self, packets: Sequence[bytes], link: TcpLink) -> None:
         """Answer the whole messages that a link brought in one go."""
         self.counts.tcp_messages += len(packets)
         ready = self._responder.plain(packets)
@@ -141,25 +139,11 @@ class HandleServer:
                     link.brought,
                 )  # fmt: skip
 
-    def join(self, link: "_Link") -> bool:
-        """Take a new link; False where there are too many."""
-        if len(self._links) >= HANDLE_LINKS_MAX:
-            self.counts.refused_links += 1
-            return False
-        self._links.add(link)
-        return True
-
-    def leave(self, link: "_Link") -> None:
-        """Forget a link that is closed."""
-        self._links.discard(link)
-
     async def _sweep(self) -> None:
         """Close links without a message for too long, for ever."""
         while True:
             await asyncio.sleep(HANDLE_IDLE_S_MAX / 10)
-            before = self._loop.time() - HANDLE_IDLE_S_MAX
-            for link in [k for k in self._links if k.heard_s < before]:
-                link.close()
+            self._links.cut_idle(self._loop.time() - HANDLE_IDLE_S_MAX)
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Any, *given: Any) -> None:
@@ -172,55 +156,3 @@ def _in_loop(loop: asyncio.AbstractEventLoop, call: Any, *given: Any) -> None:
         call(*given)
     elif not loop.is_closed():
         loop.call_soon_threadsafe(call, *given)
-
-
-class _Link(asyncio.Protocol):
-    """One TCP connection."""
-
-    def __init__(self, server: HandleServer) -> None:
-        self._server = server
-        self._rest = b""
-        self.address = ""
-        self.heard_s = 0.0
-        self.brought = Link()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # TCP gives no other
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else ""
-        self.heard_s = asyncio.get_running_loop().time()
-        self._transport.set_write_buffer_limits(high=LINK_WRITE_BYTES_MAX)
-        if not self._server.join(self):
-            transport.close()
-
-    def data_received(self, data: bytes) -> None:
-        buffer = self._rest + data if self._rest else data
-        try:
-            spans, used = split(buffer)
-        except FrameError:
-            self._server.counts.bad_packets += 1
-            self.close()  # no way back into the stream is known
-            return
-        self._rest = buffer[used:] if used < len(buffer) else b""
-        if spans:
-            self.heard_s = asyncio.get_running_loop().time()
-            self._server.answer_all([buffer[a:b] for a, b in spans], self)
-
-    def write(self, data: bytes) -> None:
-        """Send, unless the link is closed."""
-        if data and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def pause_writing(self) -> None:
-        """Read no further while the peer does not take its answers."""
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Close after what is written has been sent."""
-        self._transport.close()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._server.leave(self)

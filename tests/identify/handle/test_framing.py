@@ -88,9 +88,16 @@ def test_unfinished_messages_are_forgotten_in_time() -> None:
 def test_unfinished_messages_hold_bounded_memory() -> None:
     pieces = Pieces()
     first = cut(message(900))[0]
-    room = HANDLE_PIECES_BYTES_MAX // 492
+    room = HANDLE_PIECES_BYTES_MAX // (492 + 128 + 1_024)  # a piece and what keeping it costs
     for peer in range(room + 5):
         assert pieces.add(peer, first, 0) is None
+    assert pieces.lost == 5
+    # Pieces of next to no bytes cost more to keep than they bring.
+    small = cut(message(493))[1]
+    assert len(small) == 21
+    pieces = Pieces()
+    for peer in range(HANDLE_PIECES_BYTES_MAX // (1 + 128 + 1_024) + 5):
+        assert pieces.add(peer, small, 0) is None
     assert pieces.lost == 5
 
 
