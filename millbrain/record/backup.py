@@ -1,9 +1,10 @@
-"""Backup and restore of both stores, also while facts come in.
+"""Backup and restore of the stores, also while facts come in.
 
 A backup is one dated folder: ``warehouse/`` (the engine's own BACKUP, a snapshot of every table),
 the ledger as ``ledger.sqlite`` or ``ledger.dump`` (pg_dump), and ``manifest.json`` with versions,
 row counts and the SHA-256 of every file. It is made under a name that ends in ``.partial`` and
-renamed when it is whole, so a folder with the plain name can be trusted.
+renamed when it is whole, so a folder with the plain name can be trusted. Another process may `add`
+a store of its own; the manifest names its files from then on.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,6 +109,46 @@ def back_up(
         raise
     progress(1.0, "done")
     return str(whole)
+
+
+def add(folder: str | Path, name: str, write: Callable[[Path], None]) -> None:
+    """Add to a backup the folder `name`, which `write` makes; the manifest vouches for it too.
+
+    It is written beside the backup and moved in when it is whole and on disk.
+
+    Raises
+    ------
+    StoreError
+        The backup has such a folder already, or a store refused; the backup is as it was.
+    """
+    root = Path(folder).absolute()
+    manifest = _read_manifest(root)
+    partial, target = root.with_name(f"{root.name}.{name}.partial"), root / name
+    if target.exists():
+        raise StoreError(f"backup {root} holds {name} already")
+    try:
+        partial.mkdir(mode=0o700)
+        write(partial)
+        found = _checksums(partial)
+        for path in partial.rglob("*"):
+            if path.is_file():
+                _synced(path)
+        files = manifest.files | {f"{name}/{path}": sum_ for path, sum_ in found.items()}
+        told = root.with_name(f"{root.name}.{name}.manifest")
+        _write_synced(told, json.dumps(asdict(replace(manifest, files=files)), indent=1))
+        partial.rename(target)
+        told.rename(root / _MANIFEST)
+    except OSError as error:
+        raise StoreError(f"backup {root}: {name}: {error}; the backup is without it") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def part(folder: str | Path, name: str) -> Path | None:
+    """Return a folder that was added to a backup, None where it was not."""
+    root = Path(folder).absolute()
+    is_there = any(path.startswith(f"{name}/") for path in _read_manifest(root).files)
+    return root / name if is_there else None
 
 
 def verify(folder: str | Path, progress: Progress = lambda _, __: None) -> Manifest:
@@ -365,6 +406,11 @@ def _size_of(folder: Path) -> int:
             file = Path(path) / name
             total += file.stat().st_size if file.exists() else 0
     return total
+
+
+def _synced(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _write_synced(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -54,6 +55,7 @@ _ZSTD_WINDOW_BITS, _ZSTD_LEVEL, _ZSTD_STRATEGY = -14, 3, 0
 _LOG_FILES: Final = 3
 _SPARE_BYTES: Final = 4 << 20  # manifest, options and filters of a folder that is opened anew
 _PROBLEMS_MAX: Final = 100
+_CHECKPOINT_NS_MAX: Final = 86_400 * 10**9
 
 
 class RocksIdentifiers:
@@ -265,6 +267,20 @@ class RocksIdentifiers:
         self.close()
         self._db = self._open()
         self._has_failed = False
+
+
+def checkpoint_of(store: RocksIdentifiers) -> Path:
+    """Make a copy of a store beside it, for a backup, and return where; links cost no room.
+
+    The caller removes it once it is copied away. One that was left behind a day ago is removed.
+    """
+    beside, now = store.folder.with_name(f"{store.folder.name}.checkpoint"), time.time_ns()
+    for old in beside.parent.glob(f"{beside.name}-*"):
+        if now - old.stat().st_mtime_ns > _CHECKPOINT_NS_MAX:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = beside.with_name(f"{beside.name}-{now}")
+    store.checkpoint(folder)
+    return folder
 
 
 def repair(folder: Path) -> None:

@@ -9,6 +9,7 @@ GET ``/desk/resolve``           ``text``: what an identifier leads to, who said 
 GET ``/desk/record``            ``handle``, ``at_ms``: values, versions, lines of the audit trail
 GET ``/desk/node``              the node among the others: prefixes, routes, applications
 GET, POST ``/desk/templates``   metadata templates with their versions; add a version
+POST ``/desk/checkpoint``       a copy of the store beside it, for a backup; administrators only
 =============================== ==================================================================
 """
 
@@ -28,7 +29,7 @@ from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.nodes import Node
 from millbrain.core.registry import Asker, Reason, RegistryError
 from millbrain.identify.handle.recursion import Recursion
-from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
+from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry, checkpoint_of
 from millbrain.run.desk.meta import add_version, told_templates
 from millbrain.run.desk.nodes import map_of
 from millbrain.run.desk.past import told_record
@@ -80,12 +81,18 @@ def desk_routes(desk: Desk) -> list[Route]:
             return await asyncio.to_thread(told_templates, desk.registry)
         return await add_version(desk.registry, asker, orjson.loads(await request.body()))
 
+    async def checkpoint(_: Asker, voucher: Voucher, __: Request) -> Any:
+        if not voucher.is_administrator:
+            raise RegistryError(Reason.DENIED, "a copy of the store is for administrators")
+        return str(await asyncio.to_thread(checkpoint_of, desk.store))
+
     works = {
         "status": status, "resolve": resolve, "record": record, "node": node,
     }  # fmt: skip
     reads = [Route(f"/desk/{name}", _guarded(desk, work)) for name, work in works.items()]
     both = _guarded(desk, templates)
-    return [*reads, Route("/desk/templates", both, methods=["GET", "POST"])]
+    copy = Route("/desk/checkpoint", _guarded(desk, checkpoint), methods=["POST"])
+    return [*reads, Route("/desk/templates", both, methods=["GET", "POST"]), copy]
 
 
 def _guarded(desk: Desk, work: Callable[..., Any]) -> Callable[[Request], Any]:
