@@ -179,6 +179,17 @@ class ResolverSettings(Section):
     wait_s: float = Field(
         default=4, gt=0, le=60, description="Longest wait of a client for other nodes in all [s]."
     )
+    report_to: str = Field(
+        default="",
+        description="HTTP address of the node above, to which counts are reported; empty = none.",
+    )
+    report_prefix: str = Field(
+        default="", description="Prefix by which this node reports: that of its holder."
+    )
+    report_key: str = Field(default="", description="Key that the node above has for that prefix.")
+    report_s: float = Field(
+        default=60, ge=0.1, le=86_400, description="Time between two reports [s]."
+    )
 
 
 class HandleSettings(Section):
@@ -209,6 +220,9 @@ class DemoSettings(Section):
         default=120, ge=0, le=2000,
         description="Vehicles that have such a history, a handful of them with a weak battery.",
     )  # fmt: skip
+    controllers_port: Port = Field(
+        default=4800, description="Port of the simulated controllers of machines; 0 = any."
+    )
 
 
 class Settings(BaseSettings):

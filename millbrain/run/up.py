@@ -9,7 +9,7 @@ from rich.console import Console
 from millbrain.core.errors import MillbrainError
 from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
-from millbrain.run.demo import fill, fill_lane
+from millbrain.run.demo import fill, fill_cell, fill_lane
 from millbrain.run.processes import Supervisor
 from millbrain.run.settings import Settings, prepare_data_folder
 
@@ -17,12 +17,13 @@ from millbrain.run.settings import Settings, prepare_data_folder
 _PORTS: Final = {
     "gbt32960": ("gbt32960", "port"), "clickhouse": ("clickhouse", "port"), "web": ("web", "port"),
     "handle": ("handle", "port"), "http": ("resolver", "http_port"),
+    "controllers": ("demo", "controllers_port"),
 }  # fmt: skip
 
 
 def run_up(settings: Settings, out: Console) -> None:
     """Start everything, print where to look, and watch until told to stop."""
-    for name in ("engine", "web", "resolver"):
+    for name in ("engine", "web", "resolver", "controllers"):
         found = run_files.read(settings.run_file(name))
         if found:
             raise MillbrainError(
@@ -43,6 +44,9 @@ def run_up(settings: Settings, out: Console) -> None:
             if settings.demo.enabled:
                 with out.status("writing the identifiers of the demonstration ..."):
                     fill(settings)
+                    ports |= supervisor.start("controllers", ["controllers", *_place(settings)])
+                    settings = settled(settings, ports)
+                    fill_cell(settings, ports["controllers"])
             with out.status("starting the resolver ..."):
                 ports |= supervisor.start("resolver", ["resolver", *_place(settings)])
                 settings = settled(settings, ports)

@@ -59,7 +59,7 @@ def admin(app: FastAPI, ledger: Ledger, simulator: Simulator) -> Iterator[TestCl
 def table(rows: list[tuple[object, ...]]) -> bytes:
     book = openpyxl.Workbook()
     for row in (HEADINGS, *rows):
-        book.active.append(row)
+        book.worksheets[0].append(list(row))
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -157,6 +157,23 @@ def resolver(
     run_resolver(load(data, config, handle__port=port, resolver__http_port=http_port))
 
 
+@app.command()
+@guarded
+def controllers(
+    data: Data = None,
+    config: Config = None,
+    port: PortOption = None,
+    fault: Annotated[str, typer.Option(help="lost, deaf, wrong, slow; always- before it.")] = "",
+) -> None:
+    """Run simulated controllers of machines, for scans to write parameters to.
+
+    Example: `millbrain controllers --port 4800 --fault lost`
+    """
+    from millbrain.run.controllers import main as run_controllers
+
+    run_controllers(load(data, config, demo__controllers_port=port), fault)
+
+
 analyse = typer.Typer(
     help="Recompute what the apps found from the stored reports.", no_args_is_help=True
 )
