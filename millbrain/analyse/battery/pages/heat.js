@@ -34,7 +34,8 @@ function listRow(row) {
 function showList(answer) {
   const heads = [[_("Vehicle")], [_("Model"), "wide"], [_("Severity")], [_("Hottest probe"), "number"], [_("Why")], [_("District"), "wide"], [_("since")]];
   fill(byId("rows"),
-    answer.rows.length ? null : h("caption", { class: "empty" }, _("No vehicle is flagged: none is hotter than its state allows.")),
+    answer.rows.length ? null : h("caption", { class: "empty" }, _("No vehicle is flagged: none is hotter than its state allows."), " ",
+      _("Unless set otherwise, 42 °C count when full, 45 °C at rest, 50 °C while charging and 55 °C while driving.")),
     h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))), h("tbody", {}, answer.rows.map(listRow)));
   drawPager(byId("pager"), answer, (wanted) => {
     page = wanted;
@@ -45,6 +46,20 @@ function showList(answer) {
   byId("flagged").set(answer.total, answer.as_of);
   asOf("hot_vehicles", answer);
   simulatedNotice(answer.rows);
+}
+
+function pastRow(row) {
+  return h("tr", { "data-href": suspectPath(row) }, vehicleCell(row), h("td", { class: "wide" }, row.model), h("td", {}, severityMark(row.severity)),
+    h("td", { class: "wrap" }, language === "zh" ? row.sentence_zh : row.sentence),
+    h("td", { title: full(row.since) }, time(row.since).slice(0, 11)), h("td", { title: full(row.until) }, time(row.until).slice(0, 11)));
+}
+
+function showPast(answer) {
+  byId("past-panel").hidden = !answer.rows.length;
+  const heads = [[_("Vehicle")], [_("Model"), "wide"], [_("Severity")], [_("Why")], [_("since")], [_("until")]];
+  fill(byId("past"), h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))),
+    h("tbody", {}, answer.rows.map(pastRow)));
+  asOf("hot_before", answer);
 }
 
 function showTemps(answer) {
@@ -93,9 +108,10 @@ function showDays(answer) {
 
 async function load(signal) {
   try {
-    const [list, temps, places, all] = await Promise.all([ask("hot_vehicles", { page, size: SIZE }, signal), ask("hot_temps", {}, signal),
+    const [list, past, temps, places, all] = await Promise.all([ask("hot_vehicles", { page, size: SIZE }, signal), ask("hot_before", { size: SIZE }, signal), ask("hot_temps", {}, signal),
       ask("hot_regions", {}, signal), ask("hot_vehicles", { size: 500 }, signal)]);
     showList(list);
+    showPast(past);
     showTemps(temps);
     showRegions(places);
     byId("urgent").set(all.rows.filter((row) => row.severity >= STOP).length, all.as_of);

@@ -50,6 +50,30 @@ FLAGGED: Final = Query(
     "severity desc, temp_max_degc desc, since, vin",
 )
 
+PAST: Final = Query(
+    "hot_before",
+    "Vehicles that the heat watch had flagged, newest first",
+    "曾被高温看护标记的车辆",
+    f"""
+    SELECT f.thing AS vin, plate, model, operator, region_code, simulated, severity, since, until,
+           sentence, sentence_zh, l.as_of AS as_of
+    FROM (SELECT thing, severity, first_seen_at AS since, last_seen_at AS until, sentence,
+                 sentence_zh
+          FROM finding FINAL
+          WHERE app = 'battery' AND is_open = 0 AND kind IN ('heat', 'thermal')
+            AND {parts.MY_THING}) AS f
+    LEFT JOIN {_LIVE} AS l ON l.vin = f.thing""",
+    (
+        *parts.VEHICLE,
+        parts.SEVERITY,
+        Column("since", "at_s", "Flagged since, device time", "标记起始"),
+        Column("until", "at_s", "Last seen so, device time", "最近出现"),
+        *parts.WORDS,
+        parts.AS_OF,
+    ),
+    "until desc, vin",
+)
+
 REGIONS: Final = Query(
     "hot_regions",
     "Vehicles flagged and heard, by district",
@@ -118,4 +142,4 @@ TREND: Final = Query(
     rows=400,
 )
 
-QUERIES: Final = (FLAGGED, REGIONS, TEMPS, TREND)
+QUERIES: Final = (FLAGGED, PAST, REGIONS, TEMPS, TREND)
