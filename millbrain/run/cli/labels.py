@@ -40,7 +40,7 @@ def print_sheet(
     """
     from millbrain.core.errors import SettingsError
     from millbrain.identify.labels.facts import numbered
-    from millbrain.run.labels import Wanted, print_labels
+    from millbrain.run.cli.label_print import Wanted, print_labels
 
     named = list(identifiers or ())
     if pattern:
