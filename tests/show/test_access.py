@@ -87,6 +87,8 @@ ROUTES = {
     "GET /identifiers/record": "viewer",
     "GET /identifiers/node": "viewer",
     "GET /identifiers/summary": "viewer",
+    "GET /identifiers/statistics": "viewer",
+    "GET /identifiers/reports": "admin",
     "GET /identifiers/vehicles/{vin}": "viewer",
     "GET /identifiers/templates": "viewer",
     "GET /identifiers/trace/{way}": "viewer",

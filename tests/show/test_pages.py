@@ -18,6 +18,7 @@ PRIVATE = (
     "/", "/vehicles", f"/vehicles/{VINS[0]}", "/intake", "/inspector", "/system", "/dictionary",
     "/account", "/identifiers", "/identifiers/record", "/identifiers/nodes",
     "/identifiers/templates", "/identifiers/trace", "/identifiers/recall", "/identifiers/labels",
+    "/identifiers/statistics",
 )  # fmt: skip
 BATTERY = ("/battery", f"/battery/{VINS[0]}", "/battery/fleet", "/battery/heat")
 PUBLIC = ("/login", "/wall", "/battery/wall")

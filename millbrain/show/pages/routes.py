@@ -82,6 +82,7 @@ PAGES: Final = (
     PlainPage("/identifiers/templates", "identifier_templates.html", "Templates", "identifiers"),
     PlainPage("/identifiers/trace", "identifier_trace.html", "Trace", "identifiers"),
     PlainPage("/identifiers/recall", "identifier_recall.html", "Recall list", "identifiers"),
+    PlainPage("/identifiers/statistics", "identifier_statistics.html", "Statistics", "identifiers"),
     PlainPage("/identifiers/labels", "identifier_labels.html", "Labels", "identifiers"),
     PlainPage("/scan", "scan.html", "Scan"),
     PlainPage("/intake", "intake.html", "Intake", "intake"),

@@ -2,8 +2,16 @@
 
 from fastapi import APIRouter
 
-from millbrain.show.api.identifiers import faces, nodes, records, resolve, templates, vehicles
+from millbrain.show.api.identifiers import (
+    faces,
+    nodes,
+    records,
+    resolve,
+    statistics,
+    templates,
+    vehicles,
+)
 
 router = APIRouter(prefix="/identifiers", tags=["identifiers"])
-for module in (resolve, records, nodes, templates, vehicles, faces):
+for module in (resolve, records, nodes, templates, statistics, vehicles, faces):
     router.include_router(module.router)

@@ -1,10 +1,12 @@
 // What trace and recall share: things by their kind, names, values, places.
 
+import { get } from "./api.js";
 import { h } from "./dom.js";
 import { full, time } from "./format.js";
 import { resolveHref } from "./identifiers.js";
-import { _ } from "./words.js";
+import { _, pick } from "./words.js";
 
+const FACTS_MAX = 3;
 const BATTERY_KINDS = { P: () => _("pack"), M: () => _("module"), C: () => _("cell") };
 const LOT = /\/(SALT|PRECURSOR|CATHODE|ROLL|LOT|BATCH)\b/i;
 
@@ -45,11 +47,29 @@ function stepName(step) {
   return STEPS[word]?.() ?? word;
 }
 
+const meanings = new Map(); // prefix, index and type of a value -> field of a template
+
+/** Learn what values mean; without it they are told by their types. */
+export async function learnMeanings() {
+  const known = await get("/identifiers/templates").catch(() => ({ templates: [] }));
+  for (const { prefix, fields } of known.templates) {
+    for (const field of fields) meanings.set(`${prefix} ${field.index} ${field.type}`, field);
+  }
+}
+
+/** One value in short: its meaning, its data, its unit. */
+function fact(each, value) {
+  const field = meanings.get(`${(each.handle ?? each.thing).split("/")[0].replace(/^hdl:/, "")} ${value.index} ${value.type}`);
+  const word = field?.choices?.[value.data.value];
+  return [h("small", { class: "faint" }, `${field ? pick(field.title, field.title_zh) : value.type} `),
+    h("span", { class: "fact" }, word ? pick(...word) : value.data.value, field?.unit ? h("small", { class: "unit" }, ` ${field.unit}`) : null)];
+}
+
 /** The first values of a record that a person would recognise it by. */
 export function factsOf(each) {
   const plain = (each.fields ?? []).filter((value) => value.data.format === "string" && !/^(HS_|ALIAS|META|simulated)/i.test(value.type)
     && !/^(88|86)\.|^https?:/.test(value.data.value));
-  return plain.slice(0, 3).map((value) => [h("small", { class: "faint" }, `${value.type} `), h("span", { class: "fact" }, value.data.value)]);
+  return plain.slice(0, FACTS_MAX).map((value) => fact(each, value));
 }
 
 export function placeOf(each) {

@@ -4,7 +4,7 @@ import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { tallList } from "../elements/tall-list.js";
 import { fromLocal, full, NONE, number, time } from "../format.js";
-import { factsOf, heldSpan, kindName, kindOf, placeOf, thingLink } from "../genealogy.js";
+import { factsOf, heldSpan, kindName, kindOf, learnMeanings, placeOf, thingLink } from "../genealogy.js";
 import { _ } from "../words.js";
 
 const PAGE = 500;
@@ -16,6 +16,7 @@ let start = "thing";
 let things = [];
 let answer = null;
 let kind = "";
+const meanings = learnMeanings();
 
 function problem(error) {
   byId("problem").hidden = !error;
@@ -69,13 +70,18 @@ function row(each) {
     h("span", { class: "wide", role: "cell" }, placeOf(each)), h("span", { class: "number wide", role: "cell" }, number(each.level)));
 }
 
+/** What can be called in comes first. */
+const RANK = ["vehicle", "pack", "module", "cell", "lot", ""];
+const rank = (each) => RANK.indexOf(kindOf(each.thing));
+
 function showRows() {
-  const shown = kind ? things.filter((each) => kindOf(each.thing) === kind) : things;
+  const shown = things.filter((each) => !kind || kindOf(each.thing) === kind).sort((a, b) => rank(a) - rank(b) || a.number - b.number);
   byId("nothing").hidden = shown.length > 0;
   list.show(shown, ROW, row);
 }
 
 async function load() {
+  await meanings;
   things = [];
   let after = -1;
   do {

@@ -4,7 +4,7 @@ import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { tallList } from "../elements/tall-list.js";
 import { fromLocal, number } from "../format.js";
-import { bare, factsOf, heldSpan, kindName, kindOf, placeOf, thingLink } from "../genealogy.js";
+import { bare, factsOf, heldSpan, kindName, kindOf, learnMeanings, placeOf, thingLink } from "../genealogy.js";
 import { _ } from "../words.js";
 
 const ROW = 30;
@@ -21,6 +21,7 @@ let open = new Set(); // paths of unfolded rows
 let rows = [];
 let chosen = 0;
 let running = null;
+const meanings = learnMeanings();
 
 function problem(error) {
   byId("problem").hidden = !error;
@@ -153,6 +154,7 @@ async function guarded(work) {
 
 function load() {
   return guarded(async (signal) => {
+    await meanings;
     graph = new Map();
     root = query.thing;
     const first = await fetchTree(root, FIRST_LEVELS, signal);

@@ -27,6 +27,6 @@ export async function showIdentifiers(vin) {
   }
   fill(byId("identifiers"), records.map(row));
   const { handle } = records[0];
-  fill(byId("identifiers-links"), h("a", { href: `/identifiers/trace?thing=${encodeURIComponent(vin)}` }, _("Cells, modules and lots")),
-    h("a", { href: resolveHref(handle) }, _("QR code")), h("a", { href: `/identifiers/labels?text=${encodeURIComponent(handle)}` }, _("Print a label")));
+  fill(byId("identifiers-links"), h("a", { href: `/identifiers/trace?thing=${encodeURIComponent(vin)}` }, _("Cells, modules and lots")), " · ",
+    h("a", { href: resolveHref(handle) }, _("QR code")), " · ", h("a", { href: `/identifiers/labels?text=${encodeURIComponent(handle)}` }, _("Print a label")));
 }
