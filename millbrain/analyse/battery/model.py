@@ -50,7 +50,7 @@ class Rules:
     crowd_max_ratio: float = 0.05
     resistance_min_mohm: float = 0.3
     resistance_min_ratio: float = 0.35
-    charge_min_pct: float = 2.0
+    charge_min_pct: float = 1.5
     capacity_min_pct: float = 6.0
     drift_min_pct_per_day: float = 0.06
     families_min: int = 2

@@ -170,7 +170,7 @@ def _out_of_line(pack: _Pack, passed: set[int]) -> list[Finding]:
         stays = (side * off >= max(rules.deviation_min_mv, _STEP_TIMES * pack.step_mv)) & ~clear
         if not may_open(stays, rules):
             continue
-        score = scores(off, floor)
+        score = scores(from_neighbours(off), floor)
         hit = stays & (side * score >= rules.score_min)
         runs = follow(hit, stays, clear, rules.days_min)
         for cell in (int(c) for c in _single(runs, off, side, rules)):
@@ -409,7 +409,7 @@ def _resistance(pack: _Pack, passed: set[int]) -> list[Finding]:
     stays = excess >= limit
     if not may_open(stays, rules):
         return []
-    hit = stays & (scores(excess, _FLOOR_MOHM) >= rules.score_min)
+    hit = stays & (scores(from_neighbours(excess), _FLOOR_MOHM) >= rules.score_min)
     runs = follow(hit, stays, excess < limit / 2, rules.days_min)
     found = []
     for cell in (int(c) for c in _single(runs, excess, 1, rules) if int(c) not in passed):

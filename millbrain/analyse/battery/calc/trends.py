@@ -50,13 +50,13 @@ def drift_error(day: NDArray[np.int64], values: Floats, drift: float) -> float:
 def from_neighbours(values: Floats, reach: int = 3) -> Floats:
     """Return by how much each cell differs from the cells built in beside it, shape kept.
 
-    values: shape (cells,). Cells of one module share age, warmth and charge: what they differ by
-    among themselves, not what the modules of a pack differ by, says how far a good cell may lie.
+    values: shape (..., cells). Cells of one module share age, warmth and charge: what they differ
+    by among themselves, not what the modules of a pack differ by, says how far a good cell may lie.
     """
-    cells = len(values)
+    cells = values.shape[-1]
     near = np.arange(cells)[:, None] + np.array([*range(-reach, 0), *range(1, reach + 1)])
     inside = (near >= 0) & (near < cells)
-    return values - medians(np.where(inside, values[np.clip(near, 0, cells - 1)], np.nan))
+    return values - medians(np.where(inside, values[..., np.clip(near, 0, cells - 1)], np.nan))
 
 
 def drift_per_day(day: NDArray[np.int64], values: Floats) -> Floats:
