@@ -1,48 +1,39 @@
 """Recomputing days and findings from the reports in the warehouse, with the same `calc`.
 
-A shard is some vehicles. It reads their reports part by part, sums them up, writes the days,
-counts charges, health and events of control, then walks over the days in order as they were lived
-through and writes what is found. The same reports give the same rows, however often and wherever
+A shard is some vehicles. It reads their reports once, part by part, sums them up and counts charges
+and events of control, writes all that, then walks over the days in order as they were lived through
+and writes what is found. The same reports give the same rows, however often and wherever
 that is done, beside a running engine too: a version of the engine's that is younger than the start
 of the backfill stays in force.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from millbrain.analyse.battery import reading
+from millbrain.analyse.battery import history, reading
 from millbrain.analyse.battery.calc.case import APP
-from millbrain.analyse.battery.calc.inputs import on_time, pack_reports
+from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.lived import lived
 from millbrain.analyse.battery.calc.sudden import Heat
 from millbrain.analyse.battery.calc.sums import Block, Sums
-from millbrain.analyse.battery.chores.counting import book_of, count, rated_of
+from millbrain.analyse.battery.chores.counting import book_of, rated_of
 from millbrain.analyse.battery.chores.marks import Marks
-from millbrain.analyse.battery.chores.windows import Window
+from millbrain.analyse.battery.chores.recount import Recount
 from millbrain.analyse.battery.days_store import ROWS_AT_ONCE_MAX, DaysStore
 from millbrain.analyse.battery.model import Rules, chosen
 from millbrain.analyse.battery.rounds import packs_of
 from millbrain.core import finding_rows
-from millbrain.core.columns import Columns
 from millbrain.core.findings import FINDING, Finding, finding_columns
 from millbrain.core.rooms import Facts
 from millbrain.core.tables import arrow_batch
 from millbrain.core.times import BEIJING_OFFSET_S
 
-ROWS_A_PART: Final = 100_000  # reports read at once, about 25 MB
-READERS: Final = 2  # answers under way at once, and as many waiting: the engine never idles
-ROWS_COUNTED: Final = 250_000  # reports without their cells
 ROWS_A_SHARD: Final = 3_000_000
 VEHICLES_A_SHARD: Final = 100
-COUNTED_AT_ONCE: Final = 20  # vehicles of one query that names them, each with its times
-_UNTOLD: Final = "((temp_max_degc IS NULL OR temp_min_degc IS NULL) AND notEmpty(temps_degc))"
 _DAY: Final = f"intDiv(toInt64(toUInt32(device_at)) + {BEIJING_OFFSET_S}, 86400)"
 
 
@@ -53,8 +44,7 @@ class Shard:
     since_day, until_day: first and last day, Beijing time [days since 1970]. rows: reports of them,
     about. upto: newest batch that counts. as_of_ms: instant of the versions that are written [ms
     since 1970 UTC]. parameters: what the operator set, by name. rated_ah: vehicle -> rated capacity
-    [Ah] of those whose register says it. probes: whether there are reports that tell their probes
-    and not the highest and lowest.
+    [Ah] of those whose register says it. lists: those that must be read.
     """
 
     vins: tuple[str, ...]
@@ -65,7 +55,7 @@ class Shard:
     as_of_ms: int
     parameters: Mapping[str, float]
     rated_ah: Mapping[str, float]
-    probes: bool
+    lists: history.Lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ def shards(
     upto = settled()
     answer = facts.query(
         f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last, "
-        f"max({_UNTOLD}) AS probes FROM vehicle_report "
+        f"max({history.PROBES}) AS probes, max({history.PACKS}) AS packs FROM vehicle_report "
         "WHERE (empty({vins:Array(String)}) OR vin IN ({vins:Array(String)})) "
         f"AND batch <= {{upto:UInt64}} AND {_DAY} BETWEEN {{since:Int64}} AND {{until:Int64}} "
         "GROUP BY vin ORDER BY vin",
@@ -117,7 +107,7 @@ def shards(
             since_day=min(row["first"] for row in part), until_day=max(row["last"] for row in part),
             rows=sum(row["rows"] for row in part), upto=upto, as_of_ms=as_of_ms,
             parameters=parameters, rated_ah={v: rated_ah[v] for v in own if v in rated_ah},
-            probes=any(row["probes"] for row in part),
+            lists=history.Lists(*(any(row[n] for row in part) for n in ("probes", "packs"))),
         )
         for part in _parted(answer.to_pylist())
     ]  # fmt: skip
@@ -140,13 +130,21 @@ def _parted(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any
 def recompute(facts: Facts, shard: Shard) -> Done:
     """Recompute the days and findings of a shard and write what differs from what is there."""
     rules = chosen(Rules, shard.parameters)
-    with ThreadPoolExecutor(1, "count") as counter:  # it waits for the engine most of its time
-        counted = counter.submit(_count, facts, shard)
-        sums, thermal, reports = _summed(facts, shard, rules)
+    recount = Recount(
+        facts, shard.vins, shard.upto, shard.lists, book_of(shard.parameters, shard.rated_ah),
+        shard.as_of_ms,
+    )  # fmt: skip
+    with ThreadPoolExecutor(1, "count") as counter:
+        counted: list[Future[None]] = []
+        sums, thermal, reports = _summed(facts, shard, rules, lambda part: counted.append(
+            counter.submit(recount.add, part.low, part.high, part.counted())
+        ))  # fmt: skip
+        counted.append(counter.submit(recount.finish))
         store = DaysStore(facts)
         for block in _cut(sums.blocks(sums.live())):
             store.write([block], shard.upto, shard.as_of_ms)
-        counted.result()
+        for done in counted:
+            done.result()
     found = _walk(facts, store, shard, thermal, rules)
     if found:
         as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
@@ -154,52 +152,25 @@ def recompute(facts: Facts, shard: Shard) -> Done:
     return Done(len(shard.vins), reports, len(sums), len(found))
 
 
-def _summed(facts: Facts, shard: Shard, rules: Rules) -> tuple[Sums, list[Finding], int]:
-    """Return the sums of all days, the thermal events in order, and how many reports were read."""
+def _summed(
+    facts: Facts, shard: Shard, rules: Rules, seen: Callable[[history.Part], None]
+) -> tuple[Sums, list[Finding], int]:
+    """Return the sums of all days, the thermal events in order, and how many reports were read.
+
+    seen: is shown every part.
+    """
     sums, heat = Sums(rules.rest_a, rules.leak_ohm_per_v), Heat()
     thermal: list[Finding] = []
     reports = 0
-    for columns in _parts(facts, shard):
-        good = on_time(columns)
-        batch = pack_reports(columns if good.all() else columns.take(np.flatnonzero(good)))
-        sums.watch(batch)
-        thermal += heat.watch(batch, rules)
-        reports += columns.rows
+    days = range(shard.since_day, shard.until_day + 1)
+    for part in history.parts(facts, shard.vins, days, shard.rows, shard.upto, shard.lists):
+        for columns in part.batches:
+            batch = pack_reports(columns)
+            sums.watch(batch)
+            thermal += heat.watch(batch, rules)
+        reports += part.rows
+        seen(part)
     return sums, thermal, reports
-
-
-def _parts(facts: Facts, shard: Shard) -> Iterator[Columns]:
-    """Yield the reports of a shard in parts of some days, in order; the next are read meanwhile."""
-    days = np.arange(shard.since_day, shard.until_day + 1)
-    count = max(1, -(-shard.rows // ROWS_A_PART))
-    spans = [part for part in np.array_split(days, min(count, len(days))) if len(part)]
-    with ThreadPoolExecutor(READERS, "read") as reader:
-
-        def read(span: NDArray[np.int64]) -> Columns:
-            return reading.of_days(facts, shard.vins, span, shard.upto, probes=shard.probes)
-
-        coming = deque(reader.submit(read, span) for span in spans[: 2 * READERS])
-        left = iter(spans[2 * READERS :])
-        while coming:
-            columns = coming.popleft().result()
-            coming.extend(reader.submit(read, span) for span in islice(left, 1))
-            if columns.rows:
-                yield columns
-
-
-def _count(facts: Facts, shard: Shard) -> None:
-    """Count charges, health and events again, some days at a time."""
-    book = book_of(shard.parameters, shard.rated_ah)
-    days = np.arange(shard.since_day, shard.until_day + 2) * 86_400 - BEIJING_OFFSET_S
-    for span in np.array_split(days[:-1], min(len(days) - 1, 1 + shard.rows // ROWS_COUNTED)):
-        low, high = max(int(span[0]), 0), int(span[-1]) + 86_399
-        for vins in _few(shard.vins):
-            windows = [Window(vin, low, high) for vin in vins]
-            count(facts, windows, shard.upto, book, shard.as_of_ms)
-
-
-def _few(vins: Sequence[str]) -> list[Sequence[str]]:
-    return [vins[i : i + COUNTED_AT_ONCE] for i in range(0, len(vins), COUNTED_AT_ONCE)]
 
 
 def _cut(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -25,9 +25,9 @@ _SCALARS: Final = {
     "device_at": "toUInt32(device_at)",
     "received_at": "toUnixTimestamp64Milli(received_at)",
     "batch": "batch",
-    "current_a": "ifNull(current_a, nan)",
+    "current_a": "ifNull(current_a, toFloat32(nan))",
     "soc_pct": f"ifNull(soc_pct, {SOC_NONE})",
-    "voltage_v": "ifNull(voltage_v, nan)",
+    "voltage_v": "ifNull(voltage_v, toFloat32(nan))",
     "insulation_kohm": f"ifNull(insulation_kohm, {INSULATION_NONE})",
     "temp_max_degc": f"ifNull(temp_max_degc, toInt16({TEMP_NONE}))",
     "temp_min_degc": f"ifNull(temp_min_degc, toInt16({TEMP_NONE}))",
@@ -36,7 +36,7 @@ _SCALARS: Final = {
     "vehicle_state": "vehicle_state",
     "charge_state": "charge_state",
     "dcdc_state": "dcdc_state",
-    "speed_kmh": "ifNull(speed_kmh, nan)",
+    "speed_kmh": "ifNull(speed_kmh, toFloat32(nan))",
 }
 _LISTS: Final = {
     "cells_mv": "cells_mv",
@@ -48,17 +48,17 @@ _LISTS: Final = {
 }
 # Compressing what is read at once costs more than the reading.
 PLAIN: Final = "SETTINGS output_format_arrow_compression_method = 'none'"
-_PICKED: Final = _SCALARS | _LISTS
+PICKED: Final = _SCALARS | _LISTS
 # What the days of a pack are made of; the rest is for charges and events.
 _OF_DAYS: Final = {
     name: sql
-    for name, sql in _PICKED.items()
+    for name, sql in PICKED.items()
     if name not in ("batch", "vehicle_state", "charge_state", "dcdc_state", "speed_kmh")
 }
 
 
 def reports(
-    facts: Facts, where: str, params: Mapping[str, Any], picked: Mapping[str, str] = _PICKED
+    facts: Facts, where: str, params: Mapping[str, Any], picked: Mapping[str, str] = PICKED
 ) -> Columns:
     """Return the vehicle reports that a condition picks, as columns with a `batch`."""
     told = ", ".join(f"{sql} AS {name}_" for name, sql in picked.items())
@@ -105,7 +105,7 @@ def columns_of(answer: pa.Table) -> Columns:
 
 
 def _array(column: "pa.ChunkedArray[Any]") -> NDArray[Any] | Ragged:
-    array: Any = column.combine_chunks()
+    array: Any = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     kind = array.type
     if pa.types.is_list(kind):
         offsets = np.asarray(array.offsets)

@@ -50,7 +50,7 @@ def test_lists_of_probes_are_read_only_where_the_extremes_are_not_told(
 ) -> None:
     monkeypatch.setattr(backfill, "VEHICLES_A_SHARD", 1)
     shards = backfill.shards(stored, lambda: 1, [], 0, 30_000, {})
-    assert [(s.vins, s.probes) for s in shards] == [((TOLD,), False), ((UNTOLD,), True)]
+    assert [(s.vins, s.lists.probes) for s in shards] == [((TOLD,), False), ((UNTOLD,), True)]
     assert [backfill.recompute(stored, shard).days for shard in shards] == [1, 1]
     rows = stored.query("SELECT temp_max_degc FROM battery_day FINAL ORDER BY vin").to_pylist()
     assert [row["temp_max_degc"] for row in rows] == [31, 31]

@@ -11,7 +11,7 @@ from millbrain.analyse.battery.chores import charge_watch, rota
 from millbrain.analyse.battery.chores.counting import Book, Counted, book_of, count, rated_of
 from millbrain.analyse.battery.chores.due import Due
 from millbrain.analyse.battery.chores.marks import CHARGES, Mark, Marks
-from millbrain.analyse.battery.chores.windows import Window, whole
+from millbrain.analyse.battery.chores.windows import Window, reader, whole
 from millbrain.analyse.battery.model import ChargeRules, StrategyRules
 from millbrain.analyse.battery.tables import TABLES
 from millbrain.core.columns import Columns
@@ -165,11 +165,11 @@ def test_a_rating_of_the_register_is_what_health_is_compared_with(store: Warehou
 
 def test_every_part_of_the_wider_windows_is_read_once(store: Warehouse) -> None:
     put(store, charge(MIDNIGHT - 5 * 3_600, minutes=600, low=10), 1)
-    found = list(whole(store, [Window(NAME, MIDNIGHT, MIDNIGHT), Window("OTHER", 5, 6)], 9,
-                       ChargeRules(), StrategyRules()))  # fmt: skip
+    windows = [Window(NAME, MIDNIGHT, MIDNIGHT), Window("OTHER", 5, 6)]
+    found = list(whole(reader(store, 9), windows, ChargeRules(), StrategyRules()))
     assert sorted(w.vin for own, _ in found for w in own) == [NAME, "OTHER"]
     assert sum(columns.rows for _, columns in found) == 620
-    sizes = [np.diff(c.ragged("cells_mv").offsets) for _, c in found]
+    sizes = [c.array("cells") for _, c in found]
     assert {int(n) for own in sizes for n in own} == {96}
 
 

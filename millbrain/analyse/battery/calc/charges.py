@@ -13,7 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.inputs import CURRENT_PER_A, SOC_NONE, PackReports, pack_reports
+from millbrain.analyse.battery.calc.inputs import (
+    CURRENT_PER_A,
+    SOC_NONE,
+    PackReports,
+    is_ordered,
+    pack_reports,
+)
 from millbrain.analyse.battery.calc.kernels import NO_CURRENT, TEMP_NONE
 from millbrain.analyse.battery.calc.peaks import Peaks, peaks
 from millbrain.analyse.battery.model import ChargeRules
@@ -61,6 +67,7 @@ def charges(columns: Columns, rules: ChargeRules, as_of_ms: int) -> Columns:
     instant of writing [ms since 1970 UTC]. The same reports give the same rows, whatever their
     order and however often they are repeated.
     """
+    columns = _near_charges(columns)
     reports = pack_reports(columns)
     state = _states(columns)[reports.row]
     known = (reports.current_da != NO_CURRENT) & ~_is_shared(columns, reports)
@@ -100,6 +107,17 @@ def _states(columns: Columns) -> NDArray[np.uint8]:
     return columns.array("charge_state").astype(np.uint8)
 
 
+def _near_charges(columns: Columns) -> Columns:
+    """Leave out what is neither in a charge nor beside one, where the rows are in order."""
+    if not is_ordered(columns):
+        return columns
+    state = _states(columns)
+    said = np.flatnonzero((state >= 1) & (state <= _STATE_MAX))
+    is_on = np.zeros(len(said) + 2, np.bool_)
+    is_on[1:-1] = (state[said] == PARKED_CHARGING) | (state[said] == CHARGED)
+    return columns.take(said[is_on[1:-1] | is_on[:-2] | is_on[2:]])
+
+
 def _is_shared(columns: Columns, reports: PackReports) -> Flags:
     """Whether a report's current is the vehicle's although it has several packs.
 
@@ -108,7 +126,7 @@ def _is_shared(columns: Columns, reports: PackReports) -> Flags:
     several = np.bincount(reports.row, minlength=columns.rows)[reports.row] > 1
     if not several.any() or "pack_current_a" not in columns.values:
         return several
-    own = columns.ragged("pack_current_a")
+    own = columns.ragged("pack_current_a")  # with several packs it is a list
     known = np.concatenate([[0], np.cumsum(np.isfinite(own.values.astype(np.float64)))])
     told = np.diff(known[own.offsets]) == np.diff(own.offsets)
     told &= np.diff(own.offsets) > 0

@@ -73,13 +73,16 @@ def on_time(columns: Columns) -> NDArray[np.bool_]:
 def pack_reports(columns: Columns) -> PackReports:
     """Return the pack reports of a batch of `vehicle_report`.
 
-    Only `vin` and `device_at` must be there; a column that is absent counts as not reported. A row
-    without cells (a frame of position or alarms alone) gives one report without cells, so that
-    its alarm bits are not lost.
+    Only `vin` and `device_at` must be there; a column that is absent counts as not reported. Where
+    every row is one pack, `pack_current_a` may be a plain column; where the cells themselves do not
+    matter, `cells` says how many there are. A row without cells (a frame of position or alarms
+    alone) gives one report without cells, so that its alarm bits are not lost.
     """
     rows = columns.rows
     cells = _list(columns, "cells_mv", np.uint16)
     sizes = np.diff(cells.offsets).astype(np.int64)
+    if "cells" in columns.values:
+        sizes = columns.array("cells").astype(np.int64)
     packs = _packs(columns, sizes)
     row, first = packs.row, packs.first
     counts = packs.each(packs.told, packs.spread(sizes))
@@ -89,7 +92,7 @@ def pack_reports(columns: Columns) -> PackReports:
         before = np.cumsum(counts) - counts
         begins = begins + before - before[first]
     at = columns.array("device_at").astype(np.int64)
-    high, low = _temps(columns)
+    high, low = temps(columns)
     vin = _text(columns.values["vin"])
     each = packs.spread
     return PackReports(
@@ -169,7 +172,11 @@ def _spread(lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 def _current(columns: Columns, packs: _Packs) -> NDArray[np.int32]:
     """Return the pack's own current where it is told, else the vehicle's [0.1 A]."""
     whole = packs.spread(_filled(columns, "current_a", np.float64, np.nan))
-    own = packs.each(_list(columns, "pack_current_a", np.float32), np.full(len(whole), np.nan))
+    told = columns.values.get("pack_current_a")
+    if isinstance(told, np.ndarray):  # of the only pack of each row
+        own = packs.spread(told)
+    else:
+        own = packs.each(_list(columns, "pack_current_a", np.float32), np.full(len(whole), np.nan))
     current = np.where(np.isfinite(own), own, whole)
     known = np.isfinite(current)
     steps: NDArray[np.int32] = np.rint(np.where(known, current, 0) * CURRENT_PER_A).astype("i4")
@@ -177,7 +184,7 @@ def _current(columns: Columns, packs: _Packs) -> NDArray[np.int32]:
     return steps
 
 
-def _temps(columns: Columns) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def temps(columns: Columns) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Return the highest and lowest probe of each row: the extremes, else of the list of probes."""
     high = _filled(columns, "temp_max_degc", np.int16, TEMP_NONE)
     low = _filled(columns, "temp_min_degc", np.int16, TEMP_NONE)
@@ -210,8 +217,23 @@ def _text(values: Any) -> NDArray[Any]:
 
 def names_of(vins: NDArray[Any]) -> NDArray[np.uint64]:
     """Return vehicle numbers (``S``) as words, shape (rows, 3); longer ones are cut at 24 bytes."""
-    width = vins.dtype.itemsize
+    width, wanted = vins.dtype.itemsize, 8 * NAME_WORDS
     raw = np.ascontiguousarray(vins).view(np.uint8).reshape(len(vins), width)
-    padded = np.zeros((len(vins), 8 * NAME_WORDS), np.uint8)
-    padded[:, : min(width, 8 * NAME_WORDS)] = raw[:, : 8 * NAME_WORDS]
+    if width == wanted:
+        return raw.view("<u8")
+    padded = np.zeros((len(vins), wanted), np.uint8)
+    padded[:, : min(width, wanted)] = raw[:, :wanted]
     return padded.view("<u8")
+
+
+def is_ordered(columns: Columns) -> bool:
+    """Whether rows are in order of vehicle and device time, one of a vehicle and instant."""
+    vin, at = _text(columns.values["vin"]), columns.array("device_at")
+    names = names_of(vin)
+    is_same = names[1:, 0] == names[:-1, 0]
+    for k in range(1, NAME_WORDS):
+        is_same &= names[1:, k] == names[:-1, k]
+    others = np.flatnonzero(~is_same)
+    is_later = at[1:] > at[:-1]
+    is_later[others] = vin[others] < vin[others + 1]
+    return bool(is_later.all())

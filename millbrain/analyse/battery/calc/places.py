@@ -46,10 +46,22 @@ def _place(words: Any, row: Any, table: Any, held: Any) -> Any:
 @_fast
 def _find(words: Any, table: Any, held: Any, out: Any) -> None:
     for row in range(len(words)):
-        same = row > 0
-        for k in range(words.shape[1]):
-            same = same and words[row, k] == words[row - 1, k]
-        out[row] = out[row - 1] if same else table[_place(words, row, table, held)]
+        out[row] = table[_place(words, row, table, held)]
+
+
+@_fast
+def _find_each(names: Any, last: Any, table: Any, held: Any, out: Any) -> None:
+    """Do the same for keys whose last word lies elsewhere; often one is that of the row before."""
+    words = np.empty((1, len(held[0])), np.uint64)
+    for row in range(len(names)):
+        same = row > 0 and last[row] == last[row - 1]
+        for k in range(names.shape[1]):
+            same = same and names[row, k] == names[row - 1, k]
+        if same:
+            out[row] = out[row - 1]
+            continue
+        words[0, :-1], words[0, -1] = names[row], last[row]
+        out[row] = table[_place(words, 0, table, held)]
 
 
 @_fast
@@ -108,12 +120,14 @@ class Places:
 
     def find(self, keys: Keys) -> Slots:
         """Return the slot of each key, -1 where it has none."""
-        return self.find_words(_words(keys))
+        out = np.empty(len(keys), np.int64)
+        _find(_words(keys), self._table, self._held, out)
+        return out
 
-    def find_words(self, words: NDArray[np.uint64]) -> Slots:
-        """Return the slot of each key given as words (`words_of`)."""
-        out = np.empty(len(words), np.int64)
-        _find(words, self._table, self._held, out)
+    def find_each(self, names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Slots:
+        """Return the slot of each key given as vehicle and last word, -1 where it has none."""
+        out = np.empty(len(last), np.int64)
+        _find_each(names, last, self._table, self._held, out)
         return out
 
     def add(self, keys: Keys) -> Slots:
@@ -159,11 +173,8 @@ def _words(keys: Keys) -> NDArray[np.uint64]:
     return np.ascontiguousarray(keys).view(np.uint64).reshape(len(keys), _WORDS)
 
 
-def words_of(names: NDArray[np.uint64], day: NDArray[Any], count: NDArray[Any],
-             pack_no: NDArray[Any]) -> NDArray[np.uint64]:  # fmt: skip
-    """Return keys as words, shape (keys, 4). names: vehicles as words, shape (keys, 3)."""
-    words = np.empty((len(names), _WORDS), np.uint64)
-    words[:, :-1] = names
-    last = (day & 0xFFFF) | count << 16 | pack_no.astype(np.int64) << 32
-    words[:, -1] = last.view(np.uint64)
-    return words
+def last_words(day: NDArray[Any], count: NDArray[Any],
+               pack_no: NDArray[Any]) -> NDArray[np.uint64]:  # fmt: skip
+    """Return the last word of keys."""
+    last: NDArray[np.int64] = (day & 0xFFFF) | count << 16 | pack_no.astype(np.int64) << 32
+    return last.view(np.uint64)

@@ -79,7 +79,10 @@ class Heat:
         if 2 * (self._count + rows) > len(self._held):
             self._grow(2 * (self._count + rows))
         degrees = reports.temp_max_degc
-        order = np.argsort(reports.device_at * 65_536 + degrees, kind="stable")
+        moment = reports.device_at * 65_536 + degrees
+        order = np.arange(rows)
+        if not (moment[1:] >= moment[:-1]).all():
+            order = np.argsort(moment, kind="stable")
         found = np.zeros((w.FOUND_MAX, w.FOUND), np.int64)
         new, rises, jumps = w.watch(
             reports.names, order, reports.device_at, degrees, reports.soc_pct, self._names,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery.calc import kernels as k
 from millbrain.analyse.battery.calc.inputs import PackReports
-from millbrain.analyse.battery.calc.places import KEY, Keys, Places, Slots, first_rows, words_of
+from millbrain.analyse.battery.calc.places import KEY, Keys, Places, Slots, first_rows, last_words
 from millbrain.analyse.battery.calc.room import Ints, Room, row_words
 from millbrain.core import limits
 
@@ -206,15 +206,15 @@ class Sums:
         LimitError
             There is no room for new packs and days.
         """
-        words = _words(reports)
-        slots = self._places.find_words(words)
+        last = _last_words(reports)
+        slots = self._places.find_each(reports.names, last)
         is_pack = (reports.counts >= k.CELLS_MIN) & (reports.counts <= limits.PACK_CELLS_MAX)
         if not is_pack.all():
             self.oversized += int(np.count_nonzero(reports.counts > limits.PACK_CELLS_MAX))
             slots[~is_pack] = -1
         strange = np.flatnonzero((slots < 0) & is_pack)
         if strange.size:
-            keys = words[strange].view(KEY).reshape(-1)
+            keys = _keys(reports.names[strange], last[strange])
             self._open(keys[first_rows(keys)])
             slots[strange] = self._places.find(keys)
         return slots
@@ -222,7 +222,7 @@ class Sums:
     @staticmethod
     def keys_of(reports: PackReports) -> Keys:
         """Return the key of each report, held or not."""
-        return _words(reports).view(KEY).reshape(-1)
+        return _keys(reports.names, _last_words(reports))
 
     def find(self, keys: Keys) -> Slots:
         """Return the slot of each key, -1 where it is not held."""
@@ -349,10 +349,13 @@ class Sums:
         )
 
 
-def _words(reports: PackReports) -> NDArray[np.uint64]:
-    """Return the keys of reports as words."""
+def _last_words(reports: PackReports) -> NDArray[np.uint64]:
     counts = np.minimum(reports.counts, limits.PACK_CELLS_MAX + 1)
-    return words_of(reports.names, reports.day, counts, reports.pack_no)
+    return last_words(reports.day, counts, reports.pack_no)
+
+
+def _keys(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Keys:
+    return np.concatenate([names, last[:, None]], axis=1).view(KEY).reshape(-1)
 
 
 def _parts(words: Ints, count: int) -> tuple[Any, ...]:

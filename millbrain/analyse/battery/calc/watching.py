@@ -70,8 +70,14 @@ def watch(asked: Any, order: Any, at_s: Any, degrees: Any, soc: Any, names: Any,
     """
     new, rises, jumps = 0, 0, 0
     half = len(found) // 2
+    place, before = np.uint64(0), -1
     for i in order:
-        place = _place(asked[i], names, held)
+        same = before >= 0
+        for k in range(NAME_WORDS):
+            same = same and asked[i, k] == asked[before, k]
+        if not same:
+            place = _place(asked[i], names, held)
+        before = i
         now = held[place]
         at, degc = at_s[i], degrees[i]
         if not now["is_held"]:

@@ -14,7 +14,7 @@ import numpy as np
 from millbrain.analyse.battery.calc.charges import charges
 from millbrain.analyse.battery.calc.health import health
 from millbrain.analyse.battery.chores import versions
-from millbrain.analyse.battery.chores.windows import Window, whole
+from millbrain.analyse.battery.chores.windows import Window, reader, whole
 from millbrain.analyse.battery.fleet.strategy import events
 from millbrain.analyse.battery.model import ChargeRules, HealthRules, StrategyRules, chosen
 from millbrain.analyse.battery.tables import BATTERY_CHARGE, BATTERY_EVENT, BATTERY_HEALTH
@@ -83,19 +83,20 @@ def count(facts: Facts, windows: Sequence[Window], upto: int, book: Book, as_of_
     windows: each vehicle once. upto: newest batch that counts. as_of_ms: instant of the versions.
     """
     vins = [w.vin for w in windows]
-    before = _capacities(facts, vins, book)
+    before = capacities(facts, vins, book)
     charged = evented = 0
-    for own, reports in whole(facts, windows, upto, book.charge, book.strategy):
+    read = reader(facts, upto)
+    for own, reports in whole(read, windows, book.charge, book.strategy):
         found = charges(reports, book.charge, as_of_ms)
-        charged += _settle(facts, BATTERY_CHARGE, found, own, as_of_ms)
+        charged += settle(facts, BATTERY_CHARGE, found, own, as_of_ms)
         evented += _events(facts, own, reports, before, book, as_of_ms)
     told = tell(facts, vins, book, as_of_ms)
     if told:
         # Their capacity is known for the first time: it says more about what came before, too.
-        after = _capacities(facts, vins, book)
+        after = capacities(facts, vins, book)
         begun = _begun(facts, [vin for vin in vins if vin in after and vin not in before])
         again = [Window(w.vin, min(begun[w.vin], w.low), w.high) for w in windows if w.vin in begun]
-        for own, reports in whole(facts, again, upto, book.charge, book.strategy) if again else ():
+        for own, reports in whole(read, again, book.charge, book.strategy) if again else ():
             evented += _events(facts, own, reports, after, book, as_of_ms)
     return Counted(charged, told, evented)
 
@@ -117,19 +118,20 @@ def _events(
 ) -> int:  # fmt: skip
     named = {vin.encode(): ah for vin, ah in capacity_ah.items()}
     found = events(reports, book.strategy, named, as_of_ms)
-    return _settle(facts, BATTERY_EVENT, found, windows, as_of_ms)
+    return settle(facts, BATTERY_EVENT, found, windows, as_of_ms)
 
 
-def _settle(
+def settle(
     facts: Facts, table: Table, found: Columns, windows: Sequence[Window], as_of_ms: int
 ) -> int:
+    """Make the rows of windows those that were found; return the versions written."""
     params = {"vins": [w.vin for w in windows], "lows": [w.low for w in windows],
               "highs": [w.high for w in windows]}  # fmt: skip
     where = _MINE + _WITHIN.format(at=table.keep_by)
     return versions.settle(facts, table, found, where, params, as_of_ms)
 
 
-def _capacities(facts: Facts, vins: Sequence[str], book: Book) -> dict[str, float]:
+def capacities(facts: Facts, vins: Sequence[str], book: Book) -> dict[str, float]:
     """Return vehicle -> capacity [Ah]: as rated, else the first that its charges told.
 
     The first and not the newest, so that an event does not come and go with the estimate.

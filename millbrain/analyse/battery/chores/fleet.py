@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery.chores import versions
 from millbrain.analyse.battery.chores.marks import FLEET, Mark, Marks
-from millbrain.analyse.battery.chores.windows import Window, whole
+from millbrain.analyse.battery.chores.windows import Window, reader, whole
 from millbrain.analyse.battery.fleet.cases import Cases
 from millbrain.analyse.battery.fleet.groups import Vehicles, explained, suspicions
 from millbrain.analyse.battery.fleet.patterns import Pattern, pattern
@@ -160,10 +160,9 @@ class FleetChore:
         ]  # fmt: skip
         if not windows:
             return None
-        read = whole(
-            self._ground.facts, windows, self._ground.settled(), self._charge, self._strategy
-        )
-        parts = [_scalars(reports) for _, reports in read]
+        read = reader(self._ground.facts, self._ground.settled())
+        found = whole(read, windows, self._charge, self._strategy)
+        parts = [_scalars(reports) for _, reports in found]
         return pattern(concat(parts), vin, at, kind.encode(), self._strategy)
 
 

@@ -5,18 +5,17 @@ drives with its DC-DC off, within that edge, what goes on there began earlier or
 window is widened again and again, up to `WIDER_S`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from millbrain.analyse.battery import reading
-from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX, SOC_NONE
+from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX, SOC_NONE, is_ordered
 from millbrain.analyse.battery.calc.kernels import TEMP_NONE
 from millbrain.analyse.battery.model import ChargeRules, StrategyRules
-from millbrain.core.columns import Columns, Ragged
+from millbrain.core.columns import Columns
 from millbrain.core.rooms import Facts
 
 WIDER_S: Final = (21_600, 86_400, 345_600, 1_382_400)
@@ -24,16 +23,16 @@ _ON: Final = (1, 4)  # charging, charged
 _SAID_MAX: Final = 4  # beyond: abnormal, invalid or not carried, which says nothing
 _DCDC_OFF: Final = 2
 _AT: Final = "toUInt32(device_at)"
-_PICKED: Final = {
+PICKED: Final = {
     "vin": f"toFixedString(vin, {reading.VIN_BYTES})",
     "device_at": _AT,
     "charge_state": "charge_state",
     "vehicle_state": "vehicle_state",
     "dcdc_state": "dcdc_state",
     "gear_code": "gear_code",
-    "speed_kmh": "ifNull(speed_kmh, nan)",
-    "current_a": "ifNull(current_a, nan)",
-    "voltage_v": "ifNull(voltage_v, nan)",
+    "speed_kmh": "ifNull(speed_kmh, toFloat32(nan))",
+    "current_a": "ifNull(current_a, toFloat32(nan))",
+    "voltage_v": "ifNull(voltage_v, toFloat32(nan))",
     "soc_pct": f"ifNull(soc_pct, {SOC_NONE})",
     "temp_max_degc": f"ifNull(temp_max_degc, toInt16({TEMP_NONE}))",
     "temp_min_degc": f"ifNull(temp_min_degc, toInt16({TEMP_NONE}))",
@@ -43,8 +42,7 @@ _PICKED: Final = {
     "pack_no": "pack_no",
     "pack_current_a": "pack_current_a",
 }
-_SQL: Final = (
-    "SELECT " + ", ".join(f"{sql} AS {name}_" for name, sql in _PICKED.items()) + " "
+_WHERE: Final = (
     "FROM vehicle_report WHERE vin IN ({vins:Array(String)}) AND batch <= {upto:UInt64} "
     "AND received_at >= fromUnixTimestamp64Milli({arrived:Int64}, 'UTC') "
     "AND device_at >= toDateTime({low:UInt32}, 'UTC') "
@@ -65,22 +63,41 @@ class Window:
     high: int
 
 
+Read = Callable[[Sequence[Window]], Columns]
+"""Of windows, each vehicle once, their reports: what `reader` returns."""
+
+
+def reader(facts: Facts, upto: int, picked: Mapping[str, str] = PICKED) -> Read:
+    """Return what reads windows in the warehouse. upto: newest batch that counts."""
+    told = ", ".join(f"{sql} AS {name}_" for name, sql in picked.items())
+
+    def read(windows: Sequence[Window]) -> Columns:
+        low = min(w.low for w in windows)
+        params: Mapping[str, Any] = {
+            "vins": [w.vin for w in windows], "lows": [w.low for w in windows],
+            "highs": [w.high for w in windows], "low": low, "high": max(w.high for w in windows),
+            "arrived": max(low - AHEAD_S_MAX, 0) * 1_000, "upto": upto,
+        }  # fmt: skip
+        return reading.columns_of(facts.query(f"SELECT {told} {_WHERE}", params))
+
+    return read
+
+
 def whole(
-    facts: Facts, windows: Sequence[Window], upto: int, rules: ChargeRules,
-    driving: StrategyRules,
-) -> Iterator[tuple[list[Window], Columns]]:  # fmt: skip
+    read: Read, windows: Sequence[Window], rules: ChargeRules, driving: StrategyRules
+) -> Iterator[tuple[list[Window], Columns]]:
     """Yield windows, as wide as they had to become, and their reports without cells.
 
-    upto: newest batch that counts. Together all windows that were asked for, each vehicle once.
+    Together all windows that were asked for, each vehicle once.
     """
     edge_s = rules.charge_silence_s + 1
     left = [Window(w.vin, max(w.low - edge_s, 0), w.high + edge_s) for w in windows]
     for wider_s in (*WIDER_S, 0):
-        columns = _read(facts, left, upto)
+        columns = read(left)
         cut = _cut(columns, left, edge_s, driving.driving_kmh) if wider_s else {}
         done = [w for w in left if w.vin not in cut]
         if done:
-            yield done, _plain(columns, [w.vin for w in done])
+            yield done, columns if not cut else _of(columns, [w.vin for w in done])
         left = [_widened(w, cut[w.vin], wider_s) for w in left if w.vin in cut]
         if not left:
             return
@@ -92,16 +109,6 @@ def _widened(window: Window, ends: tuple[bool, bool], by_s: int) -> Window:
     return Window(window.vin, max(low, 0), high)
 
 
-def _read(facts: Facts, windows: Sequence[Window], upto: int) -> Columns:
-    low = min(w.low for w in windows)
-    params: Mapping[str, Any] = {
-        "vins": [w.vin for w in windows], "lows": [w.low for w in windows],
-        "highs": [w.high for w in windows], "low": low, "high": max(w.high for w in windows),
-        "arrived": max(low - AHEAD_S_MAX, 0) * 1_000, "upto": upto,
-    }  # fmt: skip
-    return reading.columns_of(facts.query(_SQL, params))
-
-
 def _cut(
     columns: Columns, windows: Sequence[Window], edge_s: int, driving_kmh: float
 ) -> dict[str, tuple[bool, bool]]:
@@ -109,7 +116,7 @@ def _cut(
     vin, at = columns.array("vin"), columns.array("device_at").astype(np.int64)
     state = columns.array("charge_state")
     said = np.flatnonzero((state >= 1) & (state <= _SAID_MAX))
-    order = said[np.lexsort((at[said], vin[said]))]
+    order = said if is_ordered(columns) else said[np.lexsort((at[said], vin[said]))]
     with np.errstate(invalid="ignore"):
         off = columns.array("speed_kmh")[order] >= driving_kmh
     goes_on = np.isin(state[order], _ON) | (off & (columns.array("dcdc_state")[order] == _DCDC_OFF))
@@ -127,11 +134,7 @@ def _cut(
     return cut
 
 
-def _plain(columns: Columns, vins: Sequence[str]) -> Columns:
-    """Return the reports of some vehicles, with the number of their cells but without them."""
+def _of(columns: Columns, vins: Sequence[str]) -> Columns:
+    """Return the reports of some vehicles."""
     names = np.array([v.encode("utf-8", "surrogateescape") for v in vins])
-    rows: NDArray[np.intp] = np.flatnonzero(np.isin(columns.array("vin"), names))
-    columns = columns.take(rows)
-    ends = np.cumsum(columns.array("cells"), dtype=np.int64)
-    cells = Ragged(np.concatenate([[0], ends]).astype(np.int32), np.zeros(0, np.uint16))
-    return Columns(columns.rows, columns.values | {"cells_mv": cells}, columns.missing)
+    return columns.take(np.flatnonzero(np.isin(columns.array("vin"), names)))

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.calc.inputs import pack_reports
+from millbrain.analyse.battery.calc.inputs import is_ordered, temps
 from millbrain.analyse.battery.calc.kernels import TEMP_NONE
 from millbrain.core.columns import Columns
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _UNKNOWN: Final = 255
-_CODE_MAX: Final = 4  # of vehicle and charging states; beyond: abnormal, invalid or not carried
+CODE_MAX: Final = 4  # of vehicle and charging states; beyond: abnormal, invalid or not carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ def signals(columns: Columns) -> Signals:
     vins = columns.values["vin"]
     texts = np.asarray(vins).astype("S") if isinstance(vins, np.ndarray) else _texts(columns)
     at = columns.array("device_at").astype(np.int64)
-    kept = np.flatnonzero(charge <= _CODE_MAX)
+    kept = np.flatnonzero(charge <= CODE_MAX)
     soc, current = _floats(columns, "soc_pct"), _floats(columns, "current_a")
-    order = kept[np.lexsort((current[kept], soc[kept], charge[kept], at[kept], texts[kept]))]
+    order = kept
+    if not is_ordered(columns):
+        order = kept[np.lexsort((current[kept], soc[kept], charge[kept], at[kept], texts[kept]))]
     is_new = np.ones(len(order), np.bool_)
     is_new[1:] = texts[order[1:]] != texts[order[:-1]]
     is_other = is_new.copy()
@@ -90,9 +92,5 @@ def _floats(columns: Columns, name: str) -> Floats:
 
 def _hottest(columns: Columns) -> Floats:
     """Return the hottest probe of each row: the extremes, else of the list of probes."""
-    reports = pack_reports(columns)
-    temp = np.full(columns.rows, np.nan)
-    temp[reports.row] = np.where(
-        reports.temp_max_degc == TEMP_NONE, np.nan, reports.temp_max_degc.astype(np.float64)
-    )
-    return temp
+    high, _ = temps(columns)
+    return np.where(high == TEMP_NONE, np.nan, high.astype(np.float64))

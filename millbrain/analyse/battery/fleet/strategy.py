@@ -12,7 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.analyse.battery.fleet.signals import Floats, Ints, Signals, signals
+from millbrain.analyse.battery.calc.inputs import is_ordered
+from millbrain.analyse.battery.calc.kernels import TEMP_NONE
+from millbrain.analyse.battery.fleet.signals import CODE_MAX, Floats, Ints, Signals, signals
 from millbrain.analyse.battery.model import StrategyRules
 from millbrain.core.columns import Columns
 
@@ -43,6 +45,8 @@ def events(columns: Columns, rules: StrategyRules, capacity_ah: Mapping[bytes, f
     said to charge too fast, and every fast change of the SOC is a jump. as_of_ms: instant of
     writing [ms since 1970 UTC].
     """
+    if is_calm(columns, rules):
+        columns = columns.take(np.zeros(0, np.intp))
     seen = signals(columns)
     capacity = np.full(len(seen), np.nan)
     for vin, ah in capacity_ah.items():
@@ -50,6 +54,20 @@ def events(columns: Columns, rules: StrategyRules, capacity_ah: Mapping[bytes, f
         capacity[begin[0] : end[0]] = ah
     parts = [_jumps(seen, rules, capacity), _off(seen, rules), _hot(seen, rules, capacity)]
     return _table(seen, parts, as_of_ms)
+
+
+def is_calm(columns: Columns, rules: StrategyRules) -> bool:
+    """Whether it is plain at a glance that there is no event, whatever the capacity."""
+    names = ("charge_state", "dcdc_state", "soc_pct", "temp_max_degc", "temp_min_degc")
+    if columns.missing or not columns.values.keys() >= set(names):
+        return False
+    state, dcdc, soc, high, low = (columns.array(n) for n in names)
+    is_told = bool((high != TEMP_NONE).all() and (low != TEMP_NONE).all())
+    is_cool = is_told and bool((high < rules.hot_charge_degc).all())
+    is_on = bool((dcdc != _DCDC_OFF_CODE).all()) and bool((state <= CODE_MAX).all())
+    if not (is_cool and is_on and is_ordered(columns)):
+        return False
+    return bool((np.abs(np.diff(soc.astype(np.int16))) < rules.soc_jump_pct).all())
 
 
 def _jumps(seen: Signals, rules: StrategyRules, capacity: Floats) -> _Found:
