@@ -319,3 +319,20 @@ def test_text_goes_below_where_there_is_no_room_beside() -> None:
     assert all(t.y_mm - t.size_mm > below for t in shown.texts)
     # 23 mm less the lines (2.6 + 2.4) x 1.25 and 1 mm: 15.75 mm; 15.75 / 37 = 0.4257 mm, 10 dots.
     assert shown.module_mm == pytest.approx(10 * DOT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("datamatrix", "123456"), ("code128", "ABC123456"), ("qr", "12345678"),
+     ("gs1-128", f"{GTIN}(10)L1(21)S1")],
+)  # fmt: skip
+def test_two_encoders_agree_on_every_module(kind: str, text: str) -> None:
+    """Texts for which the standards leave no choice of encodation; the other encoder is Zint."""
+    formats = {"datamatrix": "DataMatrix", "qr": "QRCode"}
+    wanted = zxingcpp.barcode_format_from_str(formats.get(kind, "Code128"))
+    options = {"gs1": True} if kind == "gs1-128" else {"ec_level": "M"} if kind == "qr" else {}
+    given_text = text.replace("(", "[").replace(")", "]") if options.get("gs1") else text
+    made = zxingcpp.create_barcode(given_text, wanted, **options)
+    other = np.asarray(zxingcpp.write_barcode_to_image(made, scale=1, add_quiet_zones=False)) < 128
+    own = symbol(kind, text).modules == 1
+    assert (own == other[: own.shape[0]]).all()
