@@ -61,3 +61,12 @@ def unit_of(name: str) -> Unit | None:
     True
     """
     return UNITS.get(name.rpartition("_")[2]) if "_" in name else None
+
+
+def written(unit: str) -> str:
+    """Return the unit of a finding, which tables hold in plain letters, as it is written.
+
+    >>> written("mOhm")
+    'mΩ'
+    """
+    return unit.replace("Ohm", "Ω").replace("degC", "°C")

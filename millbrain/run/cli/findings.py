@@ -13,6 +13,7 @@ from millbrain.core.errors import StoreError
 from millbrain.core.findings import FINDING, SEVERITIES
 from millbrain.core.limits import EXPORT_ROWS_MAX
 from millbrain.core.times import BEIJING, utc_from_epoch
+from millbrain.core.units import written
 from millbrain.record.warehouse import Warehouse
 
 _UNKNOWN_TABLE: Final = "UNKNOWN_TABLE"
@@ -110,7 +111,7 @@ def _finite(value: float) -> float | None:
 
 
 def _figure(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:.4g} {unit}".strip()
+    return "" if value is None else f"{value:.4g} {written(unit)}".strip()
 
 
 def _minute(at: str) -> str:

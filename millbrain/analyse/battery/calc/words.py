@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Final
 
 from millbrain.analyse.battery import model
+from millbrain.core.units import written
 
 PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     model.SELF_DISCHARGE: (
@@ -94,11 +95,6 @@ def insulated(now: float, count: float, limit: float, early: float) -> dict[str,
     return {"state": told[0], "state_zh": told[1]}
 
 
-def symbol(unit: str) -> str:
-    """Return a finding's unit, which holds plain letters, as it is written."""
-    return unit.replace("Ohm", "Ω").replace("degC", "°C")
-
-
 def sentence(kind: str, **figures: object) -> tuple[str, str]:
     """Return the sentence of a kind in English and Chinese."""
     english, chinese = PATTERNS[kind]
@@ -126,7 +122,7 @@ def told_after(kind: str, pack_no: int, cell_no: int, days: tuple[int, int],
     if not observed:
         return (f"{where}, {name}: no day has been observed since the repair.",
                 f"{where_zh}（{name_zh}）：维修后尚无有效观测日。")  # fmt: skip
-    was, now = (f"{v:.3g} {symbol(unit)}".strip() if isfinite(v) else "?" for v in figures)
+    was, now = (f"{v:.3g} {written(unit)}".strip() if isfinite(v) else "?" for v in figures)
     end, end_zh = _ENDS["all" if clean == observed else "some" if clean else "none"]
     return (
         f"{where}, {name}: {was} before the repair, {now} since; the newest {clean} of {observed} "
