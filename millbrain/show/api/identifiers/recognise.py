@@ -27,8 +27,9 @@ _NO_SCHEME_ZH: Final = "不符合任何已知标识体系；可写明体系，�
 EXAMPLES: Final = {
     "hdl": "88.100.1/P7", "oid": "1.2.156.1.1", "ecode": "ecode:1123456789",
     "vaa": "VAA2017A0012345", "did": "did:bid:efnVUgqQFfYeu97ABf6sGm3WFtVXHZB2",
-    "gs1": "(01)09506000134352(21)S7", "bat": "0ABPB01A1234567A11B0000001",
-    "vin": "LDPGABAC2JN361504", "url": "https://id.example.cn/p/7",
+    "gs1": "(01)09506000134352(21)S7", "bat": "0ABPB01A123456G150000001",
+    "vin": "LDPGABAC2JN361504", "aas": "aas:https://id.example.cn/aas/7",
+    "url": "https://id.example.cn/p/7",
 }  # fmt: skip
 
 

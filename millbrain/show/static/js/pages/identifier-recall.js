@@ -44,7 +44,7 @@ const countOf = (wanted) => things.filter((each) => kindOf(each.thing) === wante
 function showFigures() {
   const isWhole = things.length >= answer.thing_count;
   const counted = ["vehicle", "pack", "module", "cell", "lot"].map((each) => [each, countOf(each)]).filter(([, n]) => n);
-  fill(byId("figures"), figure(_("Affected things"), number(answer.thing_count), answer.own_count === null || answer.own_count === answer.thing_count ? ""
+  fill(byId("figures"), figure(_("Affected things"), number(answer.thing_count), !answer.is_partial || !answer.own_count ? ""
     : _("{n} are yours", { n: number(answer.own_count) })),
   counted.map(([each, n]) => figure(kindName(each), isWhole ? number(n) : _("at least {n}", { n: number(n) }))),
   figure(_("Levels"), number(answer.level_count)));
@@ -58,7 +58,7 @@ function showFigures() {
 
 function affected(each) {
   if (!each.affected_since && !each.affected_until) return h("span", { class: "faint" }, NONE);
-  const isNow = !each.affected_until || Date.parse(each.affected_until) >= Date.parse(answer.at === "ever" ? 0 : answer.at) - 1000;
+  const isNow = !each.affected_until;
   return h("span", { title: `${each.affected_since ? full(each.affected_since) : "…"} – ${each.affected_until ? full(each.affected_until) : "…"}` },
     isNow ? h("b", {}, _("still, since {at}", { at: each.affected_since ? time(each.affected_since) : "…" })) : heldSpan(each.affected_since, each.affected_until));
 }
@@ -94,7 +94,7 @@ async function load() {
     showRows();
   } while (answer.next && things.length < THINGS_MAX);
   byId("csv").href = address(`/identifiers/recall?${asked({ format: "csv" })}`);
-  fill(byId("as-of"), _("as of {at}", { at: time(answer.at === "ever" ? Date.now() : answer.at) }));
+  fill(byId("as-of"), _("as of {at}", { at: time(Date.now()) }));
 }
 
 async function ask(event) {

@@ -183,10 +183,16 @@ function ask(text) {
   follow();
 }
 
-async function start() {
-  const known = await get("/identifiers/schemes");
+/** Every scheme with an example; the VIN is one of this platform, so that it leads somewhere. */
+async function showSchemes() {
+  const [known, seen] = await Promise.all([get("/identifiers/schemes"), get("/vehicles", { size: 1 }).catch(() => ({ rows: [] }))]);
+  const example = (scheme) => (scheme.key === "vin" && seen.rows[0] ? seen.rows[0].vin : scheme.example);
   fill(byId("schemes"), h("tbody", {}, known.map((scheme) => h("tr", { "data-scheme": scheme.key },
-    h("th", { scope: "row" }, pick(scheme.title, scheme.title_zh)), h("td", {}, keyLink(scheme.example)), h("td", { class: "wide faint" }, scheme.source)))));
+    h("th", { scope: "row" }, pick(scheme.title, scheme.title_zh)), h("td", {}, keyLink(example(scheme))), h("td", { class: "wide faint" }, scheme.source)))));
+}
+
+async function start() {
+  await showSchemes();
   let timer = 0;
   box.addEventListener("input", () => {
     clearTimeout(timer);
