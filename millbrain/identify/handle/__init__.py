@@ -13,4 +13,5 @@ ROOM: Final = Face(
     level=Level.SKETCH,
     start="millbrain.identify.handle.face:start",
     routes="millbrain.identify.handle.node_api:routes",
+    describes="millbrain.identify.handle.described:OPERATIONS",
 )

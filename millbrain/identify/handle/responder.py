@@ -202,12 +202,9 @@ class Responder:
             return  # nobody knows whom to tell
         try:
             entry = self._desk.admit(packet, address, link)
-            request = decode(entry.packet)
+            request = self._desk.read(entry)
         except RefusedEntry as error:
             send(self._refused(Message(f.RESOLVE), envelope, error.code, str(error)))
-            return
-        except FrameError as error:
-            send(self._refused(Message(f.RESOLVE), envelope, f.PROTOCOL_ERROR, str(error)))
             return
         if request.code != f.REQUEST:
             return  # an answer that nobody asked for

@@ -22,7 +22,7 @@ from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.identify.handle import challenge
 from millbrain.identify.handle import fields as f
-from millbrain.identify.handle.codec import decode_credential
+from millbrain.identify.handle.codec import Message, decode, decode_credential
 from millbrain.identify.handle.sessions import exchange, sealing
 from millbrain.identify.handle.sessions.entry import Entry, Link, RefusedEntry
 from millbrain.identify.handle.sessions.exchange import SessionKey
@@ -78,9 +78,27 @@ class Desk:
         has_mac = _has_mac(packet)
         if session is not None and has_mac:
             return self._signed(entry, session, now_s)
+        if was_encrypted and session is not None and session.is_signing:
+            raise RefusedEntry(f.SESSION_FAILED, sealing.UNREADABLE)
         if number and session is None and has_mac:
             raise RefusedEntry(f.SESSION_OVER, f"session {number} is over; set up a new one")
         return _logged_in(entry, number, now_s)
+
+    @staticmethod
+    def read(entry: Entry) -> Message:
+        """Decode what was admitted.
+
+        Raises
+        ------
+        RefusedEntry
+            It is no message.
+        """
+        try:
+            return decode(entry.packet)
+        except FrameError as error:
+            if entry.was_encrypted:
+                raise RefusedEntry(f.SESSION_FAILED, sealing.UNREADABLE) from error
+            raise RefusedEntry(f.PROTOCOL_ERROR, str(error)) from error
 
     def _session(self, number: int, link: Link | None, now_s: float) -> Session | None:
         session = self.sessions.find(number, now_s) if number else None
@@ -96,7 +114,7 @@ class Desk:
         try:
             found = sealing.opened(packet, session.key)
         except FrameError as error:
-            raise RefusedEntry(f.SESSION_FAILED, str(error)) from error
+            raise RefusedEntry(f.SESSION_FAILED, sealing.UNREADABLE) from error
         self.sessions.used(session, now_s)
         return found
 
@@ -106,11 +124,14 @@ class Desk:
         try:
             counter = sealing.counter_of(entry.packet, session.key.key)
         except FrameError as error:
+            if entry.was_encrypted:
+                raise RefusedEntry(f.SESSION_FAILED, sealing.UNREADABLE) from error
             raise RefusedEntry(f.SESSION_KEY_WRONG, str(error)) from error
         if not sealing.is_new(entry.packet, 7):
             raise RefusedEntry(f.SESSION_SETUP_WRONG, "sessions need protocol 2.7 or later")
         if not session.seen.is_new(counter):
             raise RefusedEntry(f.SESSION_REPEATED, f"message {counter} of the session came before")
+        session.is_signing = True
         self.sessions.used(session, now_s)
         return replace(entry, identity=session.identity, is_signed=True)
 

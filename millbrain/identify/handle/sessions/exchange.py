@@ -94,7 +94,10 @@ def for_client(public_data: bytes, random: Random) -> tuple[SessionKey, bytes]:
         made = SessionKey(SM4, random(KEY_BYTES[SM4]))
         return made, b"\x04" + sm2.encrypt(challenge.load_sm2(public_data), made.wire)
     made = SessionKey(AES, random(KEY_BYTES[AES]))
-    return made, challenge.load_key(public_data).encrypt(made.wire, padding.PKCS1v15())
+    try:
+        return made, challenge.load_key(public_data).encrypt(made.wire, padding.PKCS1v15())
+    except ValueError as error:
+        raise FrameError("structure", "nothing can be sealed for such an RSA key") from error
 
 
 def from_client(key: NodeKey, sealed: bytes) -> SessionKey:

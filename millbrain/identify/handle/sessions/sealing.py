@@ -38,6 +38,8 @@ from millbrain.identify.handle.sessions.node_key import NodeKey
 
 MAC: Final = "HS_MAC"
 SIGNED: Final = "HS_SIGNED"
+# One answer to every damage of an encrypted message: which check failed would help to decrypt it.
+UNREADABLE: Final = "the message does not open with the key of its session"
 _HMAC: Final = "HMAC-SHA256"
 _RSA: Final = "SHA-256"
 _LENGTH_BYTES: Final = 4
@@ -147,14 +149,13 @@ def opened(packet: bytes, key: SessionKey) -> bytes:
     if key.cipher != exchange.SM4:
         vector, payload = payload[:block_bytes], payload[block_bytes:]
     if not payload or len(payload) % block_bytes or len(payload) > HANDLE_MESSAGE_BYTES_MAX:
-        raise FrameError("encrypted", "the message does not open with the key of its session")
+        raise FrameError("encrypted", UNREADABLE)
     text = _run(Cipher(algorithm, CBC(vector)).decryptor(), payload)
     unpadder = PKCS7(8 * block_bytes).unpadder()
     try:
         return _sized(packet, unpadder.update(text) + unpadder.finalize())
     except ValueError as error:
-        what = "the message does not open with the key of its session"
-        raise FrameError("encrypted", what) from error
+        raise FrameError("encrypted", UNREADABLE) from error
 
 
 def _algorithm(key: SessionKey) -> tuple[AES | SM4 | TripleDES, int]:

@@ -33,10 +33,9 @@ class Counters:
             self._seen = (self._seen << ahead | 1) & (1 << _WINDOW) - 1 if ahead < _WINDOW else 1
             self._newest = counter
             return True
-        bit = 1 << -ahead
-        if counter < 1 or -ahead >= _WINDOW or self._seen & bit:
+        if counter < 1 or -ahead >= _WINDOW or self._seen >> -ahead & 1:
             return False
-        self._seen |= bit
+        self._seen |= 1 << -ahead
         return True
 
 
@@ -46,7 +45,8 @@ class Session:
 
     claimed: the identity that its client named when it began, None = nobody in particular.
     identity: what was proved since. key: None until the client has sent one (mode 2). until_s: when
-    it ends unless something comes before. number: what our messages count themselves with.
+    it ends unless something comes before. is_signing: its client has signed a message. number: what
+    our messages count themselves with.
     """
 
     number: int
@@ -57,6 +57,7 @@ class Session:
     until_s: float
     identity: Reference | None = None
     awaits_key: bool = False
+    is_signing: bool = False
     seen: Counters = field(default_factory=Counters)
     counter: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 

@@ -112,7 +112,7 @@ def test_a_log_in_over_datagrams_gives_nothing(node: Node) -> None:
 
 def test_a_log_in_runs_out(node: Node, hand: Hand) -> None:
     assert log_in(hand).code == 1
-    for link in node.server._links:
+    for link in node.server._links._open:
         link.brought.until_s = 0.0
     assert hand.ask(CREATE, create("late")).code == 407
     assert hand.ask(1, text("88.100.3/P7") + bytes(8), 0).code == 1  # everybody may read it

@@ -285,3 +285,21 @@ def test_an_answer_is_certified_without_a_session_too(hand: Hand) -> None:
     answer: Answer = hand.ask(RESOLVE, resolve(), CERTIFY | DIGEST | PUBLIC_ONLY)
     assert answer.code == 1
     assert text("HS_SIGNED") in answer.credential
+
+
+def test_every_damage_of_an_encrypted_message_gets_one_answer(hand: Hand) -> None:
+    """Which of padding, signature or structure failed would help a third party to decrypt it."""
+    assert hand.set_up(RSA_KEY).code == 1
+    assert hand.ask(RESOLVE, resolve()).code == 1  # from here on it is known to sign
+    whole = hand.packet(RESOLVE, resolve(), encrypts=True)
+    told = set()
+    for at in range(20, len(whole)):
+        packet = bytearray(whole)
+        packet[at] ^= 1
+        hand.link.sendall(bytes(packet))
+        answer = hand.receive()
+        told.add((answer.operation, answer.code, answer.body))
+    words = text("the message does not open with the key of its session")
+    assert told == {(RESOLVE, 501, words)}
+    hand.link.sendall(whole)
+    assert hand.receive().code == 1

@@ -1,6 +1,7 @@
 """How many sessions there are and for how long, without a clock; and which counters are new."""
 
 import random
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +83,13 @@ def test_zero_and_less_are_never_new() -> None:
     assert not known.is_new(0)
     assert known.is_new((1 << 32) - 1)
     assert not known.is_new((1 << 32) - 1)
+
+
+def test_a_leap_back_over_all_numbers_costs_nothing() -> None:
+    known = Counters()
+    assert known.is_new((1 << 32) - 1)
+    tracemalloc.start()
+    assert not known.is_new(1)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 10_000
