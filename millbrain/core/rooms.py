@@ -134,7 +134,8 @@ class Face:
     loopback, 0 where it has none of its own. start: dotted ``module:function`` that starts it,
     empty while the room has no sockets. routes: dotted ``module:function`` that returns the HTTP
     routes which the room adds to the resolver's port, empty where it speaks no HTTP. quick: one
-    that returns a function which answers the most frequent GET from its raw target.
+    that returns a function which answers the most frequent GET from its raw target. describes: its
+    HTTP operations as `core.faces.described` declares them, ``module:tuple``.
     """
 
     key: str
@@ -146,6 +147,7 @@ class Face:
     start: str = ""
     routes: str = ""
     quick: str = ""
+    describes: str = ""
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
 

@@ -24,7 +24,7 @@ from millbrain.core.trust.chains import read_roots
 from millbrain.core.trust.public_keys import PublicKey
 from millbrain.identify.handle.server import HandleServer
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
-from millbrain.run import logs, run_files
+from millbrain.run import logs, reporting, run_files
 from millbrain.run.desk import DeskServer
 from millbrain.run.discovery import faces
 from millbrain.run.others import OtherNodes
@@ -74,7 +74,9 @@ def open_registry(
         settings.data / "identifiers", cache_bytes=settings.resolver.cache_mib << 20
     )
     try:
-        return store, StoredRegistry(store, administrators(settings.resolver.administrators), soon)
+        registry = StoredRegistry(store, administrators(settings.resolver.administrators), soon)
+        reporting.set_up(registry, settings)
+        return store, registry
     except BaseException:
         store.close()
         raise
@@ -150,8 +152,10 @@ async def _serve(settings: Settings, key: str) -> None:
         http = ResolverHttp(faces(), registry, around, section.http_host, section.http_port)
         serving = asyncio.create_task(http.serve())
         resolver.faces["http"] = http
+        resolver.faces["reports"] = reports = reporting.Reporting(registry, settings)
+        reports.start()
         _open_desk(resolver, key)
-        ports = {name: face.port for name, face in resolver.faces.items()}
+        ports = {name: face.port for name, face in resolver.faces.items() if face.port}
         run_files.write(settings.run_file("resolver"), ports, version=millbrain.__version__)
         log.info("resolver ready after %.2f s, ports %s", time.monotonic() - started, ports)
         print(f"resolver ready: {ports}", flush=True)

@@ -8,8 +8,9 @@ import importlib
 import inspect
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+import orjson
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -19,11 +20,14 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+import millbrain
 from millbrain.core.faces.around import Around
+from millbrain.core.faces.described import document
 from millbrain.core.registry import Registry
 from millbrain.core.rooms import Face
 from millbrain.run.serving import InnerServer
 
+DESCRIPTION: Final = "/openapi.json"
 Quick = Callable[[bytes], bytes | None]
 
 
@@ -40,6 +44,7 @@ class ResolverHttp:
                 routes += _called(_named(card.routes), registry, around)
             if card.quick:
                 quicks.append(_called(_named(card.quick), registry, around))
+        routes.append(Route(DESCRIPTION, _description(described(cards)), methods=["GET"]))
         app = ExceptionMiddleware(_Routes(routes), {HTTPException: _refused})
         self._listener = socket.create_server((host, port), backlog=1024)
         config = uvicorn.Config(
@@ -67,10 +72,24 @@ class ResolverHttp:
         return {"requests": self._server.server_state.total_requests}
 
 
-def _named(dotted: str) -> Callable[..., Any]:
+def described(cards: Sequence[Face]) -> dict[str, Any]:
+    """Return the OpenAPI document of the faces that declare their operations."""
+    operations = [o for card in cards if card.describes for o in _named(card.describes)]
+    return document(operations, millbrain.__version__)
+
+
+def _description(told: Mapping[str, Any]) -> Callable[[Request], Any]:
+    raw = orjson.dumps(told)
+
+    async def answer(_: Request) -> Response:
+        return Response(raw, media_type="application/json")
+
+    return answer
+
+
+def _named(dotted: str) -> Any:
     module, _, name = dotted.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
+    return getattr(importlib.import_module(module), name)
 
 
 def _called(make: Callable[..., Any], registry: Registry, around: Around) -> Any:

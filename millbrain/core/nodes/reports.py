@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from millbrain.core.limits import REPORT_ROWS_MAX, TALLY_SAMPLES_MAX
+from millbrain.core.nodes.prefixes import NodeRegistry
 from millbrain.core.nodes.tally import Sample
 from millbrain.core.registry import Asker
 
@@ -86,6 +87,15 @@ class ReportBook(Protocol):
 
     def outbox(self) -> Mapping[str, Any]:
         """Describe what this node has still to report."""
+        ...
+
+
+class ReportingRegistry(NodeRegistry, Protocol):
+    """The records of a node together with its prefixes, counts and reports."""
+
+    @property
+    def reports(self) -> ReportBook:
+        """Counts, log, reports."""
         ...
 
 

@@ -16,4 +16,5 @@ ROOM: Final = Face(
     port=0,
     level=Level.SKETCH,
     routes="millbrain.identify.gs1.routes:routes",
+    describes="millbrain.identify.gs1.described:OPERATIONS",
 )

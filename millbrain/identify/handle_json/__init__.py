@@ -13,4 +13,5 @@ ROOM: Final = Face(
     level=Level.SKETCH,
     routes="millbrain.identify.handle_json.routes:routes",
     quick="millbrain.identify.handle_json.quick:quick",
+    describes="millbrain.identify.handle_json.described:OPERATIONS",
 )

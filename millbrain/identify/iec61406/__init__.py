@@ -12,4 +12,5 @@ ROOM: Final = Face(
     port=0,
     level=Level.SKETCH,
     routes="millbrain.identify.iec61406.routes:routes",
+    describes="millbrain.identify.iec61406.described:OPERATIONS",
 )

@@ -12,4 +12,5 @@ ROOM: Final = Face(
     port=0,
     level=Level.SKETCH,
     routes="millbrain.identify.snms.routes:routes",
+    describes="millbrain.identify.snms.described:OPERATIONS",
 )

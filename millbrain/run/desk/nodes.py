@@ -45,7 +45,7 @@ def map_of(desk: "Desk", asker: Asker, voucher: Voucher) -> dict[str, Any]:
     return {
         "role": desk.node.role, "upstream": list(desk.node.upstream), "prefixes": prefixes,
         "is_whole": len(shown) == len(names), "is_administrator": is_administrator,
-        "ports": {name: face.port for name, face in desk.faces.items()},
+        "ports": {name: face.port for name, face in desk.faces.items() if face.port},
         "takedowns": [asdict(t) for t in desk.registry.prefixes.takedowns()]
         if is_administrator else [],
     }  # fmt: skip

@@ -32,7 +32,7 @@ def status_of(desk: "Desk") -> dict[str, Any]:
         "version": millbrain.__version__, "process": os.getpid(), "role": desk.node.role,
         "started_at": desk.started_s, "as_of": time.time(),
         "memory_max_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "ports": {name: face.port for name, face in desk.faces.items()},
+        "ports": {name: face.port for name, face in desk.faces.items() if face.port},
         "faces": faces,
         "keys_about": desk.store.keys_about(), "disk_bytes": desk.store.disk_bytes(),
         "homed": len(desk.registry.homed()), "waiting": desk.registry.waiting,

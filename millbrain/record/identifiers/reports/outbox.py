@@ -10,6 +10,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final
 
 from millbrain.core.limits import REPORT_ROWS_MAX, REPORTS_KEPT_MAX, TALLY_SAMPLES_MAX
@@ -73,10 +74,10 @@ class Outbox:
         return [*made, *over, self._state()]
 
     def waiting(self, count_max: int, wanted: Sequence[Sequence[int]] = ()) -> list[bytes]:
-        """Return reports to send: those that are missed above, then the newest unacknowledged."""
-        numbers = [n for first, last in wanted for n in range(first, min(last, self.newest) + 1)]
-        numbers += range(self.acknowledged + 1, self.newest + 1)
-        chosen = sorted(set(numbers))[:count_max]
+        """Return reports to send: those that are missed above, then the unacknowledged."""
+        parts = [*wanted, (self.acknowledged + 1, self.newest)]
+        ranges = (range(max(a, self._oldest), min(b, self.newest) + 1) for a, b in parts)
+        chosen = sorted(set(islice(chain.from_iterable(ranges), count_max)))
         found = self._store.get_many([_key(n) for n in chosen]) if chosen else []
         return [raw for raw in found if raw]
 
