@@ -283,7 +283,7 @@ def version_value(version: int, told: Mapping[str, Any]) -> Value:
     return Value(VERSION_INDEX + version, TEMPLATE_TYPE, data)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # each may take some 2 MB
 def template_of(handle: str, stored: bytes | None) -> Template | None:
     """Return the template that a stored record is, None where it is none."""
     if stored is None or not is_live(stored):

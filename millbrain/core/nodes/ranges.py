@@ -18,7 +18,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
 
 from millbrain.core.keys import fold, handle_key, parse
@@ -93,7 +92,7 @@ class Range:
         There is doubt where the digits of the two cross, or where one has literal digits behind
         those of the other.
         """
-        if len(self.head) > len(other.head):
+        if (len(self.head), len(self.tail)) > (len(other.head), len(other.tail)):
             return other.overlaps(self)
         size = len(self.head) + self.width + len(self.tail)
         if size != len(other.head) + other.width + len(other.tail):
@@ -299,6 +298,7 @@ class Shapes(Generic[T]):
     def __init__(self) -> None:
         self._lengths: dict[int, tuple[tuple[int, int], ...]] = {}
         self._rows: dict[Shape, tuple[tuple[int, ...], tuple[tuple[Range, T], ...]]] = {}
+        self._prefixes: dict[bytes, dict[Shape, None]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -323,21 +323,47 @@ class Shapes(Generic[T]):
     def put(self, one: Range, what: T) -> None:
         """Add a range that overlaps no other."""
         shape = (one.head, one.width, one.tail)
-        _, rows = self._rows.get(shape, ((), ()))
-        self._replace(shape, sorted((*rows, (one, what)), key=_first))
-        size, place = len(one.head) + one.width + len(one.tail), (len(one.head), one.width)
-        self._lengths[size] = tuple(sorted({*self._lengths.get(size, ()), place}))
+        starts, rows = self._rows.get(shape, ((), ()))
+        place = bisect_right(starts, one.first)
+        self._rows[shape] = (
+            (*starts[:place], one.first, *starts[place:]),
+            (*rows[:place], (one, what), *rows[place:]),
+        )
+        self._enter(shape)
         self._count += 1
+
+    def fill(self, pairs: Iterable[tuple[Range, T]]) -> list[T]:
+        """Add many at once to none; return those that overlap one of their own shape."""
+        shapes: dict[Shape, list[tuple[Range, T]]] = {}
+        for one, what in pairs:
+            shapes.setdefault((one.head, one.width, one.tail), []).append((one, what))
+        left: list[T] = []
+        for shape, rows in shapes.items():
+            kept: list[tuple[Range, T]] = []
+            for row in sorted(rows, key=_first):
+                if kept and row[0].first <= kept[-1][0].last:
+                    left.append(row[1])
+                else:
+                    kept.append(row)
+            self._rows[shape] = (tuple(one.first for one, _ in kept), tuple(kept))
+            self._enter(shape)
+            self._count += len(kept)
+        return left
 
     def drop(self, one: Range) -> None:
         """Remove a range that is there."""
         shape = (one.head, one.width, one.tail)
-        self._replace(shape, [row for row in self._rows[shape][1] if row[0] != one])
+        starts, rows = self._rows[shape]
+        place = starts.index(one.first)
+        self._rows[shape] = (
+            (*starts[:place], *starts[place + 1 :]), (*rows[:place], *rows[place + 1 :])
+        )  # fmt: skip
         self._count -= 1
 
     def overlapping(self, one: Range) -> T | None:
         """Return what belongs to a range that may share an item with this one, None = none does."""
-        for shape, (starts, rows) in tuple(self._rows.items()):
+        for shape in self._near(one.head):
+            starts, rows = self._rows[shape]
             if shape == (one.head, one.width, one.tail):
                 rows = rows[
                     max(bisect_right(starts, one.first) - 1, 0) : bisect_right(starts, one.last)
@@ -351,13 +377,27 @@ class Shapes(Generic[T]):
 
     def below(self, head: bytes) -> list[tuple[Range, T]]:
         """Return the ranges whose keys begin with `head`, the key of a prefix with its slash."""
-        return [row for shape, (_, rows) in tuple(self._rows.items()) if shape[0].startswith(head)
-                for row in rows]  # fmt: skip
+        return [row for shape in self._near(head) if shape[0].startswith(head)
+                for row in self._rows[shape][1]]  # fmt: skip
 
-    def _replace(self, shape: Shape, rows: Sequence[tuple[Range, T]]) -> None:
-        starts = tuple(one.first for one, _ in rows)
-        assert all(a < b for a, b in pairwise(starts))
-        self._rows[shape] = (starts, tuple(rows))
+    def _near(self, head: bytes) -> tuple[Shape, ...]:
+        """Return the shapes that can have a key in common with one that begins so."""
+        prefix = _prefix(head)
+        if not prefix:
+            return tuple(self._rows)
+        return (*self._prefixes.get(prefix, ()), *self._prefixes.get(b"", ()))
+
+    def _enter(self, shape: Shape) -> None:
+        head, width, tail = shape
+        size, place = len(head) + width + len(tail), (len(head), width)
+        if place not in self._lengths.get(size, ()):
+            self._lengths[size] = tuple(sorted((*self._lengths.get(size, ()), place)))
+        self._prefixes.setdefault(_prefix(head), {})[shape] = None
+
+
+def _prefix(head: bytes) -> bytes:
+    """Return what stands before the first slash, b'' where the digits may be before it."""
+    return head[: head.find(b"/") + 1]
 
 
 def _first(row: tuple[Range, Any]) -> int:

@@ -12,7 +12,8 @@ from typing import Final
 
 from millbrain.core.nodes.ranges import is_overlay, laid_over
 from millbrain.core.records import is_live
-from millbrain.record.identifiers.ranges import Ranges, block_of
+from millbrain.record.identifiers.blocks import block_of
+from millbrain.record.identifiers.ranges import Ranges
 from millbrain.record.identifiers.store import Identifiers, Record
 
 HISTORY: Final = b"\0h"
@@ -71,6 +72,6 @@ def _item(key: bytes, own: bytes, ranges: Sequence[Record]) -> bytes:
         block = block_of(name, stored) if is_live(stored or None) else None
         serial = block.range.serial(key) if block else None
         if block is not None and serial is not None:
-            shared = block.item(block.range.digits(serial))
+            shared = block.item(block.range.digits(serial)) or b""
             return laid_over(shared, own) if own else shared
     return b""

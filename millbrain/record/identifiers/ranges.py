@@ -4,60 +4,31 @@ A key that has no record of its own, or only what differs (`core.nodes.ranges.OV
 where a range has it. A whole record of a key wins over the range, also one that is deleted: a
 serial that was deleted is not given again by a range. Ranges never overlap.
 
-Key beside the records::
-
-    NUL r <key of a record>          it is a range; 1 = it was another one before, or is none now
+Its key beside the records stands in `blocks`.
 """
 
 import heapq
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from millbrain.core.errors import FrameError
 from millbrain.core.keys import handle_key
 from millbrain.core.limits import RANGES_MAX
 from millbrain.core.nodes.ranges import (
     Range,
     Shapes,
-    alias_ranges,
     is_overlay,
-    item_pieces,
     laid_over,
     overlay,
-    range_of,
 )
 from millbrain.core.records import is_live, stored_values
 from millbrain.core.registry import ADMIN_TYPE, Change, Reason, RegistryError, Verb
-from millbrain.core.templates import RANGE_TYPE
 from millbrain.record.identifiers.aliases import ALIASES
+from millbrain.record.identifiers.blocks import HANDLE, MARK, Block, block_of, handle_of, read_row
 from millbrain.record.identifiers.store import Identifiers, Record, every
 
 log = logging.getLogger(__name__)
 RANGES: Final = b"\0r"
-_ENDED: Final = b"\1"
-_HANDLE: Final = b"hdl:"
-_MARK: Final = RANGE_TYPE.encode()
-_PAGE: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A range that is in force.
-
-    key: of its record. pieces: of the stored form of an item. aliases: the same serials in the keys
-    of other schemes.
-    """
-
-    key: bytes
-    range: Range
-    pieces: tuple[bytes, ...]
-    aliases: tuple[Range, ...] = ()
-
-    def item(self, digits: bytes) -> bytes:
-        """Return the stored form of the item with these digits."""
-        return digits.join(self.pieces)
 
 
 class _View:
@@ -78,6 +49,14 @@ class _View:
             for one in new.aliases:
                 self.aliases.put(one, new)
 
+    def fill(self, blocks: Iterable[Block]) -> list[bytes]:
+        """Put in many at once; return the keys of those that share items with another."""
+        known = tuple(blocks)
+        left = {one.key for one in self.items.fill((b.range, b) for b in known)}
+        rest = [b for b in known if b.key not in left]
+        self.aliases.fill((one, b) for b in rest for one in b.aliases)
+        return sorted(left)
+
     def whole(self, key: bytes, own: bytes | None) -> bytes | None:
         """Return the stored form of a key; own: of its single record."""
         if own is not None and not is_overlay(own):
@@ -88,7 +67,7 @@ class _View:
         if found is None:
             return None
         shared = found[1].item(found[0])
-        return shared if own is None else laid_over(shared, own)
+        return shared if own is None or shared is None else laid_over(shared, own)
 
     def _named(self, key: bytes) -> bytes | None:
         """Return the handle of the item that has an alias, None = none."""
@@ -96,7 +75,7 @@ class _View:
         if found is None:
             return None
         digits, block = found
-        return (block.range.head + digits + block.range.tail)[len(_HANDLE) :]
+        return (block.range.head + digits + block.range.tail)[len(HANDLE) :]
 
     def taken(self, block: Block) -> Block | None:
         """Return a range that shares an item or an alias with this one."""
@@ -113,28 +92,24 @@ class Ranges:
         self._blocks: dict[bytes, Block] = {}  # as made, by the key of their record
         self._ended: dict[bytes, set[bytes]] = {}  # records that were ranges once, by prefix
         self._steps: list[tuple[Block | None, Block | None]] = []
-        rows = []
-        for row, state in every(store, RANGES):
-            rows.append(row[len(RANGES) :])
-            if state == _ENDED:
-                self._ended.setdefault(_head(rows[-1]), set()).add(rows[-1])
-        for start in range(0, len(rows), _PAGE):
-            part = rows[start : start + _PAGE]
-            for key, stored in zip(part, store.get_many(part), strict=True):
-                self._open(key, stored)
-        self.settle()
+        self._open([(key[len(RANGES) :], row) for key, row in every(store, RANGES)])
 
-    def _open(self, key: bytes, stored: bytes | None) -> None:
-        """Put a range in force that is on disk; one that is damaged or shares items is not."""
-        try:
-            block = block_of(key, stored)
-        except RegistryError as error:
-            log.error("range %s is not in force: %s", _handle(key), error)
-            return
-        if block is not None and (other := self._made.taken(block)) is not None:
-            log.error("range %s shares items with %s", _handle(key), _handle(other.key))
-        elif block is not None:
-            self._switch(None, block)
+    def _open(self, rows: Sequence[Record]) -> None:
+        """Put the ranges of a store in force; one that is damaged or shares items is not."""
+        for key, row in rows:
+            if row[:1] == b"\1":
+                self._ended.setdefault(_head(key), set()).add(key)
+            try:
+                block = read_row(key, row, self._store.get)
+            except ValueError as error:
+                log.error("%s; it is not in force", error)
+                continue
+            if block is not None:
+                self._blocks[key] = block
+        for view in (self._made, self._shown):
+            for key in view.fill(self._blocks.values()):
+                log.error("range %s shares items; it is not in force", handle_of(key))
+                self._blocks.pop(key, None)
 
     def __len__(self) -> int:
         """Return how many ranges are in force."""
@@ -209,20 +184,20 @@ class Ranges:
         found = self._made.items.find(key)
         if found is None:
             return {key: after}
-        shared, now = stored_values(found[1].item(found[0])), stored_values(after)
+        shared, now = stored_values(found[1].item(found[0]) or b""), stored_values(after)
         if [v for v in shared if v.type == ADMIN_TYPE] != [v for v in now if v.type == ADMIN_TYPE]:
             return {key: after}  # it has other administrators now, so it stands by itself
         return {key: overlay(shared, now)}
 
     def is_range(self, key: bytes, after: bytes) -> bool:
         """Whether a record is a range now or after a change."""
-        return key in self._blocks or (_MARK in after and block_of(key, after) is not None)
+        return key in self._blocks or (MARK in after and block_of(key, after) is not None)
 
     def loaded(self, batch: Iterable[Record]) -> list[Record]:
         """Put the ranges of a batch in force for the writer; return further rows to write."""
         rows: list[Record] = []
         for key, stored in batch:
-            if _MARK in stored or key in self._blocks:
+            if MARK in stored or key in self._blocks:
                 rows += self._changed(key, stored).items()
         return rows
 
@@ -273,13 +248,13 @@ class Ranges:
                    for k, stored in rows.items())  # fmt: skip
 
     def _changed(self, key: bytes, after: bytes) -> dict[bytes, bytes]:
-        old, new = self._blocks.get(key), block_of(key, after)
+        old, new = self._blocks.get(key), block_of(key, after, self._store.get)
         if new is not None:
             self._demand_lawful(old, new)
         elif old is not None and is_live(after):
             raise RegistryError(
                 Reason.INVALID,
-                f"{_handle(key)}: is a range of {old.range.count} identifiers; delete its record "
+                f"{handle_of(key)}: is a range of {old.range.count} identifiers; delete its record "
                 "to delete them",
             )
         if old is None and new is None:
@@ -288,10 +263,10 @@ class Ranges:
         ended = self._ended.setdefault(_head(key), set())
         if new is None:
             ended.add(key)
-        return {RANGES + key: _ENDED if key in ended else b""}
+        return {RANGES + key: new.row(has_ended=key in ended) if new else b"\1"}
 
     def _demand_lawful(self, old: Block | None, new: Block) -> None:
-        one, handle = new.range, _handle(new.key)
+        one, handle = new.range, handle_of(new.key)
         if old is None and len(self._made.items) >= RANGES_MAX:
             raise RegistryError(Reason.INVALID, f"{handle}: {RANGES_MAX} ranges are there already")
         if old is not None and not one.contains(old.range):
@@ -306,8 +281,8 @@ class Ranges:
         if taken is not None:
             raise RegistryError(
                 Reason.EXISTS,
-                f"{handle}: {_told(one)} shares items or aliases with range {_handle(taken.key)}, "
-                f"{_told(taken.range)}; nothing was changed",
+                f"{handle}: {_told(one)} shares items or aliases with range "
+                f"{handle_of(taken.key)}, {_told(taken.range)}; nothing was changed",
             )
 
     def _switch(self, old: Block | None, new: Block | None) -> None:
@@ -317,31 +292,6 @@ class Ranges:
         if new is not None:
             self._blocks[new.key] = new
         self._steps.append((old, new))
-
-
-def block_of(key: bytes, stored: bytes | None) -> Block | None:
-    """Return the range that a stored record is, None where it is none.
-
-    Raises
-    ------
-    RegistryError
-        Its RANGE value is malformed.
-    """
-    if stored is None or _MARK not in stored or not is_live(stored):
-        return None
-    try:
-        values = stored_values(stored)
-        one = range_of(_handle(key), values)
-    except ValueError as error:
-        raise RegistryError(Reason.INVALID, f"{error}; nothing was changed") from error
-    except FrameError:
-        return None
-    if one is None:
-        return None
-    try:
-        return Block(key, one, item_pieces(values, one.width), alias_ranges(values, one))
-    except ValueError as error:
-        raise RegistryError(Reason.INVALID, f"{_handle(key)}: {error}") from error
 
 
 def merged(blocks: Sequence[Block], own: Iterable[Record], after: bytes) -> Iterator[bytes]:
@@ -369,9 +319,5 @@ def _head(key: bytes) -> bytes:
     return key[: key.find(b"/") + 1]
 
 
-def _handle(key: bytes) -> str:
-    return key[len(_HANDLE) :].decode("utf-8", "replace")
-
-
 def _told(one: Range) -> str:
-    return f"{_handle(one.key(one.first))} to {_handle(one.key(one.last))}"
+    return f"{handle_of(one.key(one.first))} to {handle_of(one.key(one.last))}"

@@ -22,9 +22,10 @@ from millbrain.core.nodes.ranges import is_overlay, overlay_values
 from millbrain.core.records import FORM, TOMBSTONE, is_live, stored_values
 from millbrain.core.registry import RegistryError, Verb
 from millbrain.record.identifiers import aliases, tags
+from millbrain.record.identifiers.blocks import block_of
 from millbrain.record.identifiers.past import HISTORY, past_key
 from millbrain.record.identifiers.prefixes import miscounted
-from millbrain.record.identifiers.ranges import RANGES, Ranges, block_of
+from millbrain.record.identifiers.ranges import RANGES, Ranges
 from millbrain.record.identifiers.store import Identifiers, Record, Report, every
 from millbrain.record.identifiers.trail import HEAD, LINES, Trail, line_key, trail_of
 
@@ -141,14 +142,15 @@ class _Examiner:
             if self._store.get(row[0]) != row[1]:
                 yield Problem("tag", _text(key), "a tag of it has no entry", "is entered", (row,))
         try:
-            is_range = block_of(key, stored) is not None
+            block = block_of(key, stored)
         except RegistryError as error:
             yield Problem("range", _text(key), str(error))
             return
-        if is_range and self._store.get(RANGES + key) is None:
-            row = (RANGES + key, b"")
+        kept = self._store.get(RANGES + key) or b""
+        if block is not None and block.row(has_ended=kept[:1] == b"\1") != kept:
+            row = (RANGES + key, block.row(has_ended=True))
             yield Problem("range", _text(key), "is not among the ranges", "is entered", (row,))
-        elif is_range and not self.ranges.is_in_force(key):
+        elif block is not None and not self.ranges.is_in_force(key):
             what = "shares items with another range, so its own are not answered"
             yield Problem("range", _text(key), what)
 

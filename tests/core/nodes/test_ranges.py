@@ -120,11 +120,16 @@ def test_shapes_find_what_is_in_a_range(blocks: list[Range], dropped: int) -> No
     if dropped < len(kept):
         shapes.drop(kept.pop(dropped))
     assert len(shapes) == len(kept)
+    filled: Shapes[Range] = Shapes()
+    assert filled.fill((one, one) for one in kept) == []
+    twice: Shapes[Range] = Shapes()
+    assert twice.fill([(one, one) for one in kept[:1]] * 2) == kept[:1]
     for one in blocks:
         for serial in {one.first, one.last, (one.first + one.last) // 2}:
             found = shapes.find(one.key(serial))
             holds = [other for other in kept if other.serial(one.key(serial)) is not None]
             assert (found[1] if found else None) == (holds[0] if holds else None)
+            assert found == filled.find(one.key(serial))
             if found:
                 assert found[0] == found[1].digits(found[1].serial(one.key(serial)) or 0)
 

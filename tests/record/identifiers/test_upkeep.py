@@ -13,6 +13,7 @@ from millbrain.core.records import Value, store_form
 from millbrain.core.registry import TAG_TYPE, Verb
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.record.identifiers.aliases import ALIASES
+from millbrain.record.identifiers.blocks import block_of
 from millbrain.record.identifiers.past import past_key
 from millbrain.record.identifiers.prefixes import COUNTS
 from millbrain.record.identifiers.ranges import RANGES
@@ -150,6 +151,9 @@ def test_a_lost_record_is_found(store: RocksIdentifiers) -> None:
 
 def test_two_ranges_with_the_same_items(store: RocksIdentifiers) -> None:
     other = store_form((range_value(50, "S{4}", 50, 60),))
-    store.put_many([(b"hdl:88.1.2/C", other), (RANGES + b"hdl:88.1.2/C", b"")])
+    block = block_of(b"hdl:88.1.2/C", other)
+    assert block is not None
+    row = (RANGES + b"hdl:88.1.2/C", block.row(has_ended=False))
+    store.put_many([(b"hdl:88.1.2/C", other), row])
     assert [t for t in told(store) if t.startswith("range")] == [
         "range 88.1.2/C: shares items with another range, so its own are not answered"]  # fmt: skip
