@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 FRESH_S: Final = 300.0  # a part that was looked up before that is looked up again, behind a scan
 _REFRESHED_MAX: Final = 1_000  # parts that wait to be looked up again
 _TOLD: Final = 100  # events of one document
-_MOVES: Final = {Result.DONE: "write"}
 
 
 class Recipes:
@@ -61,9 +60,6 @@ class Recipes:
 
     def scan(self, asked: Asked) -> Scan:
         """Resolve, check, write and read back; the answer is on disk when this returns."""
-        known = self._scans.get(asked.id, asked.operator)
-        if known is not None:
-            return known
         station = self._book.station(asked.station, asked.operator)
         if station is None:
             raise NotFoundError(f"no station is named {asked.station!r}")
@@ -76,7 +72,9 @@ class Recipes:
             scan, is_new = self._scans.add(row)
             if scan.station != station.name:
                 raise NotFoundError(f"the id {asked.id!r} is that of another scan")
-            return self._carry(scan) if is_new and scan.state == "cleared" else scan
+            if not is_new or scan.state != "cleared":
+                return scan
+            return self._carry(scan, matched.recipe.tool_cycles if matched.recipe else 0)
         finally:
             with self._lock:
                 self._under_way.discard(asked.id)
@@ -87,7 +85,8 @@ class Recipes:
             with self._lock:
                 is_ours = scan.id in self._under_way
             if not is_ours:
-                self._carry(scan)
+                recipe = self._book.recipe(scan.recipe, scan.recipe_version)
+                self._carry(scan, recipe.tool_cycles if recipe else 0)
         try:
             self._tell()
             self._refresh()
@@ -133,11 +132,13 @@ class Recipes:
 
     def _judged(self, part: Part, station: Station, who: str) -> tuple[Matched, list[Failed]]:
         today = self._clock().astimezone(self._zone).date()
-        valid = tuple(name for _, name, until in self._book.qualifications(who)
-                      if until >= today.isoformat())  # fmt: skip
+        recipes = self._book.recipes(part.part_type) if part.part_type else []
+        valid: tuple[str, ...] = ()
+        if any(recipe.qualification for recipe in recipes):
+            valid = tuple(name for _, name, until in self._book.qualifications(who)
+                          if until >= today.isoformat())  # fmt: skip
         done = (*part.steps, *self._scans.steps_of(part.key))
         facts = Facts(part, station, who, valid, done, today)
-        recipes = self._book.recipes(part.part_type) if part.part_type else []
         matched = calc.match(recipes, facts)
         return matched, calc.judge(matched, facts)
 
@@ -158,7 +159,7 @@ class Recipes:
             "is_cached": part.is_cached,
         }  # fmt: skip
 
-    def _carry(self, scan: Scan) -> Scan:
+    def _carry(self, scan: Scan, tool_cycles: int) -> Scan:
         """Carry out the command of a scan; where it is not known whether it was, it stays open."""
         assert scan.deadline is not None
         settings = tuple(Setting(**s) for s in scan.settings)
@@ -166,15 +167,12 @@ class Recipes:
         outcome = carry_out(command, self._controller, self._clock)
         if outcome.result is Result.UNREACHED and self._clock() < scan.deadline:
             return dataclasses.replace(scan, result=str(outcome.result), detail=outcome.detail)
-        return self._kept(scan, outcome)
+        return self._kept(scan, outcome, tool_cycles)
 
-    def _kept(self, scan: Scan, outcome: Outcome) -> Scan:
-        cycles = 0
-        if outcome.result is Result.DONE:
-            recipe = self._book.recipe(scan.recipe, scan.recipe_version)
-            cycles = recipe.tool_cycles if recipe else 0
+    def _kept(self, scan: Scan, outcome: Outcome, tool_cycles: int) -> Scan:
+        action = "write" if outcome.result is Result.DONE else "fail"
         return self._scans.move(
-            scan, _MOVES.get(outcome.result, "fail"), cycles, result=str(outcome.result),
+            scan, action, tool_cycles if action == "write" else 0, result=str(outcome.result),
             detail=outcome.detail[:500], read_back=[s.as_json() for s in outcome.read_back],
             write_count=scan.write_count + outcome.write_count,
         )  # fmt: skip

@@ -42,12 +42,31 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """Give a connection whose changes are committed together, or not at all on an error."""
+    def write(self, *, is_synced: bool = True) -> Iterator[sa.Connection]:
+        """Give a connection whose changes are committed together, or not at all on an error.
+
+        is_synced: on disk when this returns. Else it is on disk soon: a killed process loses
+        nothing, a power cut may lose the newest. For what can be found out again.
+        """
         with _translated(), self.engine.connect() as connection:
             connection.execution_options(ledger_write=True)
-            with connection.begin():
+            with self._waiting_for_disk(connection, is_synced), connection.begin():
+                if not is_synced and not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield connection
+
+    @contextmanager
+    def _waiting_for_disk(self, connection: sa.Connection, is_synced: bool) -> Iterator[None]:
+        """Let SQLite's commit return before the disk has it; outside of a transaction only."""
+        if is_synced or not self.is_sqlite:
+            yield
+            return
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            raw.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def migrating(self) -> Iterator[sa.Connection]:

@@ -44,8 +44,8 @@ def test_the_same_id_changes_nothing(cell: Cell) -> None:
     first = cell.scan("SAW1", scan_id=str(uuid.uuid4()))
     again = cell.scan("SAW1", scan_id=first.id)
     assert (again.number, again.state, len(writes(cell))) == (first.number, "written", 1)
-    other = cell.scan("LATHE1", scan_id=first.id)
-    assert other.number == first.number
+    with pytest.raises(NotFoundError, match="another scan"):
+        cell.scan("LATHE1", scan_id=first.id)
 
 
 def test_steps_go_in_their_order(cell: Cell) -> None:

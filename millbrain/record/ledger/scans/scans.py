@@ -34,34 +34,29 @@ class Scans:
         IllegalStepError
             The station waits for the end of another command.
         """
-        with self._database.write() as c:
-            known = c.execute(sa.select(SCAN).where(SCAN.c.id == row["id"])).first()
-            if known is not None:
-                return _scan(known), False
-            if row["state"] == LIFECYCLE.start:
-                busy = sa.select(SCAN.c.id, SCAN.c.part).where(
-                    SCAN.c.station == row["station"], SCAN.c.state == LIFECYCLE.start
-                )
-                other = c.execute(busy).first()
-                if other is not None:
-                    raise _busy(str(row["station"]), other.part)
-            values = {"at": now(), "changed_at": now(), **row}
-            try:
-                with c.begin_nested():
-                    made = c.execute(sa.insert(SCAN).values(**values).returning(SCAN)).one()
-            except sa.exc.IntegrityError as e:  # another process was faster
-                raise _busy(str(row["station"]), "another part") from e
+        values = {"at": now(), "changed_at": now(), **row}
+        try:
+            with self._database.write() as c:
+                return _scan(
+                    c.execute(sa.insert(SCAN).values(**values).returning(SCAN)).one()
+                ), True
+        except sa.exc.IntegrityError:
+            known = self.get(str(row["id"]))
+            if known is None:
+                raise _busy(str(row["station"])) from None
+            return known, False
         return _scan(made), True
 
     def move(self, scan: Scan, action: str, tool_cycles: int = 0, **values: Any) -> Scan:
         """Take a step of a scan's life; one that was taken already changes nothing.
 
-        tool_cycles: tool life of the station that is used up with the step.
+        tool_cycles: tool life of the station that is used up with the step. The disk is not waited
+        for: after a power cut the controller, or the resolver, is asked again and says the same.
         """
         target = LIFECYCLE.after(scan.state, action)
         mine = (SCAN.c.id == scan.id, SCAN.c.state == scan.state)
         change = sa.update(SCAN).where(*mine).values(state=target, changed_at=now(), **values)
-        with self._database.write() as c:
+        with self._database.write(is_synced=False) as c:
             row = c.execute(change.returning(SCAN)).first()
             if row is None:
                 return _scan(c.execute(sa.select(SCAN).where(SCAN.c.id == scan.id)).one())
@@ -116,9 +111,9 @@ class Scans:
             return [_scan(row) for row in rows], c.scalar(count) or 0
 
 
-def _busy(station: str, part: str) -> IllegalStepError:
+def _busy(station: str) -> IllegalStepError:
     return IllegalStepError(
-        f"station {station} is being written to for {part}; scan again once it has answered"
+        f"station {station} is being written to for another scan; scan again once it has answered"
     )
 
 
