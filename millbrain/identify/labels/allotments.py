@@ -22,6 +22,7 @@ from millbrain.core import keys
 from millbrain.core.errors import LimitError, MillbrainError, NotFoundError, StoreError
 from millbrain.core.faces.record_json import values_of
 from millbrain.core.limits import PAGE_ROWS_MAX
+from millbrain.core.nodes.ranges import item_values
 from millbrain.core.records import (
     ADMIN_READ,
     ADMIN_WRITE,
@@ -40,7 +41,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
-from millbrain.identify.labels import answers, serials
+from millbrain.identify.labels import answers, facts, serials
 from millbrain.identify.labels.serials import Allotment, Wish
 
 TYPE: Final = "ALLOTMENT"
@@ -105,7 +106,8 @@ class Allotments:
 
     def _next(self, told: dict[str, Any], prefix: str, asker: Asker) -> tuple[str, int]:
         """Return the record of a pattern and the next number that is free."""
-        digest = sha256(keys.fold(str(told.get("pattern", ""))).encode()).hexdigest()[:24]
+        head, tail, width = facts.split(str(told.get("pattern", "")))
+        digest = sha256(keys.fold(f"{head}{{{width}}}{tail}").encode()).hexdigest()[:24]
         series = f"{prefix}/{_SERIES_HEAD}{digest.upper()}"
         start = told.get("start", 1)
         if type(start) is not int or not 0 <= start < 10**18:
@@ -225,7 +227,9 @@ class Allotments:
         """Return what an action does to the record of its serial, None = nothing."""
         identifier = allotment.identifier(wish.number)
         if wish.action == "use":
-            return Change(Verb.CREATE, identifier, asker, tuple(made))
+            return Change(
+                Verb.CREATE, identifier, asker, item_values(made, allotment.digits(wish.number))
+            )
         if wish.action != "void":
             return None
         ours = f"{_REPORT_TAG}{handle}|".encode()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from millbrain.core import gs1, keys
 from millbrain.core.faces.record_json import values_of
 from millbrain.core.limits import LABEL_FIELDS_MAX, LABELS_MAX
+from millbrain.core.nodes.ranges import item_values
 from millbrain.core.records import Value
 from millbrain.core.registry import ALIAS_TYPE
 from millbrain.identify.labels.fields import Design, filled
@@ -15,7 +16,7 @@ from millbrain.identify.labels.sheets import Label, label
 
 DESIGN_TYPE: Final = "LABEL_DESIGN"  # data: a design as JSON
 _LINK_CHARACTERS_MAX: Final = 255  # IEC 61406-1
-_NUMBER: Final = re.compile(r"#+")
+_NUMBER: Final = re.compile(r"(#+)|\{(\d{1,2})\}", re.ASCII)
 _DIGITS_MAX: Final = 18
 
 
@@ -97,15 +98,15 @@ def _link(address: str) -> str:
 def numbered(pattern: str, first: int, last: int) -> list[str]:
     """Return the identifiers of a range.
 
-    pattern: an identifier with one run of #, the number filled with zeros to that length.
+    pattern: an identifier with {n} for a number of n digits, or n times #; zeros fill it.
 
     Raises
     ------
     ValueError
         Says what was found and what is allowed.
 
-    >>> numbered("88.100.1/P####", 9, 10)
-    ['88.100.1/P0009', '88.100.1/P0010']
+    >>> numbered("88.100.1/P{4}", 9, 10), numbered("88.100.1/P##", 7, 7)
+    (['88.100.1/P0009', '88.100.1/P0010'], ['88.100.1/P07'])
     """
     head, tail, width = split(pattern)
     if not 0 <= first <= last or last - first >= LABELS_MAX:
@@ -121,13 +122,14 @@ def split(pattern: str) -> tuple[str, str, int]:
     Raises
     ------
     ValueError
-        It has no run of #, several, or a long one.
+        It has no place for one number, or for a long one.
     """
-    found = _NUMBER.findall(pattern)
-    if len(found) != 1 or len(found[0]) > _DIGITS_MAX:
-        raise ValueError(f"pattern {pattern!r}: one run of 1 to {_DIGITS_MAX} # was expected")
-    head, _, tail = pattern.partition(found[0])
-    return head, tail, len(found[0])
+    found = list(_NUMBER.finditer(pattern))
+    width = (len(found[0][1]) if found[0][1] else int(found[0][2])) if len(found) == 1 else 0
+    if not 1 <= width <= _DIGITS_MAX:
+        raise ValueError(f"pattern {pattern[:80]!r}: one {{n}} for n digits was expected, "
+                         f"1 to {_DIGITS_MAX}, or n times #")  # fmt: skip
+    return pattern[: found[0].start()], pattern[found[0].end() :], width
 
 
 def of_allotment(
@@ -149,9 +151,10 @@ def of_allotment(
         raise ValueError(f"from {first!r} to {last!r}: numbers of the allotment were expected, "
                          f"{allotment['from']} to {allotment['to']}")  # fmt: skip
     values = values_of(list(allotment["shared"]))
+    _, _, width = split(allotment["pattern"])
     return [
-        about(identifier, values, design, host)
-        for identifier in numbered(allotment["pattern"], first, last)
+        about(identifier, item_values(values, b"%0*d" % (width, number)), design, host)
+        for number, identifier in enumerate(numbered(allotment["pattern"], first, last), first)
     ]
 
 

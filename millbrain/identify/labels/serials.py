@@ -85,7 +85,11 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """Serials of a line. pattern: with # for the number. shared: values that all of them get."""
+    """Serials of a line.
+
+    pattern: with {n} for a number of n digits. shared: values that all get, with {serial} for the
+    digits.
+    """
 
     pattern: str
     first: int
@@ -101,8 +105,12 @@ class Allotment:
 
     def identifier(self, number: int) -> str:
         """Return the identifier of a number."""
-        head, tail, width = split(self.pattern)
-        return f"{head}{number:0{width}}{tail}"
+        head, tail, _ = split(self.pattern)
+        return f"{head}{self.digits(number).decode()}{tail}"
+
+    def digits(self, number: int) -> bytes:
+        """Return a number as it stands in its identifier."""
+        return b"%0*d" % (split(self.pattern)[2], number)
 
     def number(self, identifier: str) -> int:
         """Return the number of an identifier.
@@ -141,7 +149,7 @@ def opened(told: Mapping[str, Any], first: int, at_ms: int) -> Allotment:
     """
     pattern, count, line = told.get("pattern"), told.get("count"), told.get("line")
     if not isinstance(pattern, str) or "/" not in pattern:
-        raise ValueError(f"pattern {pattern!r}; prefix/suffix with #### was expected")
+        raise ValueError(f"pattern {pattern!r}; prefix/suffix with {{n}} for n digits was expected")
     _, _, width = split(pattern)
     if type(count) is not int or not 1 <= count <= ALLOTMENT_SERIALS_MAX:
         raise ValueError(f"count {count!r}; 1 to {ALLOTMENT_SERIALS_MAX} was expected")

@@ -15,7 +15,7 @@ def print_sheet(
         list[str] | None, typer.Argument(help="Handles of registered things.")
     ] = None,
     pattern: Annotated[
-        str, typer.Option(help="Handles of a range: #### stands for the number.")
+        str, typer.Option(help="Handles of a range: {4} is a number of four digits.")
     ] = "",
     first: Annotated[int | None, typer.Option("--from", min=0, help="First number.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=0, help="Last number.")] = None,
@@ -36,7 +36,7 @@ def print_sheet(
 ) -> None:
     """Print labels of identifiers, a range, or an allotment; each is read back first.
 
-    Example: `millbrain labels print --pattern "88.100.1/P####" --from 1 --to 24 --design part`
+    Example: `millbrain labels print --pattern "88.100.1/P{4}" --from 1 --to 24 --design part`
     """
     from millbrain.core.errors import SettingsError
     from millbrain.identify.labels.facts import numbered

@@ -24,9 +24,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 def take(node: Process, request: str, count: int = 5, **more: Any) -> Any:
     body = {
-        "request": request, "pattern": f"{PREFIX}/A####", "count": count, "line": "L1",
+        "request": request, "pattern": f"{PREFIX}/A{{4}}", "count": count, "line": "L1",
         "design": "part", "stock": "roll-40x30",
-        "shared": [{"index": 1, "type": "MODEL", "data": "NC250"}],
+        "shared": [{"index": 1, "type": "MODEL", "data": "NC250"},
+                   {"index": 2, "type": "URL", "data": "https://x.example/{serial}"}],
     }  # fmt: skip
     return ask(node, PATH, "POST", body | more, **proof())
 
@@ -49,6 +50,8 @@ def test_a_line_takes_prints_and_reports(node: Process) -> None:
     assert take(node, "shift-1").status == 200
     assert take(node, "shift-1", line="L2").status == 409
     assert take(node, "shift-2").json()["from"] == 16
+    other_words = take(node, "shift-2b", pattern=f"{PREFIX}/a####").json()
+    assert other_words["from"] == 21  # the same pattern, however it is written
 
     sheet = {"allotment": handle, "from": 12, "to": 13, "format": "pdf"}
     printed = ask(node, "/labels/sheets", "POST", sheet, **proof())
@@ -63,7 +66,9 @@ def test_a_line_takes_prints_and_reports(node: Process) -> None:
     assert report(node, handle, "day-1", **day).json() == first
     assert report(node, handle, "day-1", used=[15]).status == 409
     record = ask(node, f"/api/handles/{PREFIX}/A0012").json()
-    assert [v["data"]["value"] for v in record["values"] if v["type"] == "MODEL"] == ["NC250"]
+    assert [v["data"]["value"] for v in record["values"] if v["type"] in ("MODEL", "URL")] == [
+        "NC250", "https://x.example/0012",
+    ]  # fmt: skip
     assert not exists(node, "A0014")
 
     again = report(node, handle, "day-2", used=[13, 15]).json()
