@@ -2,8 +2,9 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millbrain.core.errors import StoreFullError
 from millbrain.core.keys import handle_key, parse
 from millbrain.core.nodes.ranges import range_value
 from millbrain.core.records import Value, is_live, store_form, stored_values
-from millbrain.core.registry import ADMIN_TYPE, Asker, Reason, RegistryError, Verb
+from millbrain.core.registry import ADMIN_TYPE, Asker, Change, Reason, RegistryError, Verb
 from millbrain.core.templates import version_value
 from tests.record.identifiers.test_registry import (
     MAKER,
@@ -137,6 +139,35 @@ def test_a_refused_or_taken_back_range_is_not_in_force(node: Node) -> None:
     refused(node, Reason.INVALID, Verb.CREATE, BATCH, MAKER, block(1, 9), alone, OWN)
     assert told(node, "88.1.2/P0007") == {}
     node.do(Verb.CREATE, BATCH, MAKER, block(1, 9), OWN)
+
+
+def test_a_range_that_was_not_written_is_not_in_force(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise StoreFullError("no room")
+
+    make(node, 1, 9)
+    with monkeypatch.context() as broken:
+        broken.setattr(node.store, "put_many", full)
+        with pytest.raises(StoreFullError):
+            node.do(Verb.MODIFY, BATCH, MAKER, block(1, 20))
+        with pytest.raises(StoreFullError):
+            node.do(Verb.DELETE, BATCH, MAKER)
+    assert told(node, "88.1.2/P0012") == {}
+    assert told(node, "88.1.2/P0007") != {}
+    node.do(Verb.CREATE, "88.1.2/X", MAKER, block(10, 20), OWN)
+    refused(node, Reason.EXISTS, Verb.MODIFY, BATCH, MAKER, block(1, 10))
+
+
+def test_a_batch_that_is_refused_as_a_whole_makes_no_range(node: Node) -> None:
+    changes = [Change(Verb.CREATE, f"88.1.2/{name}", MAKER, (block(1, last), OWN))
+               for name, last in (("A", 9), ("B", 5))]  # fmt: skip
+    outcomes: Queue[Sequence[object]] = Queue()
+    node.registry.apply(changes, outcomes.put, is_whole=True)
+    assert all(outcomes.get(timeout=10))
+    assert told(node, "88.1.2/P0007") == {}
+    make(node)
 
 
 def test_it_is_there_again_after_a_restart(tmp_path: Path) -> None:
