@@ -37,9 +37,7 @@ class Scans:
         values = {"at": now(), "changed_at": now(), **row}
         try:
             with self._database.write() as c:
-                return _scan(
-                    c.execute(sa.insert(SCAN).values(**values).returning(SCAN)).one()
-                ), True
+                made = c.execute(sa.insert(SCAN).values(**values).returning(SCAN)).one()
         except sa.exc.IntegrityError:
             known = self.get(str(row["id"]))
             if known is None:
