@@ -17,7 +17,7 @@ from millbrain.core.errors import LimitError, MillbrainError, NotFoundError
 from millbrain.core.limits import AAS_BULK_MAX, AAS_BULKS_KEPT_MAX
 from millbrain.core.records import Reference
 from millbrain.core.registry import Asker, Change, Reason, Registry, RegistryError
-from millbrain.identify.aas import answers
+from millbrain.identify.aas import replies
 from millbrain.identify.aas.descriptors import checked_shell, checked_submodel
 from millbrain.identify.aas.encoding import decoded, encoded
 from millbrain.identify.aas.holding import shell_of
@@ -59,13 +59,13 @@ class Bulk:
         """Return what takes a bulk whose items become changes by `make`."""
 
         async def take(request: Request) -> Response:
-            asker = answers.writer_of(self._registry, request)
-            told = await answers.body_of(request)
+            asker = replies.writer_of(self._registry, request)
+            told = await replies.body_of(request)
             if not isinstance(told, list) or not 1 <= len(told) <= AAS_BULK_MAX:
                 raise ValueError(f"bulk: a list of 1 to {AAS_BULK_MAX} was expected")
-            prefix = request.headers.get(answers.PREFIX, "")
+            prefix = request.headers.get(replies.PREFIX, "")
             async with self._shells.turn:
-                changes, messages = await answers.in_thread(_changes, make, told, asker, prefix)
+                changes, messages = await replies.in_thread(_changes, make, told, asker, prefix)
                 messages = messages or await self._made(changes)
             name = self._remember(_Over(asker.identity, tuple(messages[:_MESSAGES_MAX])))
             return Response(status_code=202, headers={"Location": f"../bulk/status/{name}"})
@@ -89,7 +89,7 @@ class Bulk:
         return encoded(name)
 
     def _known(self, request: Request) -> _Over:
-        asker = answers.asker_of(self._registry, request)
+        asker = replies.asker_of(self._registry, request)
         over = self._over.get(decoded(request.path_params["name"], "handleId"))
         if over is None or over.who != asker.identity:
             raise NotFoundError("no bulk request of yours has this handle")
@@ -104,8 +104,8 @@ class Bulk:
     async def result(self, request: Request) -> Response:
         """Tell why a bulk was refused; nothing where it was made."""
         over = self._known(request)
-        return answers.json({"messages": over.messages}, 400) if over.messages else (
-            answers.nothing())  # fmt: skip
+        return replies.json({"messages": over.messages}, 400) if over.messages else (
+            replies.nothing())  # fmt: skip
 
     # Items --------------------------------------------------------------------------------------
 
@@ -159,6 +159,6 @@ def _is_echo(error: MillbrainError) -> bool:
 
 
 def _message(place: int, error: Exception) -> dict[str, Any]:
-    told = answers.message(str(answers.status_of(error)), f"[{place}]: {error}")
+    told = replies.message(str(replies.status_of(error)), f"[{place}]: {error}")
     message: dict[str, Any] = told["messages"][0]
     return message

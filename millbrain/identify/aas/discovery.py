@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from millbrain.core.registry import Asker, Change, Reason, Registry, RegistryError
-from millbrain.identify.aas import answers
+from millbrain.identify.aas import replies
 from millbrain.identify.aas.descriptors import GLOBAL_ASSET_ID, checked_links
 from millbrain.identify.aas.encoding import asset_links, page
 from millbrain.identify.aas.holding import ALL_SHELLS, Shell, link_tag, read_shell
@@ -41,35 +41,35 @@ class Discovery:
 
     async def search(self, request: Request) -> Response:
         """Tell the ids of shells that have all links of the body."""
-        return await self._found(request, await answers.body_of(request))
+        return await self._found(request, await replies.body_of(request))
 
     async def _found(self, request: Request, told: Any) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        after, count = answers.page_of(request)
+        asker = replies.asker_of(self._registry, request)
+        after, count = replies.page_of(request)
         links = checked_links(told)
         if len(links) > _LINKS_MAX:
             raise ValueError(f"{len(links)} asset links; at most {_LINKS_MAX} in one lookup")
         tags = [link_tag(link["name"], link["value"]) for link in links] or [ALL_SHELLS]
-        found, following = await answers.in_thread(
+        found, following = await replies.in_thread(
             self._shells.page, tags, asker, after, count, read_shell
         )
-        return answers.json(page([shell.id for shell in found], following))
+        return replies.json(page([shell.id for shell in found], following))
 
     async def links(self, request: Request) -> Response:
         """Tell the links of a shell, the global asset id among them."""
-        asker = answers.asker_of(self._registry, request)
-        return answers.json(self._shells.linked(answers.identifier_of(request), asker).all_links)
+        asker = replies.asker_of(self._registry, request)
+        return replies.json(self._shells.linked(replies.identifier_of(request), asker).all_links)
 
     async def add_links(self, request: Request) -> Response:
         """Add links to a shell; one that is not registered here becomes known by them."""
-        asker = answers.writer_of(self._registry, request)
-        identifier = answers.identifier_of(request)
-        told = checked_links(await answers.body_of(request))
-        prefix = request.headers.get(answers.PREFIX, "")
+        asker = replies.writer_of(self._registry, request)
+        identifier = replies.identifier_of(request)
+        told = checked_links(await replies.body_of(request))
+        prefix = request.headers.get(replies.PREFIX, "")
         async with self._shells.turn:
             changes = self._with_links(identifier, told, asker, prefix)
-            await answers.make(self._registry, changes)
-        return answers.json(told, 201)
+            await replies.make(self._registry, changes)
+        return replies.json(told, 201)
 
     def _with_links(
         self, identifier: str, told: Sequence[dict[str, Any]], asker: Asker, prefix: str
@@ -89,8 +89,8 @@ class Discovery:
 
     async def remove_links(self, request: Request) -> Response:
         """Let a shell be found by no link any longer; its descriptor stays as it is."""
-        asker = answers.writer_of(self._registry, request)
-        identifier = answers.identifier_of(request)
+        asker = replies.writer_of(self._registry, request)
+        identifier = replies.identifier_of(request)
         async with self._shells.turn:
             shell = self._shells.linked(identifier, asker)
             handle = self._shells.handle(identifier)
@@ -99,8 +99,8 @@ class Discovery:
             else:
                 bare = replace(shell, links=(), hides_own=True)
                 changes = self._shells.changed_shell(bare, asker, handle)
-            await answers.make(self._registry, changes)
-        return answers.nothing()
+            await replies.make(self._registry, changes)
+        return replies.nothing()
 
 
 def _demand_one_asset(shell: Shell, told: Sequence[dict[str, Any]]) -> None:

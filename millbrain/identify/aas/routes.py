@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from millbrain.core.errors import NotFoundError
 from millbrain.core.registry import Asker, Reason, Registry, RegistryError
-from millbrain.identify.aas import answers
+from millbrain.identify.aas import replies
 from millbrain.identify.aas.bulk import Bulk
 from millbrain.identify.aas.descriptors import ASSET_KINDS, checked_shell, checked_submodel
 from millbrain.identify.aas.discovery import Discovery
@@ -64,7 +64,7 @@ def routes(registry: Registry) -> list[Route]:
         **Bulk(registry, shells).table(),
     }  # fmt: skip
     return [
-        Route(path, answers.answering(answer), methods=[method])
+        Route(path, replies.answering(answer), methods=[method])
         for path, methods in table.items()
         for method, answer in methods.items()
     ]
@@ -77,74 +77,74 @@ class _Api:
 
     async def describe(self, _: Request) -> Response:
         """Tell which profiles are served."""
-        return answers.json({"profiles": _PROFILES})
+        return replies.json({"profiles": _PROFILES})
 
     # Shells -------------------------------------------------------------------------------------
 
     async def shells(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        after, count = answers.page_of(request)
-        found, following = await answers.in_thread(
+        asker = replies.asker_of(self._registry, request)
+        after, count = replies.page_of(request)
+        found, following = await replies.in_thread(
             self._shells.page, [ALL_SHELLS, *_filters(request)], asker, after, count, read_shell
         )
-        return answers.json(page([shell.told for shell in found], following))
+        return replies.json(page([shell.told for shell in found], following))
 
     async def shell(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        return answers.json(self._shells.shell(answers.identifier_of(request), asker).told)
+        asker = replies.asker_of(self._registry, request)
+        return replies.json(self._shells.shell(replies.identifier_of(request), asker).told)
 
     async def add_shell(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        told = checked_shell(await answers.body_of(request))
-        prefix = request.headers.get(answers.PREFIX, "")
+        asker = replies.writer_of(self._registry, request)
+        told = checked_shell(await replies.body_of(request))
+        prefix = request.headers.get(replies.PREFIX, "")
         changes = self._shells.new_shell(shell_of(told), asker, prefix)
-        await answers.make(self._registry, changes)
+        await replies.make(self._registry, changes)
         return _created(request, f"{SHELLS}/{encoded(told['id'])}", told)
 
     async def change_shell(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        told = checked_shell(await answers.body_of(request))
-        _demand_same(told, answers.identifier_of(request))
+        asker = replies.writer_of(self._registry, request)
+        told = checked_shell(await replies.body_of(request))
+        _demand_same(told, replies.identifier_of(request))
         async with self._shells.turn:
-            await answers.make(self._registry, self._shells.replaced(told, asker))
-        return answers.nothing()
+            await replies.make(self._registry, self._shells.replaced(told, asker))
+        return replies.nothing()
 
     async def remove_shell(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
+        asker = replies.writer_of(self._registry, request)
         async with self._shells.turn:
-            known = self._shells.shell(answers.identifier_of(request), asker)
+            known = self._shells.shell(replies.identifier_of(request), asker)
             changes = self._shells.removed(self._shells.handle(known.id), asker)
-            await answers.make(self._registry, changes)
-        return answers.nothing()
+            await replies.make(self._registry, changes)
+        return replies.nothing()
 
     # Submodels of a shell -----------------------------------------------------------------------
 
     async def parts(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        shell = self._shells.shell(answers.identifier_of(request), asker)
-        after, count = answers.page_of(request)
+        asker = replies.asker_of(self._registry, request)
+        shell = self._shells.shell(replies.identifier_of(request), asker)
+        after, count = replies.page_of(request)
         names = [part["id"] for part in shell.parts]
         if after and after not in names:
             raise ValueError("cursor: one of an answer was expected")
         start = names.index(after) + 1 if after else 0
         shown = shell.parts[start : start + count]
         following = shown[-1]["id"] if start + count < len(names) else ""
-        return answers.json(page(shown, following))
+        return replies.json(page(shown, following))
 
     async def part(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        shell = self._shells.shell(answers.identifier_of(request), asker)
-        name = answers.identifier_of(request, "part")
+        asker = replies.asker_of(self._registry, request)
+        shell = self._shells.shell(replies.identifier_of(request), asker)
+        name = replies.identifier_of(request, "part")
         for part in shell.parts:
             if part["id"] == name:
-                return answers.json(part)
+                return replies.json(part)
         raise NotFoundError(f"shell {shell.id!r} has no submodel {name!r}")
 
     async def add_part(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        told = checked_submodel(await answers.body_of(request))
+        asker = replies.writer_of(self._registry, request)
+        told = checked_submodel(await replies.body_of(request))
         async with self._shells.turn:
-            shell = self._shells.shell(answers.identifier_of(request), asker)
+            shell = self._shells.shell(replies.identifier_of(request), asker)
             if any(part["id"] == told["id"] for part in shell.parts):
                 raise RegistryError(Reason.EXISTS, f"{told['id']} is registered already")
             await self._keep_parts(shell, (*shell.parts, told), asker)
@@ -152,73 +152,73 @@ class _Api:
         return _created(request, path, told)
 
     async def change_part(self, request: Request) -> Response:
-        told = checked_submodel(await answers.body_of(request))
+        told = checked_submodel(await replies.body_of(request))
         return await self._replace_part(request, told)
 
     async def remove_part(self, request: Request) -> Response:
         return await self._replace_part(request, None)
 
     async def _replace_part(self, request: Request, told: dict[str, Any] | None) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        name = answers.identifier_of(request, "part")
+        asker = replies.writer_of(self._registry, request)
+        name = replies.identifier_of(request, "part")
         if told is not None:
             _demand_same(told, name)
         async with self._shells.turn:
-            shell = self._shells.shell(answers.identifier_of(request), asker)
+            shell = self._shells.shell(replies.identifier_of(request), asker)
             if all(part["id"] != name for part in shell.parts):
                 raise NotFoundError(f"shell {shell.id!r} has no submodel {name!r}")
             new = [told if part["id"] == name else part for part in shell.parts]
             kept = tuple(part for part in new if part is not None)
             await self._keep_parts(shell, kept, asker)
-        return answers.nothing()
+        return replies.nothing()
 
     async def _keep_parts(
         self, shell: Shell, parts: tuple[dict[str, Any], ...], asker: Asker
     ) -> None:
         handle = self._shells.handle(shell.id)
         changes = self._shells.changed_shell(replace(shell, parts=parts), asker, handle)
-        await answers.make(self._registry, changes)
+        await replies.make(self._registry, changes)
 
     # Submodels of their own ---------------------------------------------------------------------
 
     async def submodels(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        after, count = answers.page_of(request)
-        found, following = await answers.in_thread(
+        asker = replies.asker_of(self._registry, request)
+        after, count = replies.page_of(request)
+        found, following = await replies.in_thread(
             self._shells.page, [ALL_SUBMODELS], asker, after, count, read_submodel
         )
-        return answers.json(page(found, following))
+        return replies.json(page(found, following))
 
     async def submodel(self, request: Request) -> Response:
-        asker = answers.asker_of(self._registry, request)
-        return answers.json(self._shells.submodel(answers.identifier_of(request), asker))
+        asker = replies.asker_of(self._registry, request)
+        return replies.json(self._shells.submodel(replies.identifier_of(request), asker))
 
     async def add_submodel(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        told = checked_submodel(await answers.body_of(request))
-        prefix = request.headers.get(answers.PREFIX, "")
-        await answers.make(self._registry, self._shells.new_submodel(told, asker, prefix))
+        asker = replies.writer_of(self._registry, request)
+        told = checked_submodel(await replies.body_of(request))
+        prefix = request.headers.get(replies.PREFIX, "")
+        await replies.make(self._registry, self._shells.new_submodel(told, asker, prefix))
         return _created(request, f"{SUBMODELS}/{encoded(told['id'])}", told)
 
     async def change_submodel(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        identifier = answers.identifier_of(request)
-        told = checked_submodel(await answers.body_of(request))
+        asker = replies.writer_of(self._registry, request)
+        identifier = replies.identifier_of(request)
+        told = checked_submodel(await replies.body_of(request))
         _demand_same(told, identifier)
         async with self._shells.turn:
             self._shells.submodel(identifier, asker)
             handle = self._shells.handle(identifier)
-            await answers.make(self._registry, self._shells.changed_submodel(told, asker, handle))
-        return answers.nothing()
+            await replies.make(self._registry, self._shells.changed_submodel(told, asker, handle))
+        return replies.nothing()
 
     async def remove_submodel(self, request: Request) -> Response:
-        asker = answers.writer_of(self._registry, request)
-        identifier = answers.identifier_of(request)
+        asker = replies.writer_of(self._registry, request)
+        identifier = replies.identifier_of(request)
         async with self._shells.turn:
             self._shells.submodel(identifier, asker)
             changes = self._shells.removed(self._shells.handle(identifier), asker)
-            await answers.make(self._registry, changes)
-        return answers.nothing()
+            await replies.make(self._registry, changes)
+        return replies.nothing()
 
 
 def _filters(request: Request) -> list[str]:
@@ -241,4 +241,4 @@ def _demand_same(told: dict[str, Any], identifier: str) -> None:
 
 def _created(request: Request, path: str, told: dict[str, Any]) -> Response:
     location = str(request.base_url).rstrip("/") + path
-    return answers.json(told, 201, {"Location": location})
+    return replies.json(told, 201, {"Location": location})

@@ -41,7 +41,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
-from millbrain.identify.labels import answers, facts, serials
+from millbrain.identify.labels import facts, replies, serials
 from millbrain.identify.labels.serials import Allotment, Wish
 
 TYPE: Final = "ALLOTMENT"
@@ -66,27 +66,27 @@ class Allotments:
         """Return the routes below `path`."""
         one = f"{path}/{{handle:path}}"
         return [
-            Route(path, answers.answering(self.take), methods=["POST"]),
-            Route(path, answers.answering(self.tell_all), methods=["GET"]),
-            Route(f"{one}/reports", answers.answering(self.report), methods=["POST"]),
-            Route(one, answers.answering(self.tell), methods=["GET"]),
+            Route(path, replies.answering(self.take), methods=["POST"]),
+            Route(path, replies.answering(self.tell_all), methods=["GET"]),
+            Route(f"{one}/reports", replies.answering(self.report), methods=["POST"]),
+            Route(one, replies.answering(self.tell), methods=["GET"]),
         ]
 
     async def take(self, request: Request) -> Response:
         """Give serials to a line; the same request again gives the same ones."""
-        asker = answers.asker_of(self._registry, request)
-        told = await answers.body_of(request)
+        asker = replies.asker_of(self._registry, request)
+        told = await replies.body_of(request)
         name = serials.name_of(told, "request")
         prefix = str(told.get("pattern", "")).partition("/")[0]
         handle = keys.fold(f"{prefix}/{_HEAD}{name}")
         async with self._turn:
             held = self._held(handle)
             if held is None:
-                return answers.json(await self._taken(told, handle, asker), 201)
+                return replies.json(await self._taken(told, handle, asker), 201)
         allotment = self.read(handle, asker)
         if (allotment.pattern, allotment.line) != (told.get("pattern"), told.get("line")):
             raise RegistryError(Reason.EXISTS, f"request {name!r} has taken other serials already")
-        return answers.json(serials.summary(allotment, handle))
+        return replies.json(serials.summary(allotment, handle))
 
     async def _taken(self, told: dict[str, Any], handle: str, asker: Asker) -> dict[str, Any]:
         series, first = self._next(told, handle.partition("/")[0], asker)
@@ -122,7 +122,7 @@ class Allotments:
 
     async def tell_all(self, request: Request) -> Response:
         """List the allotments of a prefix, the newest first; for those who may list it."""
-        asker = answers.asker_of(self._registry, request)
+        asker = replies.asker_of(self._registry, request)
         prefix = request.query_params.get("prefix", "")
         line = request.query_params.get("line", "")
         after = keys.fold(request.query_params.get("after", "") or f"{prefix}/{_HEAD}")
@@ -132,13 +132,13 @@ class Allotments:
         shown = [row for row in rows if not line or row["line"] == line]
         shown.sort(key=lambda row: row["taken_ms"], reverse=True)
         is_more = len(wanted) == PAGE_ROWS_MAX
-        return answers.json({"allotments": shown, "after": wanted[-1] if is_more else ""})
+        return replies.json({"allotments": shown, "after": wanted[-1] if is_more else ""})
 
     async def tell(self, request: Request) -> Response:
         """Tell all of an allotment: what a line needs to print while it is cut off."""
-        asker = answers.asker_of(self._registry, request)
+        asker = replies.asker_of(self._registry, request)
         handle = keys.fold(request.path_params["handle"])
-        return answers.json(serials.whole(self.read(handle, asker), handle))
+        return replies.json(serials.whole(self.read(handle, asker), handle))
 
     def read(self, handle: str, asker: Asker) -> Allotment:
         """Return an allotment that the asker may read.
@@ -177,8 +177,8 @@ class Allotments:
 
     async def report(self, request: Request) -> Response:
         """Take a report of a line: what is right of it is done, the rest is refused by name."""
-        asker = answers.asker_of(self._registry, request)
-        told = await answers.body_of(request)
+        asker = replies.asker_of(self._registry, request)
+        told = await replies.body_of(request)
         handle = keys.fold(request.path_params["handle"])
         name = serials.name_of(told, "report")
         async with self._turn:
@@ -187,7 +187,7 @@ class Allotments:
             if known is not None:
                 if known.digest != serials.digest(told):
                     raise RegistryError(Reason.EXISTS, f"report {name!r} has said something else")
-                return answers.json(known.as_json())
+                return replies.json(known.as_json())
             wished = serials.wishes(allotment, told)
             possible, refused = serials.judged(allotment, wished, name)
             done, more = await self._done(handle, allotment, possible, name, asker)
@@ -195,7 +195,7 @@ class Allotments:
             after = serials.taken(allotment, done, taken)
             change = Change(Verb.PUT, handle, asker, (_value(after),), overwrite=True)
             await self._registry.make(change)
-        return answers.json(taken.as_json())
+        return replies.json(taken.as_json())
 
     async def _done(
         self, handle: str, allotment: Allotment, wished: Sequence[Wish], name: str, asker: Asker

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from millbrain.core import keys
 from millbrain.core.records import Value, is_live
 from millbrain.core.registry import Asker, Reason, Registry, RegistryError
-from millbrain.identify.labels import answers, choices, facts, serials
+from millbrain.identify.labels import choices, facts, replies, serials
 from millbrain.identify.labels.allotments import Allotments
 from millbrain.identify.labels.fields import Design, read_design
 from millbrain.identify.labels.printer import Printer
@@ -29,8 +29,8 @@ def routes(registry: Registry) -> list[Route]:
     allotments = Allotments(registry)
     labels = Labels(registry, allotments)
     return [
-        Route(PATH, answers.answering(labels.describe), methods=["GET"]),
-        Route(f"{PATH}/sheets", answers.answering(labels.sheet), methods=["POST"]),
+        Route(PATH, replies.answering(labels.describe), methods=["GET"]),
+        Route(f"{PATH}/sheets", replies.answering(labels.sheet), methods=["POST"]),
         *allotments.routes(f"{PATH}/allotments"),
     ]
 
@@ -45,12 +45,12 @@ class Labels:
 
     async def describe(self, _: Request) -> Response:
         """Tell symbols, contents, formats, stock and designs; everybody may ask."""
-        return answers.json(choices.described())
+        return replies.json(choices.described())
 
     async def sheet(self, request: Request) -> Response:
         """Print labels of identifiers, each read back first."""
-        asker = answers.asker_of(self._registry, request)
-        told = await answers.body_of(request)
+        asker = replies.asker_of(self._registry, request)
+        told = await replies.body_of(request)
         allotment = self._allotment(told, asker)
         given = {name: told.get(name, allotment.get(name)) for name in ("design", "stock", "host")}
         design = self.design(given["design"], asker)
