@@ -156,6 +156,7 @@ class ScanKeeper:
         return address
 
     def _run(self) -> None:
+        self._book.forget_parts()
         while not self._stopping.is_set():
             try:
                 self._recipes.tick()
