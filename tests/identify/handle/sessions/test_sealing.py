@@ -82,9 +82,9 @@ def test_any_changed_byte_breaks_the_mac(body: bytes, at: int, change: int) -> N
 @given(st.binary(max_size=400), st.integers(0, 2**32 - 1))
 def test_random_keys_are_refused(data: bytes, size: int) -> None:
     for wire in (data, struct.pack(">I", size) + data):
-        with_no_other_error(lambda w=wire: exchange.read_key(w))  # type: ignore[misc]
-        with_no_other_error(lambda w=wire: exchange.for_client(w, random))  # type: ignore[misc]
-        with_no_other_error(lambda w=wire: exchange.agreed(w, random))  # type: ignore[misc]
+        with_no_other_error(lambda w=wire: exchange.read_key(w))
+        with_no_other_error(lambda w=wire: exchange.for_client(w, random))
+        with_no_other_error(lambda w=wire: exchange.agreed(w, random))
 
 
 @settings(max_examples=200, deadline=None)
