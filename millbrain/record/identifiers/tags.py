@@ -18,6 +18,7 @@ from millbrain.record.identifiers.store import Identifiers, Record
 
 TAGS: Final = b"\0k"
 _HASH_BYTES: Final = 16
+_FEW: Final = 64  # records: below, it does not matter how many share a tag
 _HELD: Final = b"\1"
 _GIVEN_UP: Final = b""
 _MARK: Final = TAG_TYPE.encode()
@@ -43,19 +44,24 @@ def sharing(
 
     look_many: returns what is answered of records. At most `TAGGED_EXAMINED_MAX` are looked at.
     """
-    prefix = min((_entry(tag) for tag in set(wanted)), key=lambda p: len(store.scan(p, b"", 64)))
+    prefix = min((_entry(tag) for tag in set(wanted)), key=lambda p: len(store.scan(p, b"", _FEW)))
     tags = frozenset(wanted)
+    others = {_entry(tag) for tag in tags} - {prefix}
+    size = min(max(count_max, _FEW), PAGE_ROWS_MAX)
     found: list[str] = []
     at, examined = b"hdl:" + after.encode() if after else b"", 0
     while examined < TAGGED_EXAMINED_MAX:
-        page = store.scan(prefix, prefix + at if at else b"", PAGE_ROWS_MAX)
+        page = store.scan(prefix, prefix + at if at else b"", size)
         keys = [key[len(prefix) :] for key, state in page if state == _HELD]
+        for other in others:  # a look at entries is cheaper than one at records
+            states = store.get_many([other + key for key in keys])
+            keys = [key for key, state in zip(keys, states, strict=True) if state == _HELD]
         for key, stored in zip(keys, look_many(keys), strict=True):
             if tags <= _held(stored):
                 found.append(key[4:].decode())
                 if len(found) == count_max:
                     return found, found[-1]
-        if len(page) < PAGE_ROWS_MAX:
+        if len(page) < size:
             return found, ""
         at, examined = page[-1][0][len(prefix) :], examined + len(page)
     return found, at[4:].decode()
