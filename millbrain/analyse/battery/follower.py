@@ -127,6 +127,7 @@ class Follower:
             columns = None
         if columns is not None:
             self._urgent.put(alarmed(columns, self._rules))
+            columns = needed(columns)
         self._inflow.offer(batch, columns)
 
     def _run(self) -> None:
@@ -282,6 +283,19 @@ class Follower:
             "failures": self.failures,
             "last_error": self.last_error,
         }
+
+
+def needed(columns: Columns) -> Columns:
+    """Return a batch without what is not looked at, so that the rest need not be kept."""
+    names = set(reading.OF_DAYS)
+    extremes = ("temp_max_degc", "temp_min_degc")
+    if all(n in columns.values for n in extremes) and not any(
+        columns.missing[n].any() for n in extremes if n in columns.missing
+    ):
+        names.discard("temps_degc")
+    values = {n: c for n, c in columns.values.items() if n in names}
+    missing = {n: m for n, m in columns.missing.items() if n in names}
+    return Columns(columns.rows, values, missing)
 
 
 def alarmed(columns: Columns, rules: Rules) -> list[Finding]:

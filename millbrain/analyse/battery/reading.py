@@ -50,7 +50,7 @@ _LISTS: Final = {
 PLAIN: Final = "SETTINGS output_format_arrow_compression_method = 'none'"
 PICKED: Final = _SCALARS | _LISTS
 # What the days of a pack are made of; the rest is for charges and events.
-_OF_DAYS: Final = {
+OF_DAYS: Final = {
     name: sql
     for name, sql in PICKED.items()
     if name not in ("batch", "vehicle_state", "charge_state", "dcdc_state", "speed_kmh")
@@ -60,16 +60,16 @@ _OF_DAYS: Final = {
 def reports(
     facts: Facts, where: str, params: Mapping[str, Any], picked: Mapping[str, str] = PICKED
 ) -> Columns:
-    """Return the vehicle reports that a condition picks, as columns with a `batch`."""
+    """Return the vehicle reports that a condition picks, as columns."""
     told = ", ".join(f"{sql} AS {name}_" for name, sql in picked.items())
     sql = f"SELECT {told} FROM vehicle_report WHERE {where} {PLAIN}"
     return columns_of(facts.query(sql, params))
 
 
 def of_batches(facts: Facts, after: int, upto: int) -> Columns:
-    """Return the reports of the batches after one and up to another."""
+    """Return the reports of the batches after one and up to another, each with its `batch`."""
     where = "batch > {after:UInt64} AND batch <= {upto:UInt64}"
-    return reports(facts, where, {"after": after, "upto": upto})
+    return reports(facts, where, {"after": after, "upto": upto}, OF_DAYS | {"batch": "batch"})
 
 
 def of_days(
@@ -94,7 +94,7 @@ def of_days(
         "until": (int(days.max()) + 1) * 86_400 - BEIJING_OFFSET_S,
         "days": np.unique(days).tolist(),
     }
-    picked = {n: sql for n, sql in _OF_DAYS.items() if probes or n != "temps_degc"}
+    picked = {n: sql for n, sql in OF_DAYS.items() if probes or n != "temps_degc"}
     return reports(facts, where, params, picked)
 
 

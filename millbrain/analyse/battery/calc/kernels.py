@@ -298,20 +298,20 @@ def _note(head: Any, at: Any, level: Any, flags: Any, high: Any, low: Any, kohm:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, whole: Any, slots: Any,
-          starts: Any, rest_da: Any, leak_ohm_per_v: Any, words: Any, halves: Any, quarters: Any,
-          out: Any) -> None:  # fmt: skip
+          order: Any, starts: Any, rest_da: Any, leak_ohm_per_v: Any, words: Any, halves: Any,
+          quarters: Any, out: Any) -> None:  # fmt: skip
     """Measure every report and add it to the row of its slot (-1 = only measure).
 
     current: [0.1 A], the least int32 = not reported. whole: device time, level, alarm flags,
-    highest and lowest probe, insulation, voltage of each report. starts: where the row of each slot
-    begins in `words`; `halves` (int32) and `quarters` (uint16) are the same memory. out: int32 (9,
-    reports), zero: twice the median, four times the MAD, lowest, highest, number of the lowest, of
-    the highest, lost, sense wire, spikes.
+    highest and lowest probe, insulation, voltage of each report. order: in which reports are taken.
+    starts: where the row of each slot begins in `words`; `halves` (int32) and `quarters` (uint16)
+    are the same memory. out: int32 (9, reports), zero: twice the median, four times the MAD,
+    lowest, highest, number of the lowest, of the highest, lost, sense wire, spikes.
     """
     at, level, flags, hottest, coldest, kohm, volts = whole
     room = np.zeros(SPAN_MAX, np.int32)
     wide = np.zeros(1 << 16, np.int32)
-    for i in range(len(begins)):
+    for i in order:
         begin, count, slot = np.uint64(begins[i]), counts[i], slots[i]
         low, high, lost = _bounds(cells, begin, count)
         out[6, i] = lost
