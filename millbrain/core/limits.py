@@ -120,7 +120,7 @@ LABEL_PRINT_S_MAX: Final = 120  # a print that takes longer is given up
 
 # Batteries --------------------------------------------------------------------------------------
 BATTERY_CELLS_MAX: Final = 84_000_000  # cells of packs and days in memory: 800,000 packs, 3 GB
-ANALYSIS_ROWS_QUEUED_MAX: Final = 200_000  # rows an app has not seen; beyond, they are read back
+ANALYSIS_ROWS_QUEUED_MAX: Final = 500_000  # rows an app has not seen; beyond, they are read back
 PACK_CELLS_MAX: Final = 2_048  # cells of one pack; a frame that tells more is left out and counted
 
 # Queries ----------------------------------------------------------------------------------------
