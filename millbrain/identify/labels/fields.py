@@ -14,6 +14,7 @@ from millbrain.core.limits import LABEL_LINES_MAX, LABEL_TEXT_MAX
 PRINTER_DPI: Final = 600  # of sheets: modules are whole dots of such a printer
 ZPL_DPIS: Final = {152: 6, 203: 8, 300: 12, 600: 24}  # dots per inch -> dots per mm, as Zebra says
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}", re.ASCII)
+_FONT: Final = re.compile(r"[A-Z0-9]|[A-Z]:[A-Z0-9_]{1,16}\.(?:TTF|FNT|TTE)", re.ASCII)
 _PLACE: Final = re.compile(r"\{([A-Za-z0-9_.-]{1,64})\}", re.ASCII)
 
 
@@ -170,14 +171,15 @@ def read_design(key: str, told: object) -> Design:
         key, reader.text("title", key), reader.text("title_zh", key), symbol, content,
         tuple(_line(f"{where} line {n}", line) for n, line in enumerate(lines, 1)),
         reader.number("module_mm", least, 3.0, 0.4), text, host,
-        reader.choice("correction", CORRECTIONS, "m"), _font(reader),
+        reader.choice("correction", CORRECTIONS, "m"),
+        checked_font(where, reader.text("zpl_font", "0")),
     )  # fmt: skip
 
 
-def _font(reader: "_Reader") -> str:
-    font = reader.text("zpl_font", "0")
-    if not re.fullmatch(r"[A-Z0-9]|[A-Z]:[A-Z0-9_]{1,16}\.(?:TTF|FNT|TTE)", font, re.ASCII):
-        raise ValueError(f"{reader.where}: zpl_font {font!r}; 0 or E:NAME.TTF was expected")
+def checked_font(where: str, font: object) -> str:
+    """Return the name of a printer's font; ValueError where it is none."""
+    if not isinstance(font, str) or not _FONT.fullmatch(font):
+        raise ValueError(f"{where}: zpl_font {font!r}; 0 or E:NAME.TTF was expected")
     return font
 
 

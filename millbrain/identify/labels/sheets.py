@@ -6,7 +6,7 @@ This is work of some milliseconds a label; the resolver has it done in a process
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from millbrain.core.limits import LABEL_FIELDS_MAX, LABEL_TEXT_MAX, LABELS_MAX
 from millbrain.identify.labels import pdf, svg, zpl
-from millbrain.identify.labels.fields import PRINTER_DPI, ZPL_DPIS, Design, Stock, filled
+from millbrain.identify.labels.fields import (
+    PRINTER_DPI,
+    ZPL_DPIS,
+    Design,
+    Stock,
+    checked_font,
+    filled,
+)
 from millbrain.identify.labels.layout import Placed, Written, placed
 from millbrain.identify.labels.reading import fault
 from millbrain.identify.labels.symbols import Symbol, symbol
@@ -93,6 +100,8 @@ def order(told: dict[str, Any], design: Design, stock: Stock, labels: Sequence[L
                          "on a page")  # fmt: skip
     if not 1 <= len(labels) <= LABELS_MAX:
         raise ValueError(f"{len(labels)} labels; 1 to {LABELS_MAX} are printed at once")
+    if "zpl_font" in told:
+        design = replace(design, zpl_font=checked_font("order", told["zpl_font"]))
     return Order(design, stock, tuple(labels), kind, int(dpi), page, skipped)
 
 
@@ -179,7 +188,13 @@ def _svg(wanted: Order, pages: Sequence[pdf.Page]) -> Print:
 
 def _zpl(wanted: Order, made: Sequence[Placed]) -> Print:
     per_mm, font = ZPL_DPIS[wanted.dpi], wanted.design.zpl_font
-    body = b"".join(zpl.zpl(one, wanted.stock, per_mm, font) for one in made)
+    parts = []
+    for number, one in enumerate(made):
+        try:
+            parts.append(zpl.zpl(one, wanted.stock, per_mm, font))
+        except ValueError as error:
+            raise ValueError(f"label {wanted.labels[number].identifier}: {error}") from error
+    body = b"".join(parts)
     quiet = round(made[0].symbol.symbology.quiet * min(one.module_mm for one in made) * per_mm)
     _demand(wanted, range(len(made)), made, zpl.rasters(body, quiet))
     return Print(body, len(made), len(made))

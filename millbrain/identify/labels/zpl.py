@@ -23,6 +23,7 @@ from millbrain.identify.labels.fields import Stock
 from millbrain.identify.labels.layout import ASCENT, Placed, Text
 
 _PLAIN: Final = re.compile(r"[0-9A-Za-z ./:()\-+,;=#%&*?!'\"<>@\[\]{}|$]")
+_LATIN_LAST: Final = "\u024f"  # what the fonts that every printer has can print
 _GRAPHIC: Final = re.compile(r"\^GFA,(\d+),(\d+),(\d+),([^^~]*)\^FS")
 _COUNTED: Final = re.compile(r"([G-Yg-z]*)([0-9A-F,!:])")
 
@@ -31,6 +32,11 @@ def zpl(label: Placed, stock: Stock, dots_per_mm: int, font: str) -> bytes:
     """Return the commands of one label.
 
     dots_per_mm: of the print head. font: the printer's, 0 or a file like E:SIMSUN.TTF.
+
+    Raises
+    ------
+    ValueError
+        A text has letters that the font has not.
     """
     width, height = (round(side * dots_per_mm) for side in stock.label_mm)
     rows = ["^XA", "^CI28", f"^PW{width}", f"^LL{height}", "^LH0,0"]
@@ -93,6 +99,9 @@ def _count(count: int) -> str:
 
 
 def _text(text: Text, dots_per_mm: int, font: str) -> str:
+    if ":" not in font and any(c > _LATIN_LAST for c in text.text):
+        raise ValueError(f"text {text.text!r} needs a font in the printer; name it in zpl_font, "
+                         "E:NAME.TTF")  # fmt: skip
     high = max(round(text.size_mm * dots_per_mm), 10)  # ^A allows 10 dots at least
     x = round(text.x_mm * dots_per_mm)
     y = round((text.y_mm - ASCENT * text.size_mm) * dots_per_mm)

@@ -29,7 +29,7 @@ class Wanted:
 
     identifiers: of records that a running resolver knows. allotment: file with an allotment, whose
     numbers from first to last are printed, None = all. design, stock: a key, or @file with a table
-    in JSON; empty = that of the allotment. host: beginning of links.
+    in JSON; empty = that of the allotment. host: beginning of links. zpl_font: empty = the design's.
     """
 
     identifiers: Sequence[str] = ()
@@ -42,6 +42,7 @@ class Wanted:
     dpi: int = 203
     skip: int = 0
     host: str = ""
+    zpl_font: str = ""
 
 
 def print_labels(settings: Settings, wanted: Wanted, out: Path) -> tuple[list[Path], int]:
@@ -77,7 +78,9 @@ def _pages(settings: Settings, wanted: Wanted) -> Iterator[Print]:
         labels = facts.of_allotment(told, given, design, host)
     else:
         labels = [_label(settings, one, design, host) for one in wanted.identifiers]
-    options = {"format": wanted.format, "dpi": wanted.dpi, "skip": wanted.skip}
+    options: dict[str, Any] = {"format": wanted.format, "dpi": wanted.dpi, "skip": wanted.skip}
+    if wanted.zpl_font:
+        options["zpl_font"] = wanted.zpl_font
     first = printed(order(options, design, stock, labels))
     yield first
     if wanted.format == "svg":

@@ -28,6 +28,9 @@ def print_sheet(
     dpi: Annotated[int, typer.Option(help="Of a ZPL printer: 152, 203, 300 or 600.")] = 203,
     skip: Annotated[int, typer.Option(min=0, help="Labels of the first page already used.")] = 0,
     host: Annotated[str, typer.Option(help="Beginning of links: https://id.example.cn")] = "",
+    zpl_font: Annotated[
+        str, typer.Option(help="Font of a ZPL printer for Chinese: E:SIMSUN.TTF")
+    ] = "",
     target: Annotated[
         Path | None, typer.Option("--out", help="File to write.", show_default="labels.FORMAT")
     ] = None,
@@ -50,10 +53,9 @@ def print_sheet(
             named += numbered(pattern, first, last)
         except ValueError as error:
             raise SettingsError(f"labels: {error}") from error
-    wanted = Wanted(named, allotment, first, last, design, stock, fmt, dpi, skip, host)
     if not allotment:
-        wanted = Wanted(named, None, None, None, design or "part", stock or "a4-3x8", fmt, dpi,
-                        skip, host)  # fmt: skip
+        first, last, design, stock = None, None, design or "part", stock or "a4-3x8"
+    wanted = Wanted(named, allotment, first, last, design, stock, fmt, dpi, skip, host, zpl_font)
     path = target or Path(f"labels.{fmt}")
     files, count = print_labels(load(data, config), wanted, path)
     names = str(files[0]) if len(files) == 1 else f"{files[0]} ... {files[-1]}"

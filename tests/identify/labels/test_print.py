@@ -220,6 +220,11 @@ def test_a_font_of_the_printer() -> None:
     design = read_design("given", font)
     stock = choices.stocks()["roll-50x25"]
     wanted = sheets.order({"format": "zpl"}, design, stock, labels(1))
+    plain = replace(design, zpl_font="0")
+    with pytest.raises(ValueError, match=r"label 88\.100\.1/P0: .*needs a font"):
+        sheets.printed(sheets.order({"format": "zpl"}, plain, stock, labels(1)))
+    named = sheets.order({"format": "zpl", "zpl_font": "E:SIMSUN.TTF"}, plain, stock, labels(1))
+    assert sheets.printed(named) == sheets.printed(wanted)
     assert b"^A@N,18,18,E:SIMSUN.TTF^FH\\^FD\\E7\\94\\B5\\E8\\8A\\AF^FS" in (
         sheets.printed(wanted).body
     )
@@ -293,7 +298,8 @@ def test_stock_that_is_none(told: object, words: str) -> None:
     ("told", "words"),
     [({"format": "png"}, "format"), ({"dpi": 96}, "dpi"), ({"page": 0}, "page"),
      ({"skip": 24}, "skip"), ({"skip": -1}, "skip"), ({"skip": True}, "skip"),
-     ({"format": "zpl"}, "one label after the other")],
+     ({"format": "zpl"}, "one label after the other"), ({"zpl_font": "0^XZ"}, "zpl_font"),
+     ({"zpl_font": 7}, "zpl_font")],
 )  # fmt: skip
 def test_an_order_that_is_none(told: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):

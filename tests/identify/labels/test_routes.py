@@ -99,6 +99,16 @@ def test_a_design_may_stand_in_a_record(node: Process) -> None:
     assert sheet(node, identifiers=[f"{PREFIX}/L003"], design=f"{PREFIX}/L001").status == 404
 
 
+def test_items_of_a_range_are_printed(node: Process) -> None:
+    told = '{"pattern": "R{4}", "from": 1, "to": 500}'
+    put(node, "RANGE-R", {"index": 1, "type": "MODEL", "data": "NC250"},
+        {"index": 2, "type": "RANGE", "data": told}, ADMIN)  # fmt: skip
+    answer = sheet(node, range={"pattern": f"{PREFIX}/R{{4}}", "from": 477, "to": 500})
+    assert answer.headers["millbrain-labels"] == "24"
+    assert sorted(read_pages(answer.data)) == [f"{PREFIX}/R{n:04}" for n in range(477, 501)]
+    assert sheet(node, range={"pattern": f"{PREFIX}/R{{4}}", "from": 500, "to": 501}).status == 404
+
+
 def test_what_is_not_registered_is_named(node: Process) -> None:
     answer = sheet(node, range={"pattern": f"{PREFIX}/L###", "from": 3, "to": 5})
     assert answer.status == 404
