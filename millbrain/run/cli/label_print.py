@@ -29,7 +29,8 @@ class Wanted:
 
     identifiers: of records that a running resolver knows. allotment: file with an allotment, whose
     numbers from first to last are printed, None = all. design, stock: a key, or @file with a table
-    in JSON; empty = that of the allotment. host: beginning of links. zpl_font: empty = the design's.
+    in JSON; empty = that of the allotment. host: beginning of links. zpl_font: font of the printer,
+    empty = that of the design.
     """
 
     identifiers: Sequence[str] = ()
