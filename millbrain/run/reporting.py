@@ -75,7 +75,7 @@ class Reporting:
             self._sender.start()
 
     async def stop(self) -> None:
-        """Keep what was counted last, and send no more."""
+        """Keep what was counted last, for the next start to send, and send no more."""
         if self._keeping:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -83,6 +83,8 @@ class Reporting:
         await self._kept()
         if self._sender:
             await asyncio.to_thread(self._sender.stop)
+            with contextlib.suppress(MillbrainError):  # what is due is on disk without it
+                await asyncio.to_thread(self._reports.cut, int(time.time() * 1000))
 
     async def _keep(self) -> None:
         while True:

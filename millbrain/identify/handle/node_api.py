@@ -194,6 +194,8 @@ class _Api:
         Only a whole trail can be verified; lines of one prefix are an extract.
         """
         after = int(request.query_params.get("after", 0))
+        if not 0 <= after < 1 << 63:
+            raise ValueError(f"after {str(after)[:40]}: the number of a line was expected")
         prefix = keys.fold(request.query_params.get("prefix", ""))
         lines = await asyncio.to_thread(self._registry.audit, after, IDENTIFIER_PAGE_MAX)
         read = [orjson.loads(line) for line in lines]
