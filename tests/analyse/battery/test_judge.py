@@ -283,3 +283,48 @@ def test_a_look_that_is_cut_short_passes_over_nothing(monkeypatch: pytest.Monkey
     monkeypatch.setattr(judging, "may_open", lambda *_: True)
     assert [judge(look, RULES) for look in looks] == found
     assert 0 < sum(map(bool, found)) < len(found)
+
+
+def modules(pack: Pack, charge_pct: float) -> Pack:
+    """Take charge from every second module of twelve cells, and a little from some cells of all."""
+    for cell in range(pack.cells):
+        other = charge_pct if cell // 12 % 2 else 0.0
+        pack.lack(cell, other + 0.05 * (cell % 3))
+    return pack
+
+
+def test_a_weak_cell_is_found_although_modules_differ_by_as_much() -> None:
+    assert judge(modules(Pack(days=6), 2.5).days(), RULES) == []
+    found = judge(modules(Pack(days=6), 2.5).lack(40, 2.5).days(), RULES)
+    assert told(found) == [(41, "self-discharge", True)], "in one of the modules that lack charge"
+
+
+def test_a_cell_as_far_out_in_a_pack_that_scatters_is_not_called() -> None:
+    pack = Pack(days=6)
+    apart = np.random.default_rng(3).normal(0, 0.9, pack.cells)
+    apart[40] = 2.5 - apart.min()
+    for cell in range(pack.cells):
+        pack.lack(cell, float(apart[cell] - apart.min()))
+    assert not [f for f in judge(pack.days(), RULES) if f.call_out]
+
+
+def test_what_no_longer_reaches_its_limit_is_no_evidence() -> None:
+    pack = Pack(days=16)
+    # Limit 0.35, clear below half of it; one day in three still counts.
+    excess = np.where(pack.day < 6, 0.9, np.where(pack.day % 3 == 0, 0.4, 0.24))
+    pack.cells_mv[:, 11] -= excess * pack.current_a
+    whole = pack.days()
+    assert told(judge(first_days(whole, 6), RULES)) == [(12, "resistance", True)]
+    (later,) = judge(whole, RULES)
+    assert (later.cell_no, later.call_out) == (12, False), "the case is open, nobody is called"
+    assert "load" not in later.families
+
+
+def test_two_cells_of_unlike_resistance_mirror_each_other_under_load_only() -> None:
+    pack = Pack(days=6)
+    loaded = np.abs(pack.current_a) > 40
+    shift = np.where(loaded, 60.0, 0.0)
+    pack.cells_mv[:, 30] += shift
+    pack.cells_mv[:, 31] -= shift
+    assert 0.2 < loaded.mean() < 0.6
+    assert not [f for f in judge(pack.days(), RULES) if f.kind == "sensor" and f.call_out]
