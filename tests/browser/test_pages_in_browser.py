@@ -78,10 +78,10 @@ def test_the_table_filters_sorts_pages_and_exports(reader: Reader) -> None:
     page = reader.go("/vehicles")
     rows = page.locator("#vehicles tbody tr")
     known = _known(reader)
-    assert 50 < known < 100
+    assert known > 50
     expect(rows).to_have_count(50)
     page.keyboard.press("ArrowRight")
-    expect(rows).to_have_count(known - 50)
+    expect(rows).to_have_count(min(known - 50, 50))
     page.click("th button:has-text('SOC')")
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("SOC")
     values = [int(v) for v in page.locator("#vehicles td:nth-child(7)").all_inner_texts()]

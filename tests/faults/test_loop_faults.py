@@ -54,7 +54,8 @@ def check(path: Path, receiver: Receiver) -> None:
     assert alarms[0].alarm.order_id == order.id
     assert [s.action for s in ledger.orders.history(order.id)] == STEPS
     deliveries, _ = ledger.outbox.page(size=100)
-    assert sorted(d.topic for d in deliveries) == sorted(f"order.{s}" for s in STEPS)
+    topics = ["alarm.announce", *(f"order.{s}" for s in STEPS)]
+    assert sorted(d.topic for d in deliveries) == sorted(topics)
     assert {d.state for d in deliveries} == {"delivered"}
     entries, _ = ledger.audit.page(size=100)
     assert sorted(e.what for e in entries) == sorted(f"order.{s}" for s in STEPS)

@@ -65,7 +65,7 @@ class Rig:
         self.intake.put(Delivery({"city-01": columns.rows}, tables, (), done.set))
         assert done.wait(20)
 
-    def wait(self, true: Callable[[], object], wait_s: float = 20) -> None:
+    def wait(self, true: Callable[[], object], wait_s: float = 60) -> None:
         end = time.monotonic() + wait_s
         while not true():
             assert time.monotonic() < end, self.app.status()
