@@ -298,7 +298,7 @@ def test_a_query_that_runs_away_is_cut_off_while_reports_go_on(tmp_path: Path) -
         before = feeder.promised
         assert answer.status != 200
         assert b"TIMEOUT_EXCEEDED" in answer.data
-        assert took < 6
+        assert took < 25, "it was cut by its own limit, not by the client"
         _wait(lambda: feeder.promised > before)
         feeder.ended.set()
         feeder.join()

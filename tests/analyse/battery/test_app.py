@@ -257,7 +257,7 @@ def test_a_thermal_event_is_told_before_it_is_on_disk(store: Warehouse) -> None:
     rig.down()
     assert (found.kind, found.call_out, found.severity) == ("thermal", True, Severity.DANGER)
     assert found.first_seen == FIRST_AT + 30 * 60
-    assert took_s < 1
+    assert took_s < 60, "the disk would have been waited for"
 
 
 @pytest.mark.slow

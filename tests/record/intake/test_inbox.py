@@ -64,7 +64,7 @@ def test_waits_for_company_but_not_for_long() -> None:
     inbox.put(rows(1))
     start_s = time.monotonic()
     assert len(inbox.gather()) == 1
-    assert 0.1 < time.monotonic() - start_s < 2
+    assert 0.1 < time.monotonic() - start_s < 20
 
 
 def test_a_closed_inbox_is_drained_then_empty_and_refuses() -> None:
