@@ -11,7 +11,8 @@ from millbrain.core.errors import NotFoundError
 FOLDER: Final = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-SIZED: Final = ("resolve", "register", "resolve_codec", "scan", "trace")  # those with a number of records
+# Those with a number of records.
+SIZED: Final = ("resolve", "register", "resolve_codec", "scan", "trace")
 
 
 def run_bench(what: str, *, as_json: bool, seconds: float, records: int = 0) -> None:

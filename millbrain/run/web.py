@@ -22,7 +22,7 @@ from millbrain.run.discovery import apps, room_pages
 from millbrain.run.engine_http import INTERNAL_USER
 from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
-from millbrain.run.scanning import ResolverUplink, ScanKeeper
+from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.show.app import WebSettings, create_app
 from millbrain.show.engine_client import EngineClient

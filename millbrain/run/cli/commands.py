@@ -169,7 +169,7 @@ def controllers(
 
     Example: `millbrain controllers --port 4800 --fault lost`
     """
-    from millbrain.run.controllers import main as run_controllers
+    from millbrain.run.scans.controllers import main as run_controllers
 
     run_controllers(load(data, config, demo__controllers_port=port), fault)
 

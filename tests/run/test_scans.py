@@ -14,7 +14,7 @@ from millbrain.core.scans.recipes import Asked, Scan
 from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
 from millbrain.run.demo import fill_cell
-from millbrain.run.scanning import ResolverUplink, ScanKeeper
+from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import Settings, load, prepare_data_folder
 from tests.engines import Process
 
