@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.keys import Key, parse
+from millbrain.core.nodes.tally import ELSEWHERE, NOT_FOUND, OK
 from millbrain.core.records import PUBLIC_READ, Value, is_live, stored_values
 from millbrain.core.registry import Asker
 from millbrain.core.templates import Template
@@ -20,6 +21,7 @@ FOUND, NONE, TAKEN_DOWN, UNKNOWN, UNREACHABLE = (
 )  # fmt: skip
 HERE, CACHE, REFERRAL = "here", "cache", "referral"
 _MS: Final = 1e3
+_CODES: Final = {FOUND: OK, NONE: NOT_FOUND, TAKEN_DOWN: NOT_FOUND}
 
 
 class Resolving:
@@ -45,6 +47,7 @@ class Resolving:
         (handle,) = self._registry.named([key])
         found = self._here(handle, asker) if handle else await self._elsewhere(key)
         found.setdefault("handle", handle or (key.value if key.scheme == "hdl" else ""))
+        self._registry.tally.add(found["handle"], _CODES.get(found["state"], ELSEWHERE))
         took_ms = (time.perf_counter() - began) * _MS
         return {"asked": told_key(key), **found, "took_ms": round(took_ms, 3)}
 

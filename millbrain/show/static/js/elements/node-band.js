@@ -8,6 +8,7 @@ import { _ } from "../words.js";
 const BOX = { width: 178, height: 40, gap: 12 };
 const ROWS_FEW = 2; // rows before another column is begun
 const NARROW_PX = 640;
+const NARROW_MAX = 6;
 const LEFT = 200;
 const OWN = 210;
 const BUS = 36;
@@ -84,9 +85,10 @@ function wide(node, sites, width) {
   const middle = height / 2;
   const parts = [];
   if (node.upstream.length) {
+    const above = (row) => middle + (row - node.upstream.length / 2) * (BOX.height + BOX.gap) + BOX.gap / 2;
     parts.push(...node.upstream.flatMap((place, row) => [
-      s("path", { class: "node-line", d: `M${LEFT - 20} ${y(row) + BOX.height / 2}H${LEFT - 8}V${middle}H${LEFT + BUS / 2}` }),
-      box(0, y(row), BOX.width, "above", _("asked first"), place, place)]));
+      s("path", { class: "node-line", d: `M${BOX.width} ${above(row) + BOX.height / 2}H${LEFT - 8}V${middle}H${LEFT + BUS / 2}` }),
+      box(0, above(row), BOX.width, "above", _("asked first"), place, place)]));
   }
   const left = node.upstream.length ? LEFT + BUS / 2 : 0;
   const bus = left + OWN + BUS / 2;
@@ -113,10 +115,14 @@ function narrow(node, sites, width) {
   parts.push(own(node, 0, at + 8, width - 2));
   const top = at + BOX.height + 26;
   at = top + BOX.gap;
-  for (const site of sites) {
+  for (const site of sites.slice(0, NARROW_MAX)) {
     parts.push(s("path", { class: "node-line", d: `M14 ${top}V${at + BOX.height / 2}H30` }),
       box(30, at, width - 32, "below", `${roleName(site.role)} · ${told(site)}`, site.site, site.held.join(", ")));
     at += step;
+  }
+  if (sites.length > NARROW_MAX) {
+    parts.push(s("text", { x: 30, y: at + 12, class: "node-role" }, _("{n} more in the tree below", { n: number(sites.length - NARROW_MAX) })));
+    at += 20;
   }
   return svg(width, at, ...parts);
 }

@@ -170,9 +170,9 @@ function showStart() {
   showRecent();
 }
 
-function follow() {
+function follow(isFirst = false) {
   const text = new URLSearchParams(location.search).get("q") ?? "";
-  box.value = text;
+  if (text || !isFirst) box.value = text; // what was typed while the page loaded stays
   recognise();
   if (text) resolve(text);
   else showStart();
@@ -192,7 +192,7 @@ async function showSchemes() {
 }
 
 async function start() {
-  await showSchemes();
+  const schemes = showSchemes(); // who types before they are there is heard all the same
   let timer = 0;
   box.addEventListener("input", () => {
     clearTimeout(timer);
@@ -206,9 +206,11 @@ async function start() {
     localStorage.removeItem(RECENT);
     showRecent();
   });
-  addEventListener("popstate", follow);
-  follow();
+  addEventListener("popstate", () => follow());
+  follow(true);
   if (!box.value && matchMedia("(pointer: fine)").matches) box.focus();
+  await schemes;
+  recognise();
 }
 
 start().catch(problem);
