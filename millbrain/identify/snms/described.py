@@ -55,6 +55,16 @@ _ONCE: Final = (Given("Idempotency-Key", "header", {"type": "string", "maxLength
 _BATCH: Final = listed(_ROW, f.ROWS_MAX)
 _DATA: Final = "/identityv2/data"
 
+_CODED: Final = entity({"code": NUMBER, "message": TEXT})
+_DOIP: Final[dict[int, Schema | None]] = {200: _CODED, 422: _CODED}
+_TARGET: Final = (
+    Given("targetId", schema=_HANDLE, is_required=True),
+    Given("operationId", schema={"enum": [
+        "0.DOIP/Op.Create", "0.DOIP/Op.Update", "0.DOIP/Op.Delete", "0.DOIP/Op.Retrieve",
+        "0.DOIP.EXTEND/Op.Update.Non.Overlay"]}, is_required=True),
+)  # fmt: skip
+_INSTANCE: Final = entity({"type": _HANDLE, "attributes": entity({"content": entity({})})})
+
 OPERATIONS: Final = (
     Operation("POST", "/identity/token", "Logs in with name and password", _told(ANY),
               body=_LOGIN),
@@ -81,4 +91,14 @@ OPERATIONS: Final = (
               "bearer"),
     Operation("DELETE", f"{_DATA}/batchDelete", "Deletes up to 2,000", _told(_RESULTS), _ONCE,
               listed(_HANDLE, f.ROWS_MAX), "bearer"),
+    Operation("GET", "/api/v1/doip/public/challenge", "A challenge to sign", _DOIP,
+              (Given("handle", schema=_HANDLE, is_required=True),)),
+    Operation("POST", "/api/v1/doip/public/verify-response", "A token for a signed challenge",
+              _DOIP, body=entity({"handle": _HANDLE, "signature": TEXT})),
+    Operation("GET", "/api/v1/doip", "An identifier", _DOIP, _TARGET, proof="bearer"),
+    Operation("POST", "/api/v1/doip", "Creates, updates, deletes", _DOIP, (*_TARGET, *_ONCE),
+              _INSTANCE, "bearer"),
+    Operation("GET", "/api/v1/open/handle/page", "Identifiers that follow a template", _DOIP,
+              (Given("metaHandle", schema=_HANDLE, is_required=True), Given("page", schema=NUMBER),
+               Given("size", schema=NUMBER)), proof="bearer"),
 )  # fmt: skip

@@ -22,8 +22,8 @@ from millbrain.core.nodes.tally import NOT_FOUND, OK
 from millbrain.core.records import is_live
 from millbrain.core.registry import Asker, Change, Once, Reason, Registry, RegistryError, Verb
 from millbrain.core.templates import Template, version_value
+from millbrain.identify.snms import doip, tokens
 from millbrain.identify.snms import fields as f
-from millbrain.identify.snms import tokens
 from millbrain.identify.snms.logins import Tries
 from millbrain.identify.snms.requests import (
     address_of,
@@ -66,7 +66,8 @@ def routes(registry: Registry, around: Around) -> list[Route]:
         ("PUT", "/identityv2/data/batchUpdate", api.update_many),
         ("DELETE", "/identityv2/data/batchDelete", api.delete_many),
     )
-    return [Route(path, _told(work), methods=[method]) for method, path, work in ways]
+    own = [Route(path, _told(work), methods=[method]) for method, path, work in ways]
+    return [*own, *doip.routes(registry, around)]
 
 
 def _told(work: Work) -> Callable[[Request], Awaitable[Response]]:
