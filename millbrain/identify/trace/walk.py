@@ -5,13 +5,15 @@ these lists, and where else the things found were put since. What holds at an in
 held, are two readings of the same lists.
 
 Time. A part holds from the event that joined it until the one that parted it, or that joined it
-elsewhere: an aggregation says where a thing is, and it is in one place (EPCIS 2.0, 7.4.4). What
-went into a transformation is looked at as it was at that time. Upwards each thing has a span in
+elsewhere: an aggregation says where a thing is, and it is in one place. What went into a
+transformation is looked at as it was at that time; a thing that several ways lead to is looked at
+as of each of their instants. Upwards each thing has a span in
 which it is affected: a pack that got a module after the bad cell had been taken out of it is not.
 Of several ways to a thing the spans are merged into one around them: a recall names too much
 rather than too little.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -38,6 +40,7 @@ from millbrain.core.events import (
 )
 
 BEFORE_MS, AFTER_MS = -(1 << 62), 1 << 62  # no bound of a span
+_ANY: Final = (BEFORE_MS, AFTER_MS)
 _ENTERS: Final = {JOINED: JOINED, SEEN: JOINED, BOUND: BOUND, HELD: BOUND}  # role -> kind of hold
 _LEAVES: Final = {PARTED: JOINED, FREED: BOUND}
 KINDS: Final = {JOINED: "aggregation", BOUND: "association", MADE: "transformation"}
@@ -87,7 +90,11 @@ class Found:
 
 
 class _Hold(NamedTuple):
-    """A thing held by another for a time, as one event says it. span: what it hands on."""
+    """A thing held by another for a time, as one event says it.
+
+    span: in which what it hands on is affected, upwards. instants: as of which its own parts are
+    wanted, downwards.
+    """
 
     thing: str
     event: int
@@ -96,6 +103,7 @@ class _Hold(NamedTuple):
     until_ms: int
     quantity: str
     span: tuple[int, int]
+    instants: tuple[int, ...] = ()
 
 
 class _Walk:
@@ -175,11 +183,7 @@ class _Walk:
         is_new = number is None
         if number is None:
             number = self._number(hold.thing, depth, hold.span)
-        else:
-            (first, last), (more_first, more_last) = self.found.spans[number], hold.span
-            if more_first < first or more_last > last:
-                self.found.spans[number] = min(first, more_first), max(last, more_last)
-                is_new = True
+        is_new = self._widened(number, hold) or is_new
         known = (near, number, hold.event)
         if known not in self._known:
             self._known.add(known)
@@ -188,6 +192,12 @@ class _Walk:
             self.found.edges.append(Edge(near, number, hold.event, hold.kind, hold.since_ms,
                                          hold.until_ms, hold.quantity, is_open))  # fmt: skip
         return is_new
+
+    def _widened(self, number: int, hold: _Hold) -> bool:
+        """Merge what a further way to a thing asks of it; return whether it is more than before."""
+        (first, last), (more_first, more_last) = self.found.spans[number], hold.span
+        self.found.spans[number] = min(first, more_first), max(last, more_last)
+        return more_first < first or more_last > last
 
     def _number(self, thing: str, depth: int, span: tuple[int, int]) -> int:
         found = self.found
@@ -201,24 +211,44 @@ class _Walk:
 class _Parts(_Walk):
     """Downwards: what things are made of."""
 
+    def __init__(self, events: Events, bounds: Bounds, at_ms: int | None, sees: Sees) -> None:
+        super().__init__(events, bounds, at_ms, sees)
+        self._instants: dict[int, set[int]] = {}  # by number: as of when its parts are wanted
+
+    def _widened(self, number: int, hold: _Hold) -> bool:
+        known = self._instants.setdefault(number, set())
+        before = len(known)
+        known.update(hold.instants)
+        return len(known) > before
+
     def _holds(self, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[_Hold]]:
         things = list(spans)
         lists = self.lists(MADE_OF, things)
         rows = self.rows(link[1] for links in lists for link in links)
+        wanted = {t: sorted(self._instants.get(self._numbers[t], {self.at_ms})) for t in things}
         held = {
-            thing: list(_parts_of(links, rows, spans[thing][1]))
+            thing: list(_parts_of(links, rows, wanted[thing][-1]))
             for thing, links in zip(things, lists, strict=True) if links
         }  # fmt: skip
         self._join_groups(held)
         moved = self._moved(held)
-        cut = {
-            thing: _merged(_until_moved(thing, hold, moved) for hold in holds)
+        return {
+            thing: [
+                hold
+                for one in _merged(_until_moved(thing, hold, moved) for hold in holds)
+                if (hold := self._handing_on(one, wanted[thing])).instants
+            ]
             for thing, holds in held.items()
         }
+
+    def _handing_on(self, hold: _Hold, wanted: Sequence[int]) -> _Hold:
+        """Return a hold with the instants as of which its own parts are wanted, none = over."""
+        if hold.kind == MADE:
+            return hold
         if not self.is_now:
-            return cut
-        return {thing: [hold for hold in holds if hold.until_ms > self.at_ms]
-                for thing, holds in cut.items()}  # fmt: skip
+            return _Hold(*hold[:-1], (wanted[-1],))
+        first, end = bisect_left(wanted, hold.since_ms), bisect_left(wanted, hold.until_ms)
+        return _Hold(*hold[:-1], tuple(wanted[first:end]))
 
     def _join_groups(self, held: dict[str, list[_Hold]]) -> None:
         """Put in place of a transformation told by several events what went into it."""
@@ -315,8 +345,7 @@ class _Uses(_Walk):
 def parts(events: Events, things: Iterable[str], at_ms: int | None, bounds: Bounds,
           sees: Sees) -> Found:  # fmt: skip
     """Return what things are made of, as of an instant; None: whatever they ever held."""
-    last = AFTER_MS if at_ms is None else at_ms
-    return _Parts(events, bounds, at_ms, sees).run({t: (BEFORE_MS, last) for t in things})
+    return _Parts(events, bounds, at_ms, sees).run(dict.fromkeys(things, _ANY))
 
 
 def uses(events: Events, things: Mapping[str, tuple[int, int]], at_ms: int | None,
@@ -360,13 +389,12 @@ def _parts_of(links: Sequence[Link], rows: Rows, last_ms: int) -> Iterator[_Hold
         if role == MADE:
             inputs = _named_group(row, INPUT)
             for thing, quantity in inputs:
-                yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, (BEFORE_MS, at))
+                yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, _ANY, (at,))
         elif kind := _ENTERS.get(role):
             for thing, quantity in row.of(CHILD):
                 if again := open_.pop((kind, thing), None):
                     yield again._replace(until_ms=at)  # it may have been elsewhere meanwhile
-                span = (BEFORE_MS, last_ms)
-                open_[kind, thing] = _Hold(thing, number, kind, at, AFTER_MS, quantity, span)
+                open_[kind, thing] = _Hold(thing, number, kind, at, AFTER_MS, quantity, _ANY)
         elif kind := _LEAVES.get(role):
             gone = _names(row, CHILD) or [thing for k, thing in open_ if k == kind]
             for thing in gone:
@@ -393,6 +421,9 @@ def _until_moved(thing: str, hold: _Hold, moves: Moves) -> _Hold:
 
 def _merged(holds: Iterable[_Hold]) -> list[_Hold]:
     """Return holds with those in one that follow without a gap: seen again where it was."""
+    holds = list(holds)
+    if len({hold.thing for hold in holds}) == len(holds):
+        return holds
     made: list[_Hold] = []
     found: dict[tuple[str, str, int], _Hold] = {}
     for hold in holds:
@@ -435,9 +466,9 @@ def _told(links: Sequence[Link], rows: Rows, letter: str) -> Iterator[_Hold]:
     for at, number, _, _ in links:
         row = rows[number]
         if row is not None:
-            span = (BEFORE_MS, at) if letter == INPUT else (at, AFTER_MS)
+            span = _ANY if letter == INPUT else (at, AFTER_MS)
             for thing, quantity in row.of(letter):
-                yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, span)
+                yield _Hold(thing, number, MADE, at, AFTER_MS, quantity, span, (at,))
 
 
 def _named_group(row: Traced, letter: str) -> list[tuple[str, str]]:
