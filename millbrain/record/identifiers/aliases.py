@@ -61,7 +61,7 @@ def changed(key: bytes, before: bytes | None, after: bytes, look: Look) -> dict[
 def of_records(batch: Iterable[Record]) -> list[Record]:
     """Return the entries of records that are loaded; what is no identifier names nothing."""
     found = []
-    for key, stored in batch:
+    for key, stored in [row for row in batch if _MARK in row[1]]:
         for text in _claimed(stored):
             try:
                 found.append((ALIASES + parse(text).stored, key[4:]))

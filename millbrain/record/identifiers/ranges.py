@@ -196,9 +196,9 @@ class Ranges:
     def loaded(self, batch: Iterable[Record]) -> list[Record]:
         """Put the ranges of a batch in force for the writer; return further rows to write."""
         rows: list[Record] = []
-        for key, stored in batch:
-            if MARK in stored or key in self._blocks:
-                rows += self._changed(key, stored).items()
+        known = self._blocks
+        for key, stored in [row for row in batch if MARK in row[1] or (known and row[0] in known)]:
+            rows += self._changed(key, stored).items()
         return rows
 
     def mark(self) -> int:

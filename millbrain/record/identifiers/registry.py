@@ -48,6 +48,7 @@ from millbrain.core.registry import (
     RegistryError,
     Verb,
 )
+from millbrain.core.templates import ALIAS_TYPE, META_TYPE, RANGE_TYPE, TAG_TYPE
 from millbrain.record.identifiers import aliases, past, tags
 from millbrain.record.identifiers.changes import made
 from millbrain.record.identifiers.creations import Creations
@@ -70,6 +71,7 @@ _PREFIX_RECORDS: Final = b"hdl:0.NA/"
 _LOAD_RECORDS: Final = IDENTIFIER_BATCH_MAX // 2  # of one batch; its prefixes need room
 _HOMED: Final = b"\1"
 _UNHOMED: Final = b"\0"
+_MARKS: Final = tuple(t.encode() for t in (META_TYPE, RANGE_TYPE, ALIAS_TYPE, TAG_TYPE))
 Call = Callable[[], None]
 log = logging.getLogger(__name__)
 
@@ -194,20 +196,21 @@ class StoredRegistry(Reading):
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _LOAD_RECORDS)):
             with self._writing:
-                demand_loadable(batch, self._ranges.get)
-                ranges = self._loaded_ranges(batch)
+                counted = Counter(_head(k) for k, stored in batch if not is_route(k, stored))
+                marked = _marked(batch)
+                demand_loadable(batch, marked, counted, self._ranges.get)
+                ranges = self._loaded_ranges(batch if len(self._ranges) else marked)
                 at_ms = int(time.time() * 1000)
                 line = {"at_ms": at_ms, **_who(asker), "verb": "load", "source": source,
                         "records": len(batch)}  # fmt: skip
                 trail, kept = self._group.trail.then(line)
-                counted = Counter(_head(k) for k, stored in batch if not is_route(k, stored))
                 heads = counted.keys()
                 grown = {k[4:-1].decode(): n for k, n in counted.items() if k.endswith(b"/")}
                 cells = self.reports.grown(grown, {}, at_ms)
                 new = {prefix_of(k[4:].decode()) for k in heads} - self._homed
                 homes = [(PREFIXES + prefix.encode(), _HOMED) for prefix in new]
                 # An entry without its record leads nowhere.
-                if other := aliases.of_records(batch) + tags.of_records(batch) + ranges:
+                if other := aliases.of_records(marked) + tags.of_records(marked) + ranges:
                     self._put(other)
                 self._put([*batch, *homes, *self.reports.rows(cells), kept, trail.kept])
                 self.reports.settle(cells)
@@ -424,6 +427,16 @@ class StoredRegistry(Reading):
         if key not in group.read:
             group.read[key] = self._store.get(key)
         return group.read[key]
+
+
+def _marked(batch: Sequence[Record]) -> list[Record]:
+    """Return the records that may have a value or a key of a type that is looked at.
+
+    All of them are searched at once first: most files have none.
+    """
+    whole = b"\n".join([part for row in batch for part in row])
+    found = [mark for mark in _MARKS if mark in whole]
+    return [row for row in batch if any(m in row[1] or m in row[0] for m in found)] if found else []
 
 
 def _head(key: bytes) -> bytes:

@@ -34,7 +34,8 @@ def changed(key: bytes, before: bytes | None, after: bytes) -> dict[bytes, bytes
 
 def of_records(batch: Iterable[Record]) -> list[Record]:
     """Return the entries of records that are loaded."""
-    return [(_entry(tag) + key, _HELD) for key, stored in batch for tag in _held(stored)]
+    marked = [row for row in batch if _MARK in row[1]]
+    return [(_entry(tag) + key, _HELD) for key, stored in marked for tag in _held(stored)]
 
 
 def sharing(

@@ -25,11 +25,11 @@ from millbrain.core.templates import (
     read_template,
     template_of,
 )
+from millbrain.record.identifiers.store import Record
 
 Look = Callable[[bytes], bytes | None]
 _PREFIXES: Final = "0.NA/"
 _MARK: Final = META_TYPE.encode()  # stands in the type of templates as well
-_SUFFIX: Final = f"/{SUFFIX}".encode()
 _PROBLEMS_TOLD_MAX: Final = 5
 
 
@@ -137,22 +137,29 @@ def followed(handle: str, values: Sequence[Value], look: Look) -> Template | Non
     return template_of(keys.fold(names[0]), look(key))
 
 
-def demand_loadable(batch: Iterable[tuple[bytes, bytes]], look: Look) -> None:
+def demand_loadable(
+    batch: Sequence[Record], marked: Sequence[Record], heads: Iterable[bytes], look: Look
+) -> None:
     """Refuse a batch of records to be loaded of which one is against its template.
 
     Templates of the batch itself hold already. Only records that name a template, or whose prefix
     does, are looked at.
+
+    Parameters
+    ----------
+    marked
+        Those of the batch that hold a value of type META, or have the handle of a template.
+    heads
+        Keys of the prefixes in the batch, with their slash.
     """
-    rows = list(batch)
-    new = {key: stored for key, stored in rows if _MARK in stored or _SUFFIX in key}
+    new = {key: stored for key, stored in marked if _MARK in stored or _MARK in key}
 
     def seen(key: bytes) -> bytes | None:
         return new.get(key) or look(key)
 
-    heads = {key.partition(b"/")[0] for key, _ in rows}
-    ruled = {head for head in heads if of_prefix(head[4:].decode() + "/", seen)}
-    for key, stored in rows if ruled else new.items():
-        if key in new or key.partition(b"/")[0] in ruled:
+    ruled = {head for head in heads if of_prefix(head[4:].decode(), seen)}
+    for key, stored in batch if ruled else new.items():
+        if key in new or key[: key.index(b"/") + 1] in ruled:
             _demand_loadable(key, stored, look, seen)
 
 
