@@ -112,7 +112,6 @@ AAS_BULKS_KEPT_MAX: Final = 10_000  # ... and results of such that are remembere
 LABELS_MAX: Final = 2_000  # labels of one print: some seconds of one core
 LABEL_TEXT_MAX: Final = 400  # characters of one text of a label or of its template
 LABEL_LINES_MAX: Final = 12  # lines of text of one label
-LABEL_FIELDS_MAX: Final = 64  # fields of one label that templates may name
 ALLOTMENT_SERIALS_MAX: Final = 5_000  # serials that a line takes at once: their log fits a record
 ALLOTMENT_REPORTS_MAX: Final = 400  # reports of one allotment
 LABEL_PRINTS_WAITING_MAX: Final = 8  # prints that wait for the one in the making; then "busy"

@@ -14,7 +14,13 @@ from typing import Any, Final
 
 from millbrain.core import keys
 from millbrain.core.errors import NotFoundError
-from millbrain.core.records import Administrator, Value, is_live, write_administrator
+from millbrain.core.records import (
+    Administrator,
+    Value,
+    is_live,
+    stored_values,
+    write_administrator,
+)
 from millbrain.core.registry import ADMIN_TYPE, Asker, Change, Reason, Registry, RegistryError, Verb
 from millbrain.identify.aas.holding import (
     Held,
@@ -147,8 +153,10 @@ class Shells:
         A record that holds nothing else but who administers it goes with it.
         """
         held = self._held(handle, asker)
-        others = [v for i, v in held.values.items() if i not in held.ours and v.type != ADMIN_TYPE]
-        if others:
+        (stored,) = self._registry.get_many([keys.handle_key(handle)])
+        everything = stored_values(stored) if stored is not None and is_live(stored) else ()
+        others = [v for v in everything if v.index not in held.ours and v.type != ADMIN_TYPE]
+        if others:  # also what the asker may not read
             return [Change(Verb.REMOVE, handle, asker, indexes=tuple(sorted(held.ours)))]
         return [Change(Verb.DELETE, handle, asker)]
 

@@ -128,11 +128,18 @@ class Allotments:
         after = keys.fold(request.query_params.get("after", "") or f"{prefix}/{_HEAD}")
         names = self._registry.names(prefix, asker, after, PAGE_ROWS_MAX)
         wanted = [name for name in names if name.startswith(keys.fold(f"{prefix}/{_HEAD}"))]
-        rows = [serials.summary(self.read(handle, asker), handle) for handle in wanted]
+        rows = [row for handle in wanted if (row := self._summary(handle, asker))]
         shown = [row for row in rows if not line or row["line"] == line]
         shown.sort(key=lambda row: row["taken_ms"], reverse=True)
         is_more = len(wanted) == PAGE_ROWS_MAX
         return replies.json({"allotments": shown, "after": wanted[-1] if is_more else ""})
+
+    def _summary(self, handle: str, asker: Asker) -> dict[str, Any] | None:
+        """Return what an allotment is, None where it is not for the asker."""
+        try:
+            return serials.summary(self.read(handle, asker), handle)
+        except NotFoundError:
+            return None
 
     async def tell(self, request: Request) -> Response:
         """Tell all of an allotment: what a line needs to print while it is cut off."""

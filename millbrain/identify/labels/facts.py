@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from millbrain.core import gs1, keys
 from millbrain.core.faces.record_json import values_of
-from millbrain.core.limits import LABEL_FIELDS_MAX, LABELS_MAX
+from millbrain.core.limits import LABELS_MAX
 from millbrain.core.nodes.ranges import item_values
 from millbrain.core.records import Value
 from millbrain.core.registry import ALIAS_TYPE
@@ -31,12 +31,11 @@ def about(identifier: str, values: Iterable[Value], design: Design, host: str) -
         The record has not what the design wants in the symbol.
     """
     facts: dict[str, str] = {}
+    wanted = design.names
     for value in values:
-        if len(facts) == LABEL_FIELDS_MAX - 2:
-            break
         if value.type == ALIAS_TYPE:
             _add_alias(facts, value.data)
-        elif not value.type.upper().startswith("HS_") and value.type != DESIGN_TYPE:
+        elif value.type in wanted and not value.type.upper().startswith("HS_"):
             _add(facts, value.type, value.data)
     return of_facts(identifier, facts, design, host)
 
@@ -51,7 +50,8 @@ def of_facts(identifier: str, facts: dict[str, str], design: Design, host: str) 
     """
     key = keys.parse(identifier)
     known = {**facts, key.scheme: key.display}
-    return label(identifier, _code(identifier, key, known, design, host), known)
+    code = _code(identifier, key, known, design, host)
+    return label(identifier, code, {n: t for n, t in known.items() if n in design.names})
 
 
 def _add(facts: dict[str, str], name: str, data: bytes) -> None:

@@ -93,6 +93,12 @@ class Design:
     correction: str = "m"
     zpl_font: str = "0"
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that it names."""
+        texts = (self.text, *(line.text for line in self.lines))
+        return frozenset(name for text in texts for name in _PLACE.findall(text))
+
 
 @dataclass(frozen=True, slots=True)
 class Stock:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from millbrain.core.limits import LABEL_FIELDS_MAX, LABEL_TEXT_MAX, LABELS_MAX
+from millbrain.core.limits import LABEL_TEXT_MAX, LABELS_MAX
 from millbrain.identify.labels import pdf, svg, zpl
 from millbrain.identify.labels.fields import (
     PRINTER_DPI,
@@ -110,15 +110,7 @@ def _is_whole(number: object) -> bool:
 
 
 def label(identifier: str, code: str, facts: dict[str, str]) -> Label:
-    """Return a label's facts, without what no line can print.
-
-    Raises
-    ------
-    ValueError
-        There are too many.
-    """
-    if len(facts) > LABEL_FIELDS_MAX:
-        raise ValueError(f"{identifier}: at most {LABEL_FIELDS_MAX} fields of a label")
+    """Return a label with its facts, without what no line can print."""
     kept = {n: t for n, t in facts.items() if len(t) <= LABEL_TEXT_MAX and t.isprintable() and t}
     return Label(identifier, code, {**kept, "identifier": identifier, "code": code})
 

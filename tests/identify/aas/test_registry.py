@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines import Process
 from tests.identify.asking import ask, proof, put
-from tests.identify.resolver import prepare, resolver
+from tests.identify.resolver import ADMIN, prepare, resolver
 
 pytestmark = pytest.mark.slow
 MOTOR = "https://example.org/aas/motor"
@@ -198,6 +198,19 @@ def test_one_record_many_faces(node: Process) -> None:
     assert send(node, "POST", "/shell-descriptors", own).status == 201
     found = ask(node, f"/{vin}", Accept="application/json").json()
     assert "AAS_SHELL" in [value["type"] for value in found["values"]]
+
+
+def test_a_record_that_holds_more_stays(node: Process) -> None:
+    """A handle gets a shell and loses it; what else the record holds is not touched."""
+    handle = put(node, "MOTOR", {"index": 1, "type": "MODEL", "data": "NC250"}, ADMIN)
+    told = {"id": handle, "idShort": "Motor", "submodelDescriptors": [NAMEPLATE]}
+    assert send(node, "POST", "/shell-descriptors", told).status == 201
+    assert ask(node, f"/shell-descriptors/{b64(handle)}").json() == told
+    assert send(node, "DELETE", f"/shell-descriptors/{b64(handle)}").status == 204
+    assert ask(node, f"/shell-descriptors/{b64(handle)}").status == 404
+    values = ask(node, f"/api/handles/{handle}").json()["values"]
+    assert [v["type"] for v in values] == ["MODEL", "HS_ADMIN"]
+    assert send(node, "POST", "/shell-descriptors", told).status == 201
 
 
 def test_who_may(node: Process) -> None:

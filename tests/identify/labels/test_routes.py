@@ -99,6 +99,13 @@ def test_a_design_may_stand_in_a_record(node: Process) -> None:
     assert sheet(node, identifiers=[f"{PREFIX}/L003"], design=f"{PREFIX}/L001").status == 404
 
 
+def test_a_field_is_found_among_many(node: Process) -> None:
+    many = [{"index": n, "type": f"T{n}", "data": "x" * 500} for n in range(1, 200)]
+    handle = put(node, "MANY", *many, {"index": 200, "type": "LAST", "data": "found"})
+    design = {"symbol": "qr", "content": "text", "text": "{LAST}"}
+    assert read_pages(sheet(node, identifiers=[handle], design=design).data) == ["found"]
+
+
 def test_items_of_a_range_are_printed(node: Process) -> None:
     told = '{"pattern": "R{4}", "from": 1, "to": 500}'
     put(node, "RANGE-R", {"index": 1, "type": "MODEL", "data": "NC250"},
