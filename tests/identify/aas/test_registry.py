@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines import Process
 from tests.identify.asking import ask, proof, put
-from tests.identify.resolver import ADMIN, prepare, resolver
+from tests.identify.resolver import ADMIN, PREFIX, prepare, resolver
 
 pytestmark = pytest.mark.slow
 MOTOR = "https://example.org/aas/motor"
@@ -324,3 +324,34 @@ def test_hostile_addresses_are_refused(node: Process, path: str) -> None:
     answer = ask(node, path)
     assert 400 <= answer.status < 500, answer.data
     assert answer.json()["messages"]
+
+
+def test_a_single_submodel_can_be_granted(node: Process) -> None:
+    """Submodels are hidden, one is granted to a buyer: he sees it and no other one."""
+    put(node, "buyer", {"index": 300, "type": "HS_SECKEY", "data": "b", "permissions": "1100"})
+    parts = [NAMEPLATE | {"id": f"urn:part:{n}"} for n in range(3)]
+    told = shell("granted", submodelDescriptors=parts)
+    assert send(node, "POST", "/shell-descriptors", told).status == 201
+    record = ask(node, f"/aas:{told['id']}", **proof(), Accept="application/json").json()
+    handle = record["handle"]
+    path = f"/api/handles/{handle}?index=various&overwrite=true"
+    values = ask(node, f"/api/handles/{handle}", **proof()).json()["values"]
+    held = [v for v in values if v["type"] == "AAS_SHELL_SUBMODEL"]
+    hidden = [v | {"permissions": "1100"} for v in held]
+    assert send(node, "PUT", path, {"values": hidden}).status in (200, 201)
+    given = {"to": {"handle": f"{PREFIX}/buyer", "index": 300}, "fields": [held[1]["index"]]}
+    grant = {"index": 500, "type": "GRANT", "data": json.dumps(given), "permissions": "1100"}
+    assert send(node, "PUT", path, {"values": [grant]}).status in (200, 201)
+
+    one = f"/shell-descriptors/{b64(told['id'])}"
+    buyer = proof(f"300:{PREFIX}/buyer", "b")
+    assert ask(node, one).json() == shell("granted")
+    assert ask(node, one, **buyer).json()["submodelDescriptors"] == [parts[1]]
+    part = f"{one}/submodel-descriptors/"
+    assert ask(node, part + b64("urn:part:1"), **buyer).json() == parts[1]
+    assert ask(node, part + b64("urn:part:2"), **buyer).status == 404
+    assert ask(node, one, "PUT", told, **buyer).status == 403
+    # Written anew by its owner, everything is as hidden and as granted as before.
+    assert send(node, "PUT", one, told | {"idShort": "Again"}).status == 204
+    assert ask(node, one).json() == shell("granted", idShort="Again")
+    assert ask(node, one, **buyer).json()["submodelDescriptors"] == [parts[1]]
