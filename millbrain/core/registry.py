@@ -77,12 +77,14 @@ Done = Callable[[Sequence[MillbrainError | None]], None]
 class Asker:
     """Who asks. identity: proved by a challenge or a login, None = nobody in particular.
 
-    face: key of the room that it came through. address: where from.
+    face: key of the room that it came through. address: where from. group: the organisation that
+    the identity belongs to, as our own pages vouch; grants to it are grants to the identity.
     """
 
     identity: Reference | None = None
     face: str = ""
     address: str = ""
+    group: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def asker(registry: Registry, face: str, address: str, authorization: str) -> As
         return Asker(None, face, address)
     voucher = registry.vouched(authorization)
     if voucher is not None:
-        return Asker(voucher.identity, face, voucher.address)
+        return Asker(voucher.identity, face, voucher.address, voucher.group)
     identity = proved(registry, authorization)
     if identity is None:
         raise RegistryError(Reason.NO_IDENTITY, "the credentials prove no identity")

@@ -49,7 +49,7 @@ class Voucher:
 
     @property
     def group(self) -> Reference | None:
-        """The identity of its organisation, None where it has none."""
+        """The identity of its organisation, None where it has none; grants name it with index 1."""
         name = self.organisation
         return Reference(_ORGANISATION + _marked(name), PERSON) if name else None
 

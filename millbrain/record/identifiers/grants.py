@@ -51,6 +51,8 @@ def readable(
     if rights.may(asker, READ_VALUE, values):
         return tuple(v for v in values if v.permissions & (PUBLIC_READ | ADMIN_READ))
     given = _given(rights, handle, values, asker.identity, _now_ms())
+    if asker.group is not None:
+        given |= _given(rights, handle, values, asker.group, _now_ms())
     return tuple(v for v in values if v.permissions & PUBLIC_READ or v.index in given)
 
 

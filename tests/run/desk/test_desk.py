@@ -16,6 +16,7 @@ from millbrain.show.errors import ResolverDownError
 from millbrain.show.resolver_client import ResolverClient
 from tests.engines import Process
 from tests.identify.asking import ask, proof, put
+from tests.identify.resolver import ADMIN as ADMIN_VALUE
 from tests.identify.resolver import PREFIX, prepare, resolver
 
 pytestmark = pytest.mark.slow
@@ -91,9 +92,7 @@ def test_an_alias_leads_to_its_record(client: ResolverClient, node: Process) -> 
 
 
 def test_the_past_of_a_record(client: ResolverClient, node: Process) -> None:
-    admin = {"index": 100, "type": "HS_ADMIN", "data": {"format": "admin", "value": {
-        "handle": f"{PREFIX}/admin", "index": 300, "permissions": "111111111111"}}}  # fmt: skip
-    handle = put(node, "gear", {"index": 1, "type": "MASS", "data": "8.1"}, admin)
+    handle = put(node, "gear", {"index": 1, "type": "MASS", "data": "8.1"}, ADMIN_VALUE)
     time.sleep(0.01)
     between_ms = int(time.time() * 1000)
     time.sleep(0.01)
@@ -114,6 +113,19 @@ def test_the_past_of_a_record(client: ResolverClient, node: Process) -> None:
     public = client.record(READER, handle, between_ms)
     assert (public["values"], public["versions"][1]["values"]) == ([], None)
     assert not public["is_reader"]
+
+
+def test_a_grant_to_an_organisation_is_one_to_its_accounts(
+    client: ResolverClient, node: Process
+) -> None:
+    grant = {"to": {"handle": "organisation:^North ^Fleet", "index": 1}, "fields": [1]}
+    handle = put(node, "priced", {"index": 1, "type": "PRICE", "data": "9", "permissions": "1100"},
+                 {"index": 2, "type": "NOTE", "data": "x", "permissions": "1100"}, ADMIN_VALUE,
+                 {"index": 3, "type": "GRANT", "data": json.dumps(grant)})  # fmt: skip
+    told = client.resolve(caller("n", operator="North Fleet"), handle)
+    assert ("PRICE" in types(told), "NOTE" in types(told)) == (True, False)
+    for other in (caller("s", operator="north fleet"), caller("n"), caller("North Fleet")):
+        assert "PRICE" not in types(client.resolve(other, handle))
 
 
 def test_a_record_that_never_was_is_not_found(client: ResolverClient) -> None:

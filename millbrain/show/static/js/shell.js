@@ -131,7 +131,16 @@ function startLost() {
   });
 }
 
+/** A bar that scrolls sideways shows where we are. */
+function showPlace() {
+  for (const here of document.querySelectorAll(".nav [aria-current], .ways [aria-current]")) {
+    const bar = here.parentElement;
+    bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+  }
+}
+
 startClock();
+showPlace();
 startPreferences();
 startSearch();
 startLost();

@@ -7,6 +7,7 @@ const HEIGHT = 150;
 const FOOT = 20;
 const HEAD = 14;
 const LEFT = 58;
+const RIGHT = 16;
 
 /** A round number at or above the highest. */
 function ceiling(most) {
@@ -24,7 +25,7 @@ class DayBars extends HTMLElement {
     const room = HEIGHT - HEAD - FOOT;
     const scale = room / (most + least);
     const line = HEAD + most * scale;
-    const step = (width - LEFT) / days.length;
+    const step = (width - LEFT - RIGHT) / days.length;
     const bar = Math.max(1, Math.min(26, step * 0.72));
     const every = Math.ceil(52 / step);
     const parts = [

@@ -70,6 +70,7 @@ async function preview() {
   }
   running = new AbortController();
   byId("sheet").setAttribute("aria-busy", "true");
+  if (!byId("sheet").firstElementChild) fill(byId("sheet"), h("p", { class: "empty" }, _("Being drawn and read back …")));
   try {
     const answer = await ask("svg", running.signal);
     const bytes = new Uint8Array(await answer.arrayBuffer());

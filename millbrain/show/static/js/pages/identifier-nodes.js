@@ -10,6 +10,7 @@ import { _, pick } from "../words.js";
 
 const PERIOD_S = 10;
 const TYPING_MS = 200;
+const YEAR_MS = 365 * 86_400_000;
 const WAY = ["applied", "approved", "routed", "homed"];
 const map = nodeMap();
 const band = nodeBand();
@@ -104,7 +105,7 @@ function showDrawer() {
     [_("Organisation"), each.organisation], [_("Contact"), each.contact],
     [_("Answered by"), each.is_homed ? _("this node") : each.sites.join(", ")],
     [_("Reason"), each.reason],
-    [_("Identifiers here"), each.handles === null ? _("not counted without a quota") : each.handles_max === null ? number(each.handles)
+    [_("Identifiers here"), each.handles === null ? _("not counted without a quota") : each.handles_max === null ? [number(each.handles), each.is_of_year ? h("small", { class: "faint" }, ` ${_("within a year; no quota counts them")}`) : null]
       : _("{n} of at most {max}", { n: number(each.handles), max: number(each.handles_max) })],
     [_("Prefixes below"), each.prefixes_max === null ? "" : _("at most {max}", { max: number(each.prefixes_max) })],
   ];
@@ -191,8 +192,27 @@ function startAdding() {
   });
 }
 
+let registered = null; // by prefix within a year, for those without a quota that counts them
+
+/** What was registered and not deleted; only administrators of the node may know of all of it. */
+async function loadRegistered() {
+  if (!node.is_administrator) return;
+  const from = new Date(Date.now() - YEAR_MS).toISOString().slice(0, 10);
+  const { rows } = await get("/identifiers/statistics", { by: "prefix,kind", from }).catch(() => ({ rows: [] }));
+  registered = new Map();
+  for (const { prefix, kind, count } of rows) {
+    const step = { registered: count, removed: -count }[kind] ?? 0;
+    registered.set(prefix, (registered.get(prefix) ?? 0) + step);
+  }
+}
+
 async function load(signal) {
   node = await get("/identifiers/node", {}, signal);
+  if (registered === null) await loadRegistered();
+  for (const each of node.prefixes) {
+    const count = registered?.get(each.prefix);
+    if (each.handles === null && each.is_homed && count > 0) Object.assign(each, { handles: count, is_of_year: true });
+  }
   problem(null);
   show();
 }
