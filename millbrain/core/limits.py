@@ -115,6 +115,7 @@ LABEL_LINES_MAX: Final = 12  # lines of text of one label
 ALLOTMENT_SERIALS_MAX: Final = 5_000  # serials that a line takes at once: their log fits a record
 ALLOTMENT_REPORTS_MAX: Final = 400  # reports of one allotment
 LABEL_PRINTS_WAITING_MAX: Final = 8  # prints that wait for the one in the making; then "busy"
+LABEL_PRINTER_IDLE_S_MAX: Final = 600  # the printing process (100 MB) ends without work for so long
 LABEL_PRINT_S_MAX: Final = 120  # a print that takes longer is given up
 
 # Batteries --------------------------------------------------------------------------------------

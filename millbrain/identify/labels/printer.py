@@ -1,6 +1,7 @@
 """Has prints made in a process of their own, one after the other, so that resolving never waits."""
 
 import asyncio
+import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from typing import Final
@@ -15,7 +16,7 @@ _COMMAND: Final = (sys.executable, "-m", "millbrain.identify.labels.worker")
 
 
 class Printer:
-    """The process is started with the first print and lives as long as this one."""
+    """The process is started with the first print and ends some time after the last one."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
@@ -47,22 +48,27 @@ class Printer:
         raise UnreadableError(words) if verdict == UNREADABLE else ValueError(words)
 
     async def _asked(self, raw: bytes) -> tuple[tuple[int, int, int], bytes]:
-        process = await self._started()
+        if self._process is not None:
+            with contextlib.suppress(StoreError):  # it has ended since, for want of work
+                return await self._exchanged(self._process, raw)
+        self._process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE)
+        return await self._exchanged(self._process, raw)
+
+    async def _exchanged(
+        self, process: Process, raw: bytes
+    ) -> tuple[tuple[int, int, int], bytes]:  # fmt: skip
         try:
             async with asyncio.timeout(LABEL_PRINT_S_MAX):
                 return await _exchanged(process, raw)
         except TimeoutError as error:
+            self._end()
             raise LimitError(f"labels: not printed after {LABEL_PRINT_S_MAX} s") from error
         except (OSError, asyncio.IncompleteReadError) as error:
+            self._end()
             raise StoreError(f"labels: the printing process ended: {error}; try again") from error
-        finally:
-            if sys.exc_info()[0] is not None:  # half an answer may be on its way
-                self._end()
-
-    async def _started(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE)
-        return self._process
+        except BaseException:  # half an answer may be on its way
+            self._end()
+            raise
 
     def _end(self) -> None:
         if self._process is not None and self._process.returncode is None:

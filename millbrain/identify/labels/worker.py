@@ -2,14 +2,16 @@
 
 An order is its length (8 bytes) and JSON; an answer is a head (`HEAD`: 0 done, 1 unreadable labels,
 2 an order that cannot be made; pages; labels; length) and the print or the reason. It ends with its
-input, so that it never outlives the resolver.
+input, so that it never outlives the resolver, and when nothing was asked for a while.
 """
 
 import os
+import select
 import struct
 import sys
 from typing import BinaryIO, Final
 
+from millbrain.core.limits import LABEL_PRINTER_IDLE_S_MAX
 from millbrain.identify.labels.sheets import UnreadableError, printed
 from millbrain.identify.labels.told import read_order
 
@@ -23,7 +25,10 @@ def main() -> None:
     """Print until the input ends."""
     os.nice(_NICE)
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(LENGTH.size)) == LENGTH.size:
+    while select.select([source], [], [], LABEL_PRINTER_IDLE_S_MAX)[0]:
+        head = source.read(LENGTH.size)
+        if len(head) < LENGTH.size:
+            return
         _answer(source.read(*LENGTH.unpack(head)), target)
 
 

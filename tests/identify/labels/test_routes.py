@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,8 +132,8 @@ def test_the_printing_process_may_fall(node: Process) -> None:
     assert sheet(node, **order).status == 200
     (worker,) = workers(node)
     os.kill(worker, signal.SIGKILL)
-    assert sheet(node, **order).status in (200, 503)
     assert sheet(node, **order).status == 200
+    assert workers(node) != [worker]
 
 
 def workers(node: Process) -> list[int]:
@@ -164,3 +166,10 @@ def test_hostile_orders_are_refused(node: Process, body: Any) -> None:
     answer = ask(node, "/labels/sheets", "POST", given, **proof())
     assert 400 <= answer.status < 500, answer.data
     assert answer.json()["error"]
+
+
+def test_the_printing_process_ends_without_work() -> None:
+    code = ("from millbrain.identify.labels import worker as w\n"
+            "w.LABEL_PRINTER_IDLE_S_MAX = 0.2\nw.main()")  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as idle:
+        assert idle.wait(60) == 0
