@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,6 +69,9 @@ def test_ranges_of_a_prefix_are_listed_for_those_who_may(node: Process) -> None:
     status, found = ask(node, "GET", f"/api/handles/{PREFIX}/s000123")
     assert (status, found["values"][0]["data"]["value"]) == (200, "https://id.example.cn/000123")
     assert ask(node, "GET", f"/api/handles/{PREFIX}/s250001")[0] == 404
+    command = [sys.executable, "-m", "millbrain.run.cli", "handles", "get", f"{PREFIX}/s000123"]
+    done = subprocess.run([*command, "--data", str(node.data)], capture_output=True, check=True)
+    assert json.loads(done.stdout)["values"][:1] == found["values"][:1]  # the binary protocol
     assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}", **MINE)[1] == {
         "prefix": PREFIX, "count": 250_000, "ranges": [
             {"handle": f"{PREFIX}/BATCH", "first": f"{PREFIX}/S000001",
