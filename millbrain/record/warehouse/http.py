@@ -44,8 +44,6 @@ from millbrain.record.warehouse.running import Head, Piece, Runner
 
 LOGGER = logging.getLogger(__name__)
 
-PART_BYTES: Final = 128 << 10  # sent at once
-
 _STATUS: Final = {
     **dict.fromkeys((36, 27, 38, 41, 43, 44, 46, 47, 53, 62, 63, 70, 72, 115, 130, 456, 457), 400),
     **dict.fromkeys((164, 192, 193, 497, 516), 403),
@@ -281,11 +279,8 @@ def _notice(text: str, tag: str) -> bytes:
 
 
 async def _send_piece(send: Send, piece: Piece) -> None:
-    """Send a piece in parts so small that the copies on their way need no fresh memory."""
-    whole = memoryview(piece)
-    for start in range(0, len(whole), PART_BYTES):
-        part = whole[start : start + PART_BYTES]
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+    if piece:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 async def _until_left(receive: Receive) -> None:
