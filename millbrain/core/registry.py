@@ -12,13 +12,13 @@ from typing import Final, Protocol
 from millbrain.core import templates
 from millbrain.core.errors import MillbrainError
 from millbrain.core.events import Events
-from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import Key
 from millbrain.core.nodes.grants import Seen
 from millbrain.core.nodes.ranges import Range
 from millbrain.core.nodes.tally import Tally
 from millbrain.core.records import Reference, Stamps, Value
 from millbrain.core.templates import Template
+from millbrain.core.vouchers import Voucher
 
 # Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
 ADD_HANDLE, DELETE_HANDLE, ADD_PREFIX, DELETE_PREFIX = 0x001, 0x002, 0x004, 0x008
@@ -258,9 +258,7 @@ class Registry(Protocol):
         """
         ...
 
-    def sharing(
-        self, tags: Sequence[str], after: str, count_max: int
-    ) -> tuple[Sequence[str], str]:
+    def sharing(self, tags: Sequence[str], after: str, count_max: int) -> tuple[Sequence[str], str]:
         """Return handles behind `after`, in order, whose live records publicly hold all `tags`.
 
         Besides, where to go on: the next `after`, '' where there are no more.
