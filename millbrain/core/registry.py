@@ -7,18 +7,20 @@ place, so that no face can widen them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from millbrain.core import templates
 from millbrain.core.errors import MillbrainError
 from millbrain.core.events import Events
 from millbrain.core.keys import Key
-from millbrain.core.nodes.grants import Seen
-from millbrain.core.nodes.ranges import Range
-from millbrain.core.nodes.tally import Tally
 from millbrain.core.records import Reference, Stamps, Value
 from millbrain.core.templates import Template
 from millbrain.core.vouchers import Voucher
+
+if TYPE_CHECKING:  # the parts of a node stand on this module
+    from millbrain.core.nodes.grants import Seen
+    from millbrain.core.nodes.ranges import Range
+    from millbrain.core.nodes.tally import Tally
 
 # Bits of HS_ADMIN (RFC 3651 3.2.1): what an administrator of a record, or of a prefix, may do.
 ADD_HANDLE, DELETE_HANDLE, ADD_PREFIX, DELETE_PREFIX = 0x001, 0x002, 0x004, 0x008
@@ -132,7 +134,7 @@ class Registry(Protocol):
     """The records of this node; the record stage implements it. Safe from any thread."""
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> "Tally":
         """Where faces count what they answer; for the thread that answers."""
         ...
 
@@ -165,7 +167,7 @@ class Registry(Protocol):
         """Return the values of a record that `asker` may read, the public ones first."""
         ...
 
-    def access(self, handle: str, asker: Asker) -> tuple[Seen, ...]:
+    def access(self, handle: str, asker: Asker) -> "tuple[Seen, ...]":
         """Return who can see each value of a record, and why.
 
         Raises
@@ -235,7 +237,7 @@ class Registry(Protocol):
         """
         ...
 
-    def ranges(self, prefix: str, asker: Asker) -> list[tuple[str, Range]]:
+    def ranges(self, prefix: str, asker: Asker) -> "list[tuple[str, Range]]":
         """Return the ranges of a prefix: handle and serials; RegistryError as `names`."""
         ...
 
