@@ -1,6 +1,6 @@
 """`ResolverClient`: what the web process asks the resolver, on behalf of the account that asks it.
 
-Every request carries a voucher (`core.faces.vouchers`) with the account, its role and its
+Every request carries a voucher (`core.vouchers`) with the account, its role and its
 organisation, so the resolver decides what the account may see and change; nothing is decided here.
 """
 
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import orjson
 import urllib3
 
+from millbrain.core import vouchers
 from millbrain.core.errors import (
     IllegalStepError,
     LimitError,
@@ -20,14 +21,15 @@ from millbrain.core.errors import (
     NotFoundError,
     RefusedError,
 )
-from millbrain.core.faces import vouchers
-from millbrain.core.faces.vouchers import Voucher
+from millbrain.core.limits import LABEL_PRINT_S_MAX
+from millbrain.core.vouchers import Voucher
 from millbrain.record.ledger import Role
 from millbrain.show.access import Caller
 from millbrain.show.errors import ResolverDownError
 
 _CONNECT_S: Final = 1.0
 _ANSWER_S: Final = 8.0  # a walk over other nodes ends before (`resolver.wait_s`)
+_SLOW_S: Final = {"/labels/sheets": float(LABEL_PRINT_S_MAX)}  # answers that are work
 _DESK, _HTTP = "desk", "http"
 _REFUSALS: Final[Mapping[int, type[MillbrainError]]] = {
     401: RefusedError, 403: RefusedError, 404: NotFoundError, 409: IllegalStepError,
@@ -126,11 +128,12 @@ class ResolverClient:
         headers = {"Authorization": vouchers.write(_voucher(caller), self._key)}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        answer_s = _SLOW_S.get(path, _ANSWER_S)
         try:
             answer = self._pool.request(
                 method, f"http://127.0.0.1:{ports[port]}{path}{'?' if asked else ''}{asked}",
                 body=None if body is None else orjson.dumps(body), headers=headers,
-                timeout=urllib3.Timeout(connect=_CONNECT_S, read=_ANSWER_S), redirect=False,
+                timeout=urllib3.Timeout(connect=_CONNECT_S, read=answer_s), redirect=False,
             )  # fmt: skip
         except urllib3.exceptions.HTTPError as e:
             raise ResolverDownError(f"the resolver does not answer: {e}") from e

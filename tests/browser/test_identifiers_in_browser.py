@@ -197,7 +197,7 @@ def test_an_application_goes_its_way(reader: Reader) -> None:
 def test_labels_are_seen_before_they_are_printed(reader: Reader, vin: str) -> None:
     page = reader.go(f"/identifiers/labels?text=88.999.1/{vin}")
     wait_for_picture(page, "#sheet img")
-    expect(page.locator("#count")).to_contain_text("1 labels")
+    expect(page.locator("#count")).to_contain_text("labels on this page: 1")
     with page.expect_download() as download:
         page.click("[data-format=zpl]")
     assert download.value.path().read_bytes().startswith(b"^XA")

@@ -56,7 +56,7 @@ def test_a_vehicle_leads_to_its_pack_and_back(registry: StoredRegistry) -> None:
         pack = values(registry, told["pack"])
         assert pack["installed_in"] == handle
         assert parse(pack["ALIAS"]).scheme == "bat"
-        assert f"Model {told['ALIAS'][9]} " in told["model"]  # the letter of its VIN
+        assert f"Model {told['ALIAS'][9]} " in told["MODEL"]  # the letter of its VIN
         assert (told["simulated"], pack["simulated"]) == ("true", "true")
 
 

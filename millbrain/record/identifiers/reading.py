@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from millbrain.core import keys
-from millbrain.core.faces import vouchers
-from millbrain.core.faces.vouchers import Voucher
+from millbrain.core import keys, vouchers
 from millbrain.core.limits import IDENTIFIER_PAGE_MAX
 from millbrain.core.nodes.grants import Seen
 from millbrain.core.nodes.ranges import Range
 from millbrain.core.records import Reference, Value, is_live, stored_values
 from millbrain.core.registry import LIST_HANDLES, READ_VALUE, Asker, Reason, RegistryError, Route
 from millbrain.core.templates import SUFFIX, Template, template_of
+from millbrain.core.vouchers import Voucher
 from millbrain.record.identifiers import aliases, past, tags
 from millbrain.record.identifiers.grants import explained, readable
 from millbrain.record.identifiers.prefixes import Prefixes

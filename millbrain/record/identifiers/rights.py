@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from millbrain.core import keys
+from millbrain.core import keys, vouchers
 from millbrain.core.errors import FrameError
-from millbrain.core.faces import vouchers
 from millbrain.core.records import (
     Reference,
     Value,

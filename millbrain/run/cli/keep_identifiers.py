@@ -8,9 +8,9 @@ from typing import Any, Final
 import orjson
 import urllib3
 
+from millbrain.core import vouchers
 from millbrain.core.errors import MillbrainError
-from millbrain.core.faces import vouchers
-from millbrain.core.faces.vouchers import LIFE_S, Voucher
+from millbrain.core.vouchers import LIFE_S, Voucher
 from millbrain.record import backup
 from millbrain.record.identifiers import RocksIdentifiers, checkpoint_of
 from millbrain.run import run_files

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.keys import handle_key
 from millbrain.core.nodes.grants import GRANT_TYPE, Grant, write_grant
 from millbrain.core.records import ADMIN_READ, ADMIN_WRITE, Value, store_form
 from millbrain.core.registry import Asker, Change, Verb
 from millbrain.core.templates import Template, read_template, version_value
+from millbrain.core.vouchers import Voucher
 from millbrain.identify.epcis.document import read_event
 from millbrain.identify.handle.codec import encode_data
 from millbrain.identify.handle.face import site_of

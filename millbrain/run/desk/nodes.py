@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from millbrain.core import keys
 from millbrain.core.errors import FrameError
-from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.limits import IDENTIFIER_PAGE_MAX
 from millbrain.core.nodes.prefixes import APPLICATION, HOMED, ROUTED, Application
 from millbrain.core.records import is_live, stored_values
 from millbrain.core.registry import Asker
+from millbrain.core.vouchers import Voucher
 from millbrain.identify.handle.sites import places
 from millbrain.record.identifiers.routes import ancestors
 

@@ -1,6 +1,6 @@
 """The routes of the desk, under /desk on the resolver's HTTP port.
 
-Every one needs a voucher (`core.faces.vouchers`); what the account may see is decided by the
+Every one needs a voucher (`core.vouchers`); what the account may see is decided by the
 registry, as for any other face.
 
 =============================== ==================================================================
@@ -25,9 +25,9 @@ from starlette.routing import Route
 
 from millbrain.core.errors import LimitError, MillbrainError, NotFoundError
 from millbrain.core.faces import askers
-from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.nodes import Node
 from millbrain.core.registry import Asker, Reason, RegistryError
+from millbrain.core.vouchers import Voucher
 from millbrain.identify.handle.recursion import Recursion
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry, checkpoint_of
 from millbrain.run.desk.meta import add_version, told_templates

@@ -10,12 +10,11 @@ from urllib.parse import quote
 import orjson
 import urllib3
 
-from millbrain.core import keys
+from millbrain.core import keys, vouchers
 from millbrain.core.errors import RefusedError
-from millbrain.core.faces import vouchers
-from millbrain.core.faces.vouchers import Voucher
 from millbrain.core.scans.recipes import Part
 from millbrain.core.times import utc_from_epoch
+from millbrain.core.vouchers import Voucher
 from millbrain.decide.recipes.parts import document_of, part_of
 from millbrain.decide.recipes.stores import UplinkError
 

@@ -56,7 +56,7 @@ function showPages(pages, labels) {
       preview();
     } }, step < 0 ? "←" : "→");
   fill(byId("pages"), pages > 1 ? [turn(-1), ` ${_("page {n} of {all}", { n: number(page), all: number(pages) })} `, turn(1)] : null);
-  fill(byId("count"), labels ? _("{n} labels on this page", { n: number(labels) }) : null);
+  fill(byId("count"), labels ? _("labels on this page: {n}", { n: number(labels) }) : null);
 }
 
 async function preview() {

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from millbrain.core.faces import vouchers
-from millbrain.core.faces.vouchers import Voucher
+from millbrain.core import vouchers
+from millbrain.core.vouchers import Voucher
 
 KEY = "k" * 43
 ZHANG = Voucher("Zhang.wei", False, "North Fleet", "192.0.2.7", 1_000)
