@@ -2,7 +2,8 @@
 
 Written once, for every so manyth vehicle of the city and the weak ones, with benches, dates and
 curves of a formula. Every record says that it is simulated, in its bench, its inspector and its
-note. They are judged by the same rules as records of real benches.
+note; its curve is not what the vehicle itself reported that day. They are judged by the same rules
+as records of real benches.
 """
 
 import time
@@ -20,7 +21,7 @@ from millbrain.run.settings import Settings
 from millbrain.show.lane import curve_of, inspection, settings_of
 
 BENCH: Final = "SIM-1"
-SAID: Final = "simulated 仿真数据"
+SAID: Final = "simulated by a formula, not from the vehicle's reports 仿真数据，与车辆上报无关"
 _RECORDS_MAX: Final = 60
 _EVERY: Final = 8  # vehicles
 _WEAK_EVERY: Final = 3
@@ -76,7 +77,7 @@ def record(car: Car, number: int, until: datetime) -> tuple[dict[str, Any], dict
         "bench": BENCH, "record_no": f"{BENCH}-{number:04d}", "vin": car.vin,
         "tested_at": tested.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "chemistry": "lfp" if car.model.chemistry == "LFP" else "ternary",
-        "is_commercial": car.model.use in _COMMERCIAL, "inspector": SAID, "note": SAID,
+        "is_commercial": car.model.use in _COMMERCIAL, "inspector": "simulated 仿真", "note": SAID,
         "charge_duration_s": curve["t_s"][-1], "charge_start_pct": curve["soc_pct"][0],
         "charge_temp_degc": max(curve["temp_max_degc"]),
         "charge_cell_max_mv": max(curve["cell_max_mv"]), "charge_cell_spread_mv": max(spread),

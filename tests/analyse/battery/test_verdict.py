@@ -41,6 +41,14 @@ def test_a_fault_that_comes_back_starts_the_count_anew() -> None:
     assert not found.is_clean
 
 
+def test_before_is_how_it_stood_and_not_how_it_came_there() -> None:
+    pack = Pack(days=16)
+    lacking = np.where(pack.day < 12, np.maximum(pack.day - 6, 0) * 1.5, 0.0)
+    found = verdict(pack.lack(39, lacking).days(), "self-discharge", 40, FIRST_DAY + 12, RULES)
+    assert found.is_clean
+    assert found.before < -25, "half of the days before it were good"
+
+
 def test_a_connection_that_was_tightened() -> None:
     pack = Pack(days=10)
     pack.cells_mv[:, 11] -= np.where(pack.day < 5, 0.9, 0.0) * pack.current_a

@@ -16,7 +16,7 @@ from millbrain.analyse.battery.model import Rules
 from millbrain.core.findings import Verdict
 from millbrain.core.times import BEIJING_OFFSET_S
 
-_BEFORE_DAYS: Final = 14
+_BEFORE_DAYS: Final = 5  # as it stood when it was repaired, not the way there
 _WHOLE_KINDS: Final = (model.INSULATION, model.TEMPERATURE, model.THERMAL, model.STRATEGY)
 _LOAD_KINDS: Final = (model.RESISTANCE, model.CONNECTION)
 _Days = tuple[Floats, str, NDArray[np.bool_]]
