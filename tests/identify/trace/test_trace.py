@@ -176,6 +176,19 @@ def test_each_party_sees_what_is_its_own(node: Process) -> None:
     assert things(stranger) == {}
 
 
+def test_events_go_under_a_prefix_only_with_the_right_to_it(node: Process) -> None:
+    body = {"type": "EPCISDocument", "schemaVersion": "2.0", "epcisBody": {"eventList": [
+        joined(11, own("FORGED"), own("C9"))]}}  # fmt: skip
+    named = {"Millbrain_Prefix": PREFIX}
+    assert ask(node, "/capture", "POST", body, **proof(OTHER_OWNER, "other"), **named).status == 403
+    assert ask(node, "/capture", "POST", body, **named).status == 401
+    nowhere = {"Millbrain_Prefix": "88.777.7"}
+    assert ask(node, "/capture", "POST", body, **proof(), **nowhere).status == 403
+    assert things(asked(node, f"/trace/parts/{own('FORGED')}", **proof())) == {}
+    assert ask(node, "/capture", "POST", body, **proof(), **named).status == 202
+    assert things(asked(node, f"/trace/parts/{own('FORGED')}", **proof())) == {f"{PREFIX}/C9": 1}
+
+
 def test_pages_and_the_list_hold_the_same(node: Process) -> None:
     path, seen = f"/trace/parts/{VIN}?perPage=3", []
     while path:
