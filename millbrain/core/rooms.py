@@ -5,7 +5,7 @@ starts the driver with a `Sink`. An identify room's holds `ROOM = Face(...)`, an
 `ROOM = App(...)`, which says what it reads and writes. Nothing else of a room is known outside it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -165,6 +165,12 @@ class Facts(Protocol):
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the rows of a query whose values are ``{name:Type}`` placeholders."""
+        ...
+
+    def batches(
+        self, sql: str, params: Mapping[str, Any] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query as they come: for answers too long to be held at once."""
         ...
 
     def insert(self, table: Table, batch: pa.RecordBatch, into: str | None = None) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from millbrain.analyse.battery import history, reading
 from millbrain.analyse.battery.calc.case import APP
-from millbrain.analyse.battery.calc.inputs import pack_reports
+from millbrain.analyse.battery.calc.inputs import PackReports, pack_reports
 from millbrain.analyse.battery.calc.lived import lived
 from millbrain.analyse.battery.calc.sudden import Heat
 from millbrain.analyse.battery.calc.sums import Block, Sums
@@ -27,6 +27,7 @@ from millbrain.analyse.battery.days_store import ROWS_AT_ONCE_MAX, DaysStore
 from millbrain.analyse.battery.model import Rules, chosen
 from millbrain.analyse.battery.rounds import packs_of
 from millbrain.core import finding_rows
+from millbrain.core.columns import Columns
 from millbrain.core.findings import FINDING, Finding, finding_columns
 from millbrain.core.rooms import Facts
 from millbrain.core.tables import arrow_batch
@@ -136,8 +137,8 @@ def recompute(facts: Facts, shard: Shard) -> Done:
     )  # fmt: skip
     with ThreadPoolExecutor(1, "count") as counter:
         counted: list[Future[None]] = []
-        sums, thermal, reports = _summed(facts, shard, rules, lambda part: counted.append(
-            counter.submit(recount.add, part.low, part.high, part.counted())
+        sums, thermal, reports = _summed(facts, shard, rules, lambda span, rows: counted.append(
+            counter.submit(recount.add, span.low, span.high, rows)
         ))  # fmt: skip
         counted.append(counter.submit(recount.finish))
         store = DaysStore(facts)
@@ -153,24 +154,31 @@ def recompute(facts: Facts, shard: Shard) -> Done:
 
 
 def _summed(
-    facts: Facts, shard: Shard, rules: Rules, seen: Callable[[history.Part], None]
+    facts: Facts, shard: Shard, rules: Rules, seen: Callable[[history.Span, list[Columns]], None]
 ) -> tuple[Sums, list[Finding], int]:
     """Return the sums of all days, the thermal events in order, and how many reports were read.
 
-    seen: is shown every part.
+    seen: is shown every span of days and its reports, without their cells.
     """
     sums, heat = Sums(rules.rest_a, rules.leak_ohm_per_v), Heat()
     thermal: list[Finding] = []
-    reports = 0
-    days = range(shard.since_day, shard.until_day + 1)
-    for part in history.parts(facts, shard.vins, days, shard.rows, shard.upto, shard.lists):
-        for columns in part.batches:
-            batch = pack_reports(columns)
-            sums.watch(batch)
+    light: list[PackReports] = []
+    rows: list[Columns] = []
+    count = 0
+    spans = history.spans(range(shard.since_day, shard.until_day + 1), shard.rows)
+    for step in history.batches(facts, shard.vins, spans, shard.upto, shard.lists):
+        if isinstance(step, Columns):
+            reports = pack_reports(step)
+            sums.watch(reports)
+            light.append(history.light(reports))
+            rows.append(history.without_cells(step))
+            count += step.rows
+            continue
+        for batch in history.in_time(light):
             thermal += heat.watch(batch, rules)
-        reports += part.rows
-        seen(part)
-    return sums, thermal, reports
+        seen(step, rows)
+        light, rows = [], []
+    return sums, thermal, count
 
 
 def _cut(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -1,28 +1,28 @@
 """The reports of some vehicles read once, for their days and for their charges.
 
-A part is some days of all vehicles of a shard; the next parts are read while one is worked on. What
-most vehicles do not need is left out: the number of the vehicle where there is one, lists of packs
+Reports are taken as they come; a thread reads ahead of whoever works on them. What most vehicles do
+not need is left out: the number of the vehicle where there is one, lists of packs
 where each has one pack, lists of probes where every report tells its extremes.
 """
 
-from collections import deque
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from queue import Full, Queue
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from millbrain.analyse.battery import reading
-from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX
-from millbrain.core.columns import Column, Columns, concat
+from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX, PackReports
+from millbrain.core.columns import Column, Columns
 from millbrain.core.rooms import Facts
 from millbrain.core.times import BEIJING_OFFSET_S
 
-ROWS_A_PART: Final = 120_000  # reports read at once, about 30 MB
-READERS: Final = 2  # answers under way at once, and as many waiting: the engine never idles
+ROWS_A_SPAN: Final = 360_000  # reports of one query, and counted at once
+BATCHES_AHEAD: Final = 16  # read and not yet worked on, about 2.5 MB each
+_WAIT_S: Final = 0.1
 _DAY_S: Final = 86_400
 _ALWAYS: Final = (
     "device_at", "current_a", "soc_pct", "voltage_v", "insulation_kohm", "temp_max_degc",
@@ -55,25 +55,11 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """All reports of some days.
-
-    low, high: first and last instant of those days [s since 1970 UTC]. batches: the reports, in
-    order of time for each vehicle from one batch to the next.
-    """
+class Span:
+    """Days of which all reports are seen: their first and last instant [s since 1970 UTC]."""
 
     low: int
     high: int
-    batches: Sequence[Columns]
-
-    @property
-    def rows(self) -> int:
-        """Count the reports."""
-        return sum(b.rows for b in self.batches)
-
-    def counted(self) -> Columns:
-        """Return what charges and events are counted from, without cells."""
-        return concat([_without_cells(b) for b in self.batches])
 
 
 def picked(vins: Sequence[str], lists: Lists) -> dict[str, str]:
@@ -91,52 +77,97 @@ def counted(vins: Sequence[str], lists: Lists) -> dict[str, str]:
     return told | {"cells": "toUInt32(length(cells_mv))"}
 
 
-def parts(
-    facts: Facts, vins: Sequence[str], days: range, rows: int, upto: int, lists: Lists
-) -> Iterator[Part]:
-    """Yield the reports of some vehicles in order of time.
+def spans(days: range, rows: int) -> list[Span]:
+    """Divide days, Beijing time [days since 1970]. rows: how many reports there are, about."""
+    count = min(max(1, -(-rows // ROWS_A_SPAN)), len(days))
+    parts = [p for p in np.array_split(np.arange(days.start, days.stop), count) if len(p)]
+    return [
+        Span(
+            max(int(part[0]) * _DAY_S - BEIJING_OFFSET_S, 0),
+            int(part[-1] + 1) * _DAY_S - BEIJING_OFFSET_S - 1,
+        )
+        for part in parts
+    ]
 
-    days: all of them, Beijing time [days since 1970]. rows: how many reports there are, about.
+
+def batches(
+    facts: Facts, vins: Sequence[str], wanted: Sequence[Span], upto: int, lists: Lists
+) -> Iterator[Columns | Span]:
+    """Yield the reports of some vehicles, some at a time, and each span after all of its reports.
+
     upto: newest batch that counts.
     """
-    count = min(max(1, -(-rows // ROWS_A_PART)), len(days))
-    spans = [p for p in np.array_split(np.arange(days.start, days.stop), count) if len(p)]
     told = picked(vins, lists) | {"cells_mv": "cells_mv"}
-
-    def read(span: Any) -> Part:
-        low = max(int(span[0]) * _DAY_S - BEIJING_OFFSET_S, 0)
-        high = int(span[-1] + 1) * _DAY_S - BEIJING_OFFSET_S - 1
-        params = {"vins": list(vins), "upto": upto, "low": low, "high": high}
-        return Part(low, high, _batches(_asked(facts, told, params), vins))
-
-    with ThreadPoolExecutor(READERS, "read") as reader:
-        coming = deque(reader.submit(read, span) for span in spans[: 2 * READERS])
-        left = iter(spans[2 * READERS :])
-        while coming:
-            part = coming.popleft().result()
-            coming.extend(reader.submit(read, span) for span in islice(left, 1))
-            yield part
-
-
-def _asked(facts: Facts, told: Mapping[str, str], params: Mapping[str, Any]) -> pa.Table:
     columns = ", ".join(f"{sql} AS {name}_" for name, sql in told.items())
-    # One thread a query: several are under way, and the rows of a part of the table stay in order.
-    return facts.query(
+    # One thread a query: rows of one part of the table stay in order, and another core is needed.
+    sql = (
         f"SELECT {columns} FROM vehicle_report WHERE vin IN ({{vins:Array(String)}}) "
         "AND batch <= {upto:UInt64} AND device_at >= toDateTime({low:Int64}, 'UTC') "
         f"AND device_at <= toDateTime({{high:Int64}}, 'UTC') AND {ON_TIME} "
-        f"{reading.PLAIN}, max_threads = 1",
-        params,
+        f"{reading.PLAIN}, max_threads = 1"
     )
 
+    def read() -> Iterator[Columns | Span]:
+        for span in wanted:
+            params: Mapping[str, Any] = {
+                "vins": list(vins), "upto": upto, "low": span.low, "high": span.high
+            }  # fmt: skip
+            for batch in facts.batches(sql, params):
+                yield named(reading.columns_of(batch), vins)
+            yield span
 
-def _batches(answer: pa.Table, vins: Sequence[str]) -> list[Columns]:
-    """Return an answer as it came, in pieces, where that keeps the order of time; else as one."""
-    pieces = [pa.Table.from_batches([b]) for b in answer.to_batches()] or [answer]
-    found = [named(reading.columns_of(p), vins) for p in pieces]
-    if len(found) > 1 and not (len(vins) == 1 and _is_rising(found)):
-        return [named(reading.columns_of(answer), vins)]
-    return found
+    return _ahead(read())
+
+
+def _ahead(pieces: Iterator[Columns | Span]) -> Iterator[Columns | Span]:
+    """Yield what an iterator yields, which runs in a thread of its own, a little ahead."""
+    queue: Queue[Columns | Span | BaseException | None] = Queue(BATCHES_AHEAD)
+    is_left = threading.Event()
+
+    def put(piece: Columns | Span | BaseException | None) -> None:
+        while not is_left.is_set():
+            try:
+                queue.put(piece, timeout=_WAIT_S)
+            except Full:
+                continue
+            break
+
+    def run() -> None:
+        try:
+            for piece in pieces:
+                put(piece)
+                if is_left.is_set():
+                    break
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=run, name="read", daemon=True)
+    thread.start()
+    try:
+        while (piece := queue.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        is_left.set()
+        thread.join()
+
+
+def in_time(seen: Sequence[PackReports]) -> list[PackReports]:
+    """Return reports, without cells, so that no batch begins before the one in front of it ends."""
+    seen = [r for r in seen if len(r)]
+    ends = [(r.device_at.min(), r.device_at.max()) for r in seen]
+    if all(before[1] <= after[0] for before, after in pairwise(ends)):
+        return list(seen)
+    names = [f.name for f in fields(PackReports)]
+    return [PackReports(*(np.concatenate([getattr(r, n) for r in seen]) for n in names))]
+
+
+def light(reports: PackReports) -> PackReports:
+    """Return reports without their cells."""
+    none = np.zeros(len(reports), np.int64)
+    return replace(reports, cells_mv=np.zeros(0, np.uint16), begins=none, counts=none)
 
 
 def named(columns: Columns, vins: Sequence[str]) -> Columns:
@@ -148,13 +179,12 @@ def named(columns: Columns, vins: Sequence[str]) -> Columns:
     return Columns(columns.rows, {"vin": vin, **columns.values}, columns.missing)
 
 
-def _is_rising(batches: Sequence[Columns]) -> bool:
-    """Whether no batch begins before the one in front of it ends."""
-    ends = [(at.min(), at.max()) for at in (b.array("device_at") for b in batches) if len(at)]
-    return all(before[1] <= after[0] for before, after in pairwise(ends))
-
-
-def _without_cells(columns: Columns) -> Columns:
+def without_cells(columns: Columns) -> Columns:
+    """Return what charges and events are counted from, as copies: an answer lies in one piece."""
     cells = np.diff(columns.ragged("cells_mv").offsets).astype(np.uint32)
-    values: dict[str, Column] = {n: columns.values[n] for n in _COUNTED if n in columns.values}
-    return Columns(columns.rows, values | {"cells": cells})
+    values: dict[str, Column] = {"cells": cells}
+    for name in _COUNTED:
+        if name in columns.values:
+            column = columns.values[name]
+            values[name] = column.copy() if isinstance(column, np.ndarray) else column
+    return Columns(columns.rows, values)

@@ -98,14 +98,17 @@ def of_days(
     return reports(facts, where, params, picked)
 
 
-def columns_of(answer: pa.Table) -> Columns:
+def columns_of(answer: pa.Table | pa.RecordBatch) -> Columns:
     """Return an answer as columns; a trailing underscore of a name is dropped."""
-    values = {name.removesuffix("_"): _array(answer.column(name)) for name in answer.column_names}
+    names = answer.schema.names
+    values = {name.removesuffix("_"): _array(answer.column(name)) for name in names}
     return Columns(answer.num_rows, values)
 
 
-def _array(column: "pa.ChunkedArray[Any]") -> NDArray[Any] | Ragged:
-    array: Any = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _array(column: Any) -> NDArray[Any] | Ragged:
+    array = column
+    if isinstance(column, pa.ChunkedArray):
+        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     kind = array.type
     if pa.types.is_list(kind):
         offsets = np.asarray(array.offsets)

@@ -49,6 +49,16 @@ class EmbeddedWarehouse:
         """Run a query and return its rows as Arrow; see `Warehouse.query`."""
         return pa.ipc.open_stream(self.query_bytes(sql, "ArrowStream", params)).read_all()
 
+    def batches(self, sql: str, params: Params | None = None) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows as they come; see `Warehouse.batches`."""
+        with self.fresh() as connection:
+            try:
+                stream = connection.send_query(sql, "ArrowStream", params=parameters(params))
+                while (piece := stream.fetch()) is not None:  # a whole Arrow stream each
+                    yield from pa.ipc.open_stream(piece.bytes())
+            except RuntimeError as error:
+                raise read_error(str(error)) from error
+
     def query_bytes(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
         """Run a query and return its answer in a ClickHouse format."""
         with self._connection() as connection:

@@ -1,6 +1,6 @@
 """The one face of the warehouse, whether the engine is in this process or a cluster elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -32,6 +32,15 @@ class Warehouse(Protocol):
         StoreError
             The engine refused the query or is gone.
 
+        """
+        ...
+
+    def batches(
+        self, sql: str, params: Mapping[str, Any] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows as they come, for answers too long to be held at once.
+
+        An answer without rows may yield nothing. Raises as `query` does, in the midst of it too.
         """
         ...
 

@@ -1,12 +1,14 @@
 """The warehouse by URL: a ClickHouse server, a cluster, or our own engine process, over HTTP."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from millbrain.core import limits
 from millbrain.core.errors import SettingsError, StoreError
@@ -53,6 +55,23 @@ class ServerWarehouse:
     def query(self, sql: str, params: Params | None = None) -> pa.Table:
         """Run a query and return its rows as Arrow; see `Warehouse.query`."""
         return pa.ipc.open_stream(self.query_bytes(sql, "ArrowStream", params)).read_all()
+
+    def batches(self, sql: str, params: Params | None = None) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows as they come; see `Warehouse.batches`."""
+        values = {name: _Encoded(text) for name, text in parameters(params).items()}
+        client = self._connected()
+        try:
+            answer = client.raw_stream(sql, parameters=values or None, fmt="ArrowStream")
+        except ClickHouseError as error:
+            raise read_error(self._explained(error)) from error
+        try:
+            yield from pa.ipc.open_stream(answer)
+        except (HTTPError, pa.ArrowException) as error:
+            raise StoreError(
+                f"warehouse {self._shown}: an answer broke off before its end ({error}); ask again"
+            ) from error
+        finally:
+            answer.close()
 
     def query_bytes(self, sql: str, fmt: str, params: Params | None = None) -> bytes:
         """Run a query and return its answer in a ClickHouse format."""

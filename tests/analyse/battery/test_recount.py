@@ -59,10 +59,10 @@ def emptied(store: Warehouse) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("rows_a_part", [200, 1_000_000])
+@pytest.mark.parametrize("rows_a_span", [200, 1_000_000])
 @pytest.mark.parametrize("vehicles_a_shard", [1, 3])
 def test_passing_by_is_as_good_as_reading(
-    store: Warehouse, monkeypatch: pytest.MonkeyPatch, rows_a_part: int, vehicles_a_shard: int
+    store: Warehouse, monkeypatch: pytest.MonkeyPatch, rows_a_span: int, vehicles_a_shard: int
 ) -> None:
     for vin, packs in ((PLAIN, []), (TWO_PACKS, [1, 2]), (OTHER_PACK, [3])):
         put(store, history_of(vin, 6, packs), 1)
@@ -72,7 +72,7 @@ def test_passing_by_is_as_good_as_reading(
         count(store, windows, 9, BOOK, Marks(store).next_ms())
     read = emptied(store)
     assert all(read)
-    monkeypatch.setattr(history, "ROWS_A_PART", rows_a_part)
+    monkeypatch.setattr(history, "ROWS_A_SPAN", rows_a_span)
     monkeypatch.setattr(backfill, "VEHICLES_A_SHARD", vehicles_a_shard)
     for _ in range(2):
         for shard in backfill.shards(store, lambda: 9, [], 0, 30_000, {}):
@@ -84,10 +84,10 @@ def test_lists_are_left_out_where_each_has_one_pack(store: Warehouse) -> None:
     put(store, history_of(PLAIN, 2, [1]), 1)
     (shard,) = backfill.shards(store, lambda: 9, [], 0, 30_000, {})
     assert shard.lists == history.Lists(probes=False, packs=False)
-    days = range(shard.since_day, shard.until_day + 1)
+    spans = history.spans(range(shard.since_day, shard.until_day + 1), 300)
     every = [
-        [pack_reports(b) for p in history.parts(store, shard.vins, days, 300, 9, given)
-         for b in p.batches]
+        [pack_reports(step) for step in history.batches(store, shard.vins, spans, 9, given)
+         if isinstance(step, Columns)]
         for given in (shard.lists, history.Lists(probes=True, packs=True))
     ]  # fmt: skip
     for one, other in zip(*every, strict=True):

@@ -31,7 +31,7 @@ class _Span:
 
     low: int
     high: int
-    reports: Columns
+    reports: Columns | None
 
 
 class Recount:
@@ -53,9 +53,9 @@ class Recount:
         self._open: list[tuple[list[Window], Columns]] = []  # events that hang on the capacity
         self._windows: dict[str, Window] = {}
 
-    def add(self, low: int, high: int, reports: Columns) -> None:
+    def add(self, low: int, high: int, reports: Sequence[Columns]) -> None:
         """Take the reports of the span that follows the last one."""
-        self._spans.append(_Span(low, high, reports))
+        self._spans.append(_Span(low, high, concat(reports) if reports else None))
         if len(self._spans) > 1:
             self._count(self._spans[-2])
             del self._spans[:-2]
@@ -100,14 +100,14 @@ class Recount:
     def _read(self, windows: Sequence[Window]) -> Columns:
         """Return the reports of windows, in order: those in memory, and the others read."""
         low, high = self._spans[0].low, self._spans[-1].high
-        found = [self._inside(s.reports, windows) for s in self._spans]
+        found = [self._inside(s.reports, windows) for s in self._spans if s.reports]
         early = [Window(w.vin, w.low, min(w.high, low - 1)) for w in windows if w.low < low]
         late = [Window(w.vin, max(w.low, high + 1), w.high) for w in windows if w.high > high]
         if early:
             found.insert(0, history.named(self._beyond(early), self._vins))
         if late:
             found.append(history.named(self._beyond(late), self._vins))
-        rows = concat(found)
+        rows = concat(found) if found else history.named(self._beyond(windows), self._vins)
         if len(self._vins) == 1:
             return rows
         return rows.take(np.lexsort((rows.array("device_at"), self._number(rows.array("vin")))))
