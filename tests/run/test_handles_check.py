@@ -26,7 +26,7 @@ LINES = [
 def millbrain(data: Path, *words: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "millbrain.run.cli", "handles", *words, "--data", str(data)]
     done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stdout or done.stderr
 
 
 def test_damage_is_told_mended_and_gone(tmp_path: Path) -> None:
