@@ -93,6 +93,7 @@ def summary(found: Found, shown_count: int, hidden_count: int, own_count: int) -
         "thing_count": shown_count, "own_count": own_count, "hidden_count": hidden_count,
         "event_count": found.events_read, "level_count": max(found.levels, default=0),
         "is_truncated": bool(found.why_cut), "truncated_by": found.why_cut or None,
+        "missing": list(found.missing),
     }  # fmt: skip
 
 

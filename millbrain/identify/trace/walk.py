@@ -78,13 +78,15 @@ class Edge(NamedTuple):
 class Found:
     """What a walk found. things, levels, spans: by number of the thing, in the order of levels.
 
-    why_cut: what ended the walk early, '' where it went to the ends.
+    missing: transformations of which no event tells the other side. why_cut: what ended the walk
+    early, '' where it went to the ends.
     """
 
     things: list[str] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
     why_cut: str = ""
     events_read: int = 0
 
@@ -174,6 +176,24 @@ class _Walk:
     def _holds(self, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[_Hold]]:
         raise NotImplementedError
 
+    def _shares(self, way: str, letter: str, held: Mapping[str, list[_Hold]]) -> (
+        dict[str, list[_Hold]]
+    ):  # fmt: skip
+        """Return the other side of transformations that several events tell, by group."""
+        groups = {h.thing: h.event for holds in held.values() for h in holds
+                  if h.thing.startswith(GROUP)}  # fmt: skip
+        if not groups:
+            return {}
+        names = sorted(groups)
+        lists = self.lists(way, names)
+        rows = self.rows(link[1] for links in lists for link in links)
+        told = {n: list(_told(links, rows, letter)) for n, links in zip(names, lists, strict=True)}
+        for name, holds in told.items():
+            row = rows[groups[name]]
+            if not holds and row is not None and self.sees(row.owner, row.is_public):
+                self.found.missing[name.removeprefix(GROUP)] = None
+        return told
+
     def _span(self, thing: str) -> tuple[int, int]:
         return self.found.spans[self._numbers[thing]]
 
@@ -252,15 +272,9 @@ class _Parts(_Walk):
 
     def _join_groups(self, held: dict[str, list[_Hold]]) -> None:
         """Put in place of a transformation told by several events what went into it."""
-        groups = {h.thing for holds in held.values() for h in holds if h.thing.startswith(GROUP)}
-        if not groups:
+        inputs = self._shares(MADE_OF, INPUT, held)
+        if not inputs:
             return
-        names = sorted(groups)
-        lists = self.lists(MADE_OF, names)
-        rows = self.rows(link[1] for links in lists for link in links)
-        inputs = {
-            name: list(_told(links, rows, INPUT)) for name, links in zip(names, lists, strict=True)
-        }
         for thing, holds in held.items():
             held[thing] = [
                 part for hold in holds for part in (inputs.get(hold.thing) or [hold])
@@ -317,15 +331,9 @@ class _Uses(_Walk):
         return None if is_over else hold._replace(span=(first, last))
 
     def _join_groups(self, held: dict[str, list[_Hold]]) -> None:
-        names = sorted({h.thing for holds in held.values() for h in holds
-                        if h.thing.startswith(GROUP)})  # fmt: skip
-        if not names:
+        outputs = self._shares(WENT_INTO, OUTPUT, held)
+        if not outputs:
             return
-        lists = self.lists(WENT_INTO, names)
-        rows = self.rows(link[1] for links in lists for link in links)
-        outputs = {
-            name: list(_told(links, rows, OUTPUT)) for name, links in zip(names, lists, strict=True)
-        }
         for thing, holds in held.items():
             held[thing] = [
                 # What went in before it came out: the later of the two instants holds.

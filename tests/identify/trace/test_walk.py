@@ -144,6 +144,17 @@ def test_one_transformation_in_shares(store: StoredEvents) -> None:
     assert store.links(MADE_OF, [f"{GROUP}urn:x:melt:7"], 9)[0][1][3] == "i"
 
 
+def test_the_side_that_nobody_told_is_missing(store: StoredEvents) -> None:
+    share = {"transformationID": "urn:x:melt:8"}
+    keep(store, made(1, ["ORE"], [], **share), joined(2, "BOX", "ORE"))
+    found = up(store, "ORE")
+    assert (names(found), list(found.missing)) == ({"BOX": 1}, ["urn:x:melt:8"])
+    hidden = walk.uses(store, {_id("ORE"): (BEFORE_MS, AFTER_MS)}, None, WIDE, lambda *_: False)
+    assert not hidden.missing, "not for those who may not read the event"
+    keep(store, made(3, [], ["INGOT"], **share))
+    assert (names(up(store, "ORE")), up(store, "ORE").missing) == ({"BOX": 1, "INGOT": 1}, {})
+
+
 def test_cycles_end_and_are_named(store: StoredEvents) -> None:
     keep(store, made(1, ["A"], ["B"]), made(2, ["B"], ["C"]), made(3, ["C"], ["A"]),
          joined(4, "TOP", "A"))  # fmt: skip
