@@ -322,5 +322,5 @@ def _row_words(error: MillbrainError | None) -> str:
 
 
 def _named(row: Any) -> str:
-    handle = row.get("handle") if isinstance(row, Mapping) else None
-    return handle if isinstance(handle, str) else ""
+    handle = row.get("handle") if type(row) is dict else None
+    return handle if type(handle) is str else ""
