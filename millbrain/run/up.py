@@ -11,7 +11,7 @@ from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
 from millbrain.run.demo import fill, fill_cell, fill_lane
 from millbrain.run.processes import Supervisor
-from millbrain.run.settings import Settings, prepare_data_folder
+from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 
 # What a process calls a port -> the section and the name of its setting.
 _PORTS: Final = {
@@ -150,6 +150,12 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> s
         if resolver.enabled and settings.handle.enabled
         else "resolver.enabled or handle.enabled is false"
     )
+    machines = (
+        f"machines     simulated controllers on {LOOPBACK}:{ports['controllers']}; scan parts at "
+        f"{scheme}://{settings.web.host}:{ports['web']}/scan\n"
+        if "controllers" in ports
+        else ""
+    )
     return (
         f"\nMillbrain is up\n\n"
         f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"
@@ -157,6 +163,7 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> s
         f"vehicles     GB/T 32960 on {settings.gbt32960.host}:{ports.get('gbt32960', 0)}\n"
         f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']}\n"
         f"identifiers  {identifiers}\n"
+        f"{machines}"
         f"data         {settings.data.absolute()}\n"
         f"city         {city}\n"
         f"stop         Ctrl-C\n"

@@ -95,6 +95,8 @@ def test_a_table_of_recipes_and_a_scan(admin: TestClient, simulator: Simulator) 
     assert "20" in refused["failed"][0]["message_zh"]
     again = scanned(admin, "LATHE1", id=done["id"]).json()
     assert again["number"] == done["number"]
+    waiting = admin.get(f"{API}/system").json()["scans"]
+    assert waiting == {"commands_waiting": 0, "events_waiting": 1, "trouble": ""}
     page = admin.get(f"{API}/scans", params={"station": "LATHE1", "state": "refused"}).json()
     assert [row["id"] for row in page["rows"]] == [refused["id"]]
     assert admin.get(f"{API}/scans/{done['id']}").json()["recipe_version"] == 1

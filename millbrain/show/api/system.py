@@ -51,6 +51,9 @@ class System(BaseModel):
     resolver_problem: str = Field(description="Why that is missing, else empty.")
     engine_problem: str = Field(description="Why the engine's account is missing, else empty.")
     warehouse_problem: str = Field(description="Why the warehouse's sizes are missing, else empty.")
+    scans: dict[str, Any] | None = Field(
+        description="Commands and events that wait, and what keeps them; null = none are made here."
+    )
     tables: list[TableSize]
     disks: list[Disk]
     settings: dict[str, Any] = Field(description="Settings in force, without secrets.")
@@ -77,6 +80,7 @@ def system(caller: WholeCaller, use: Use) -> System:
         resolver=resolver,
         resolver_problem=resolver_problem,
         warehouse_problem=warehouse_problem,
+        scans=dict(use.scanner.status()) if use.scanner else None,
         tables=[TableSize(**t) for t in tables or ()],
         disks=[Disk(**d) for d in disks or ()],
         settings=dict(use.settings.in_force),

@@ -22,7 +22,7 @@ function flat(value, prefix = "") {
 
 function engine(answer) {
   const problem = byId("problem");
-  const texts = [answer.engine_problem, answer.warehouse_problem, ...(answer.engine?.intake?.troubles ?? [])];
+  const texts = [answer.engine_problem, answer.warehouse_problem, answer.scans?.trouble, ...(answer.engine?.intake?.troubles ?? [])];
   problem.hidden = !texts.some(Boolean);
   fill(problem, texts.filter(Boolean).join(" "));
   const own = answer.engine ?? {};
