@@ -152,6 +152,27 @@ def test_answers_in_any_format(either):
     assert either.query("SELECT 1 AS a WHERE 0").schema.names == ["a"]
 
 
+def test_a_long_answer_comes_in_batches(either):
+    sql = "SELECT number, [number] AS list FROM numbers({count:UInt64})"
+    batches = list(either.batches(sql, {"count": 200_000}))
+    assert len(batches) > 1
+    numbers = np.concatenate([b.column("number").to_numpy() for b in batches])
+    assert (numbers == np.arange(200_000)).all()
+    assert sum(b.num_rows for b in either.batches(sql, {"count": 0})) == 0
+
+
+def test_a_long_answer_that_breaks_off_says_so(either):
+    sql = "SELECT throwIf(number = 200000) FROM numbers(300000)"
+    with pytest.raises(StoreError):
+        list(either.batches(sql))
+    with pytest.raises(StoreError):
+        list(either.batches("SELECT nothing_of_that_name"))
+    half = either.batches("SELECT number FROM numbers(1000000)")
+    assert next(half).num_rows
+    half.close()  # whoever has seen enough may leave
+    assert either.query("SELECT 1 AS one").column(0)[0].as_py() == 1
+
+
 def test_many_threads_read_and_write_at_once(either):
     create_tables(either, [SMALL])
     failed = []
