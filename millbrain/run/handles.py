@@ -112,7 +112,7 @@ def get(settings: Settings, handle: str) -> dict[str, Any]:
         )
     body = {"handle": handle, "indexes": (), "types": ()}
     packet = encode(Message(f.RESOLVE, body, flags=f.PUBLIC_ONLY))
-    answer = decode(_asked(settings.handle.host, found["ports"]["handle"], packet))
+    answer = decode(asked(settings.handle.host, found["ports"]["handle"], packet))
     if answer.code == f.NOT_FOUND:
         raise NotFoundError(f"{handle} does not exist here")
     if answer.code != f.OK:
@@ -175,7 +175,14 @@ def _demand_stopped(settings: Settings) -> None:
         )
 
 
-def _asked(host: str, port: int, packet: bytes) -> bytes:
+def asked(host: str, port: int, packet: bytes) -> bytes:
+    """Return the answer of a node to one message.
+
+    Raises
+    ------
+    MillbrainError
+        It does not answer.
+    """
     try:
         with socket.create_connection((host, port), WAIT_S) as link:
             link.sendall(packet)

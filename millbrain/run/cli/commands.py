@@ -18,6 +18,7 @@ import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
 from millbrain.run.cli import labels as label_commands
+from millbrain.run.cli import signing as signing_commands
 from millbrain.run.cli.options import Config, Data, PortOption, err, out
 from millbrain.run.cli.play import play
 from millbrain.run.settings import Settings, load
@@ -187,6 +188,9 @@ labels.command("list")(guarded(label_commands.choose))
 
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
+handles.command("sign")(guarded(signing_commands.sign))
+handles.command("certify")(guarded(signing_commands.certify))
+handles.command("verify")(guarded(signing_commands.verify))
 
 
 @handles.command("load")
