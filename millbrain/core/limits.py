@@ -41,6 +41,7 @@ READY_BYTES_MAX: Final = 2_048  # ... and bytes of one with its question; a long
 REGISTRY_GROUP_MAX: Final = 512  # changes of one commit of the registry
 REGISTRY_QUEUE_MAX: Final = 4_096  # changes that wait; the next one slows its sender
 GRANT_FIELDS_MAX: Final = 500  # fields that one grant names: a whole template
+ACCESS_READERS_MAX: Final = 20_000  # readers of all values that one explanation lists, about 3 MB
 GRANTS_MAX: Final = 200  # grants of one record; each is looked at for whoever reads a hidden value
 RANGES_MAX: Final = 1_000_000  # ranges of one node, held in memory: about 1 KB each
 RANGE_DIGITS_MAX: Final = 18  # digits of a serial of a range: a number of 64 bits holds them

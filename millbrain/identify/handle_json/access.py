@@ -4,7 +4,8 @@ With ``?who=300:88.200.5/buyer`` it also says which values that identity can see
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -14,7 +15,8 @@ from starlette.routing import Route
 
 from millbrain.core.faces import askers
 from millbrain.core.keys import fold
-from millbrain.core.nodes.grants import can_see, read_reference
+from millbrain.core.limits import ACCESS_READERS_MAX
+from millbrain.core.nodes.grants import Seen, can_see, read_reference
 from millbrain.core.registry import Reason, Registry, RegistryError
 
 _STATUSES: Final = {Reason.NOT_FOUND: 404, Reason.NO_IDENTITY: 401, Reason.DENIED: 403}
@@ -29,13 +31,23 @@ def routes(registry: Registry, face: str) -> list[Route]:
         given = request.headers.get("authorization", "")
         asker = askers.asker(registry, face, address, given)
         values = registry.access(handle, asker)
-        found: dict[str, Any] = {"handle": fold(handle), "values": [v.as_json() for v in values]}
+        found: dict[str, Any] = {"handle": fold(handle), "values": list(listed(values))}
         if who := request.query_params.get("who"):
             whom = read_reference(who)
             found |= {"who": who, "can_see": [v.index for v in values if can_see(v, whom)]}
         return found
 
     return [Route("/api/access/{handle:path}", guarded(told), methods=["GET"])]
+
+
+def listed(values: Iterable[Seen]) -> Iterator[dict[str, Any]]:
+    """Yield values with their readers; groups of thousands are cut and counted in ``more``."""
+    room = ACCESS_READERS_MAX
+    for seen in values:
+        shown = replace(seen, readers=seen.readers[:room])
+        room -= len(shown.readers)
+        left = len(seen.readers) - len(shown.readers)
+        yield shown.as_json() | ({"more": left} if left else {})
 
 
 def guarded(told: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from millbrain.core.nodes.grants import Reader, Seen
+from millbrain.identify.handle_json.access import listed
 from tests.engines import Process
 from tests.identify.resolver import OWNER, PREFIX, SECRET, prepare, resolver
 
@@ -77,6 +79,13 @@ def test_ranges_of_a_prefix_are_listed_for_those_who_may(node: Process) -> None:
             {"handle": f"{PREFIX}/BATCH", "first": f"{PREFIX}/S000001",
              "last": f"{PREFIX}/S250000", "count": 250_000}]}  # fmt: skip
     assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}")[0] == 401
+
+
+def test_groups_of_thousands_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millbrain.identify.handle_json.access.ACCESS_READERS_MAX", 4)
+    readers = tuple(Reader(f"300:88.1.2/W{n}", "owner") for n in range(3))
+    told = list(listed([Seen(index, "COST", "", readers) for index in (1, 2, 3)]))
+    assert [(len(v["readers"]), v.get("more")) for v in told] == [(3, None), (1, 2), (0, 3)]
 
 
 @pytest.mark.parametrize(
