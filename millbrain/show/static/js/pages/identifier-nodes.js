@@ -56,7 +56,8 @@ function show() {
   band.show(node, sitesOf(node.prefixes));
   const names = Object.fromEntries(Object.keys(node.words.states).map((state) => [state, stateName(state)]));
   if (!found.length) {
-    fill(byId("map"), h("p", { class: "empty" }, node.prefixes.length ? _("No prefix matches these filters.") : _("No prefix is known here yet.")));
+    fill(byId("map"), h("p", { class: "empty" }, node.prefixes.length ? _("No prefix matches these filters.")
+      : node.is_administrator ? _("No prefix is known here yet.") : _("There is no prefix that you may see.")));
     return;
   }
   if (!map.isConnected) fill(byId("map"), map);

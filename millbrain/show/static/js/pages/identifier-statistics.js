@@ -30,7 +30,7 @@ const codeName = (code) => CODES[code]?.() ?? _("answer {code}", { code });
 function problem(error) {
   byId("problem").hidden = !error;
   byId("counted").hidden = Boolean(error);
-  if (error) fill(byId("problem"), error.message);
+  if (error) fill(byId("problem"), error.status === 403 ? _("Statistics are told to administrators of the node, those of a prefix to who may read it.") : error.message);
 }
 
 const isoDay = (at) => new Date(at).toISOString().slice(0, 10);
