@@ -42,6 +42,7 @@ _OWNER_RIGHTS: Final = (
     DELETE_HANDLE | ADD_VALUE | MODIFY_VALUE | REMOVE_VALUE | READ_VALUE
     | ADD_ADMIN | MODIFY_ADMIN | REMOVE_ADMIN
 )  # fmt: skip
+_Fields = Mapping[int, tuple[str, int]]  # type and least number of characters, by index
 _INDEX_MAX: Final = (1 << 31) - 1  # the documentation's Int
 
 
@@ -76,6 +77,12 @@ def shortest_of(template: Template) -> dict[int, int]:
     return {index: int(text) if text.isdecimal() else 0 for index, text in told}
 
 
+def _fields_of(template: Template) -> dict[int, tuple[str, int]]:
+    """Return the type and the least number of characters of each field, by index."""
+    shortest = shortest_of(template)
+    return {f.index: (f.type, shortest[f.index]) for f in template.fields}
+
+
 class Reader:
     """Reads the rows of one request.
 
@@ -97,7 +104,7 @@ class Reader:
         self._verb = verb
         self._owner = (owner_value(asker.identity),) if verb is Verb.CREATE else ()
         self._template = template
-        self._known: dict[tuple[str, str], tuple[Value, Mapping[int, int]]] = {}
+        self._known: dict[tuple[str, str], tuple[Value, _Fields]] = {}
 
     def change(self, row: Any) -> Change | RegistryError:
         """Return the change that a row asks for, or why there is none."""
@@ -105,10 +112,10 @@ class Reader:
             handle = handle_of(row)
             named = (handle.partition("/")[0], row["templateVersion"])
             told = row["value"]
-            template, shortest = self._known.get(named) or self._look(*named)
+            template, fields = self._known.get(named) or self._look(*named)
             if type(told) is not list:
                 raise _wrong("value: 应为数组 (a list was expected)")
-            values = [_value(v, shortest) for v in told]
+            values = [_value(v, fields) for v in told]
         except RegistryError as error:
             return error
         except (KeyError, TypeError) as error:
@@ -118,8 +125,8 @@ class Reader:
             overwrite=self._verb is Verb.PUT,
         )  # fmt: skip
 
-    def _look(self, prefix: str, version: Any) -> tuple[Value, Mapping[int, int]]:
-        """Return the value that names a template, and the shortest length by index."""
+    def _look(self, prefix: str, version: Any) -> tuple[Value, _Fields]:
+        """Return the value that names a template, and its fields."""
         if type(version) is not str or not 0 < len(version) <= VERSION_CHARACTERS_MAX:
             raise _wrong(f"templateVersion: 应为1至{VERSION_CHARACTERS_MAX}个字符 (a text)")
         handle = template_handle(prefix, version)
@@ -127,7 +134,7 @@ class Reader:
         found = self._template(handle)
         if found is None:
             raise _wrong(NO_TEMPLATE_TEXT)
-        made = Value(META_INDEX, META_TYPE, data), shortest_of(found)
+        made = Value(META_INDEX, META_TYPE, data), _fields_of(found)
         self._known[prefix, version] = made
         return made
 
@@ -146,26 +153,34 @@ def checked_handle(handle: Any) -> str:
     return handle
 
 
-def _value(told: Any, shortest: Mapping[int, int]) -> Value:
+def _value(told: Any, fields: _Fields) -> Value:
     index, kind, data = told["index"], told["type"], told["data"]
+    text, field = data["value"], fields.get(index) if type(index) is int else None
+    if field is None or kind != field[0]:
+        index = _index(index, kind, fields)
+        field = fields[index]
+    if data["format"] != "string" or type(text) is not str:
+        raise _wrong("data.format: 现只支持string (only string)")
+    if not field[1] <= len(text) <= VALUE_CHARACTERS_MAX:
+        if len(text) > VALUE_CHARACTERS_MAX:
+            raise _wrong(f"data.value: 至多{VALUE_CHARACTERS_MAX}个字符 (too long)")
+        raise _wrong(f"索引{index}: 至少{field[1]}个字符 (too short)")
+    return Value(index, kind, _bytes(text, "data.value"))
+
+
+def _index(index: Any, kind: Any, fields: _Fields) -> int:
+    """Return an index that the template has; the registry compares its type."""
     if type(index) is str and index.isdecimal() and len(index) < 11:
         index = int(index)  # the documentation's own examples write "2000"
     if type(index) is not int or not 0 < index <= _INDEX_MAX or index in RESERVED:
         raise _wrong(f"非法操作，索引{str(index)[:20]}为预留索引或不合法 (index)")
-    if index not in shortest:
+    if index not in fields:
         raise _wrong(f"非法操作，索引{index}在模板中不存在")
     if type(kind) is not str or not 0 < len(kind) <= TYPE_CHARACTERS_MAX:
         raise _wrong(f"type: 应为1至{TYPE_CHARACTERS_MAX}个字符 (a text)")
     if is_administrative(kind):
         raise _wrong(f"type: {kind[:20]}为系统预留类型 (reserved)")
-    text = data["value"]
-    if data["format"] != "string" or type(text) is not str:
-        raise _wrong("data.format: 现只支持string (only string)")
-    if len(text) > VALUE_CHARACTERS_MAX:
-        raise _wrong(f"data.value: 至多{VALUE_CHARACTERS_MAX}个字符 (too long)")
-    if len(text) < shortest[index]:
-        raise _wrong(f"索引{index}: 至少{shortest[index]}个字符 (too short)")
-    return Value(index, kind, _bytes(text, "data.value"))
+    return index
 
 
 def _bytes(text: str, where: str) -> bytes:

@@ -234,7 +234,8 @@ class StoredRegistry(Reading):
         try:
             self._store.put_many(records)
         finally:
-            self.stamps.touch(key for key, _ in records)
+            # Nobody keeps an answer by a key that begins with NUL.
+            self.stamps.touch(key for key, _ in records if key[0])
 
     def _loaded_ranges(self, batch: Sequence[Record]) -> list[Record]:
         """Return the rows that tell of the ranges in a batch; none is in force if one may not."""
@@ -365,6 +366,8 @@ class StoredRegistry(Reading):
         own = self._own(key)
         before = self._ranges.made(key, own)
         after = group.creations.made(change, before)
+        if after is not None and before is None:
+            return self._created(change, own, (key, after), group)
         named: dict[bytes, bytes] = {}
         if after is None:
             group.creations.forget()  # what they rest on may change now
@@ -384,6 +387,18 @@ class StoredRegistry(Reading):
             steps = group.grown if step > 0 else group.removed
             steps[prefix_of(change.handle)] += abs(step)
         return {**kept, **named, **counted, line[0]: line[1]}
+
+    def _created(
+        self, change: Change, own: bytes | None, row: Record, group: _Group
+    ) -> dict[bytes, bytes]:
+        """Return what is written of a plain creation: no range, no grants, no other names."""
+        key, after = row
+        counted = self.prefixes.counted(change, None, after, self._look)
+        group.trail, line = group.trail.then(_told(change, group.at_ms, after))
+        group.grown[prefix_of(change.handle)] += 1
+        past_key = past.past_key(key, group.trail.number)
+        before_it = group.at_ms.to_bytes(8, "big") + (own or b"")
+        return {key: after, past_key: before_it, **counted, line[0]: line[1]}
 
     def _growth(self, key: bytes, after: bytes, group: _Group) -> int:
         """Return how many items of ranges a change adds to what is counted."""
