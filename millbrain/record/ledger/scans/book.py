@@ -16,6 +16,7 @@ from millbrain.record.ledger.scans.models import KNOWN_PART, QUALIFICATION, RECI
 
 _RECIPE: Final = ("name", "version", "part_type", "revision", "station", "tool_set", "step",
                   "after", "qualification", "tool_cycles", "program")  # fmt: skip
+_PART: Final = sa.select(KNOWN_PART).where(KNOWN_PART.c.key == sa.bindparam("key"))
 _PARTS_A_WRITE: Final = 10_000
 _PARTS_MAX: Final = 200_000  # known parts that are kept; the oldest go
 
@@ -148,7 +149,7 @@ class RecipeBook:
     def part(self, key: str) -> Part | None:
         """Return what the resolver said of a part when it was asked last."""
         with self._database.read() as c:
-            row = c.execute(sa.select(KNOWN_PART).where(KNOWN_PART.c.key == key)).first()
+            row = c.execute(_PART, {"key": key}).first()
         if row is None:
             return None
         told = dict(row.fields) | {"steps": tuple(row.fields.get("steps", ()))}

@@ -12,6 +12,12 @@ from millbrain.record.ledger.database import Database
 from millbrain.record.ledger.models import now
 from millbrain.record.ledger.scans.models import SCAN, STATION
 
+_ADD: Final = sa.insert(SCAN).returning(SCAN)
+_STEPS: Final = (
+    sa.select(SCAN.c.step)
+    .where(SCAN.c.part == sa.bindparam("part"), SCAN.c.state.in_(CARRIED_OUT))
+    .order_by(SCAN.c.number)
+)
 _JOINED: Final = SCAN.outerjoin(STATION, STATION.c.name == SCAN.c.station)
 
 
@@ -37,7 +43,7 @@ class Scans:
         values = {"at": now(), "changed_at": now(), **row}
         try:
             with self._database.write() as c:
-                made = c.execute(sa.insert(SCAN).values(**values).returning(SCAN)).one()
+                made = c.execute(_ADD, values).one()
         except sa.exc.IntegrityError:
             known = self.get(str(row["id"]))
             if known is None:
@@ -89,10 +95,8 @@ class Scans:
 
     def steps_of(self, part: str) -> list[str]:
         """Return the routing steps that were carried out on a part here, in order."""
-        mine = (SCAN.c.part == part, SCAN.c.state.in_(CARRIED_OUT))
-        query = sa.select(SCAN.c.step).where(*mine).order_by(SCAN.c.number)
         with self._database.read() as c:
-            return [row.step for row in c.execute(query)]
+            return [row.step for row in c.execute(_STEPS, {"part": part})]
 
     def page(self, station: str = "", state: str = "", part: str = "", operator: str = "",
              offset: int = 0, size: int = 50) -> tuple[list[Scan], int]:  # fmt: skip
