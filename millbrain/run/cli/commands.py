@@ -379,7 +379,7 @@ def backup(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Back both stores up, also while the platform runs.
+    """Back all stores up, also while the platform runs.
 
     Example: `millbrain backup /mnt/backup`
     """
