@@ -50,13 +50,14 @@ async def start(settings: HandleSettings, registry: Registry, node: Node) -> Han
     return server
 
 
-def site_of(host: str, port: int, public_key: bytes = b"") -> Site:
+def site_of(host: str, port: int, public_key: bytes = b"", http_port: int = 0) -> Site:
     """Return what operation 2 tells of a node: one primary server, all it does on one port.
 
-    public_key: as an HS_PUBKEY value has it.
+    public_key: as an HS_PUBKEY value has it. http_port: where it answers HTTP, 0 = not told.
     """
     both = tuple(Interface(f.INTERFACE_BOTH, protocol, port) for protocol in (1, 0))
-    return Site((Server(1, _address(host), public_key, both),))
+    web = (Interface(f.INTERFACE_QUERY, 2, http_port),) if http_port else ()
+    return Site((Server(1, _address(host), public_key, both + web),))
 
 
 def _address(host: str) -> bytes:

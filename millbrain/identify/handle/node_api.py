@@ -145,11 +145,12 @@ class _Api:
     async def act(self, asker: Asker, request: Request) -> Any:
         """Take a step; what it does to records comes first, since it may be done again."""
         prefix, action = request.path_params["prefix"], request.path_params["action"]
-        body = await _body(request, {"reason", "site"})
+        body = await _body(request, {"reason", "site", "http_port"})
+        http_port = _port(body.pop("http_port", 0))
         texts = {name: str(text) for name, text in body.items()}
         before = self._prefixes.application(prefix)
         after = before.after(action, before.changed_ms, texts)
-        change = _change(asker, action, after)
+        change = _change(asker, action, after, http_port)
         if change is not None:
             await self._registry.make(change)
         return self._told(await asyncio.to_thread(self._prefixes.act, asker, prefix, action, texts))
@@ -203,12 +204,18 @@ class _Api:
         return {"lines": shown, "last": read[-1]["number"] if read else None}
 
 
-def _change(asker: Asker, action: str, after: Application) -> Change | None:
+def _port(found: Any) -> int:
+    if type(found) is int and 0 <= found < 1 << 16:
+        return found
+    raise ValueError(f"http_port: {str(found)[:40]}; a port from 1 to 65535 was expected")
+
+
+def _change(asker: Asker, action: str, after: Application, http_port: int) -> Change | None:
     """Return what a step does to the records, None where it does nothing to them."""
     record = f"0.NA/{after.prefix}"
     if action == "route":
         where = place(after.site)
-        data = encode_data(SITE_TYPE, site_of(where.host, where.port))
+        data = encode_data(SITE_TYPE, site_of(where.host, where.port, http_port=http_port))
         values = (Value(1, SITE_TYPE, data),)
         return Change(Verb.CREATE, record, asker, values, overwrite=True)
     if action == "home" and not after.site:

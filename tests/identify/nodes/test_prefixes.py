@@ -22,6 +22,7 @@ from millbrain.identify.handle.codec import Message
 from millbrain.identify.handle.framing import Envelope
 from millbrain.identify.handle.node_api import routes
 from millbrain.identify.handle.responder import CODES
+from millbrain.identify.handle.sites import web_addresses
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from tests.identify.handle.node import ROOT, Client, Node
 
@@ -121,6 +122,15 @@ def test_a_prefix_goes_from_application_to_service_and_out_again(
     assert node.registry.check_audit() == ""
 
 
+def test_a_route_may_name_a_port_for_browsers(node: Node, api: TestClient) -> None:
+    applied(api, "88.1.7", ("approve", {}))
+    told = {"site": "127.0.0.1:2650", "http_port": 8000}
+    assert api.post(f"{BASE}/applications/88.1.7/route", json=told).status_code == 200
+    route = node.registry.route("88.1.7/x")
+    assert route is not None
+    assert web_addresses(route.sites) == ["http://127.0.0.1:8000"]
+
+
 def test_a_prefix_without_a_site_is_homed_here(node: Node, api: TestClient) -> None:
     applied(api, "88.2", ("approve", {}), ("home", {}))
     assert node.registry.is_homed("88.2/x")
@@ -145,6 +155,8 @@ def test_a_prefix_without_a_site_is_homed_here(node: Node, api: TestClient) -> N
     (("approve",), "route", {"site": "nowhere"}, 400),
     (("approve",), "route", {"site": "127.0.0.1:99999"}, 400),
     (("approve",), "home", {"colour": "red"}, 400),
+    (("approve",), "route", {"site": "127.0.0.1:2650", "http_port": "x"}, 400),
+    (("approve",), "route", {"site": "127.0.0.1:2650", "http_port": 70_000}, 400),
 ])  # fmt: skip
 def test_a_step_that_is_not_possible_changes_nothing(
     node: Node, api: TestClient, steps: tuple[str, ...], action: str, texts: Any, status: int
