@@ -6,6 +6,7 @@ a key (`thing_key`), so that one thing has one name, however an event writes it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from millbrain.core import gs1
@@ -23,6 +24,7 @@ MADE: Final = ">"
 MADE_OF, WENT_INTO, EMPTIED = "m", "u", "z"
 GROUP: Final = "\x01"  # before the name of a transformation that several events tell of
 DECLARED: Final = "#errorDeclaration"  # behind the id of an event: its declaration to be wrong
+_NAMES_KEPT: Final = 16_384  # an event names a thing several times, a line its stations and lots
 _FINEST: Final = ("21", "235", "8011", "10")  # qualifiers that make the ones before them needless
 
 
@@ -152,6 +154,7 @@ class Events(Protocol):
         ...
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def thing_key(text: str) -> str:
     """Return the name of a thing in terms: its key, or the text where no scheme knows it.
 
