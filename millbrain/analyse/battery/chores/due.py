@@ -6,9 +6,10 @@ charge has ended or the vehicle fell silent, but never longer than `charge_wait_
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
+from millbrain.analyse.battery import reading
 from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX
 from millbrain.analyse.battery.chores.windows import Window
 from millbrain.core.rooms import Facts
@@ -68,12 +69,14 @@ class Due:
         now_s = time.monotonic()
         if upto > self.upto:
             answer = self._facts.query(_SQL, {"after": self.upto, "upto": upto})
-            for row in answer.to_pylist():
-                vin = row["vin"]
-                vin = vin.decode("utf-8", "surrogateescape") if isinstance(vin, bytes) else vin
-                fresh = _Due(row["rows"], row["first"], row["low"], row["high"], row["charging"],
-                             now_s, now_s)  # fmt: skip
-                self._due[vin] = _joined(self._due.get(vin), fresh)
+            numbers = (answer.column(name).to_numpy().tolist()
+                       for name in ("rows", "first", "low", "high", "charging"))  # fmt: skip
+            vins = answer.column("vin").to_pylist()
+            for vin, rows, first, low, high, charging in zip(vins, *numbers, strict=True):
+                name = reading.text(vin)
+                fresh = _Due(rows, first, low, high, charging, now_s, now_s)
+                old = self._due.get(name)
+                self._due[name] = _joined(old, fresh) if old else fresh
             self.upto = upto
         self._ready = [vin for vin, due in self._due.items() if self._is_ready(due, now_s)]
 
@@ -111,11 +114,8 @@ class Due:
         return bool(due.charging) or now_s - due.seen_s >= SLEEPING_S
 
 
-def _joined(old: _Due | None, new: _Due) -> _Due:
-    if old is None:
-        return new
-    return replace(
-        new, rows=old.rows + new.rows, first=old.first, low=min(old.low, new.low),
-        high=max(old.high, new.high), charging=max(old.charging, new.charging),
-        since_s=old.since_s,
+def _joined(old: _Due, new: _Due) -> _Due:
+    return _Due(
+        old.rows + new.rows, old.first, min(old.low, new.low), max(old.high, new.high),
+        max(old.charging, new.charging), old.since_s, new.seen_s,
     )  # fmt: skip
