@@ -82,18 +82,20 @@ function showRows() {
 
 async function load() {
   await meanings;
-  things = [];
+  const mine = [];
+  things = mine;
+  byId("csv").href = address(`/identifiers/recall?${asked({ format: "csv" })}`);
   let after = -1;
   do {
     const given = asked({ rows: PAGE, ...(after >= 0 ? { after } : {}) });
     answer = await get(`/identifiers/recall?${given}`);
-    things.push(...answer.things);
+    if (things !== mine) return; // something else was asked meanwhile
+    mine.push(...answer.things);
     after = answer.things.at(-1)?.number ?? -1;
     byId("result").hidden = false;
     showFigures();
     showRows();
   } while (answer.next && things.length < THINGS_MAX);
-  byId("csv").href = address(`/identifiers/recall?${asked({ format: "csv" })}`);
   fill(byId("as-of"), _("as of {at}", { at: time(Date.now()) }));
 }
 
