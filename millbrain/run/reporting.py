@@ -120,6 +120,7 @@ class Sender:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporting")
         self._wanted: list[tuple[int, int]] = []
+        self._sent: dict[str, int] = {}  # the newest number that was sent, by stream
         self._failures = 0
         self._retry_s = 0.0
         self._sent_ms = 0
@@ -206,6 +207,11 @@ class Sender:
         have, missing = told["have"], told["missing"]
         if type(have) is not int or have < 0 or told["stream"] != letter["stream"]:
             raise ValueError(f"its answer makes no sense: {raw[:200]!r}")
+        sent = max((orjson.loads(raw)["number"] for raw in letter["reports"]), default=0)
+        self._sent[letter["stream"]] = sent = max(sent, self._sent.get(letter["stream"], 0))
+        state = self._reports.outbox()
+        if max(sent, state["acknowledged"]) < have <= state["newest"]:
+            raise ValueError(f"it claims report {have}; {sent} is the last that was sent")
         self._wanted = _ranges(missing)
         self._reports.heard(letter["stream"], have, int(time.time() * 1000))
 

@@ -6,14 +6,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.identify.handle import node_api
 from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
+from millbrain.run.discovery import faces
+from millbrain.run.resolver_http import described
 from millbrain.run.settings import Settings
 from tests.docs.documents import ROOT, CodeBlock, blocks, documents
 from tests.engines import engine
@@ -74,8 +74,7 @@ def test_commands_exist() -> None:
 def test_api_paths_exist() -> None:
     routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in reference_web.openapi()["paths"]]
     routes.append("/api/v1/openapi.json")
-    node = node_api.routes(SimpleNamespace(prefixes=None))  # type: ignore[arg-type]
-    routes += [re.sub(r"\{\w+\}", "[^/]+", route.path) for route in node]
+    routes += [re.sub(r"\{\w+\}", "[^/]+", path) for path in described(faces())["paths"]]
     used = {
         (path, found.rstrip("/."))
         for path, text in documents().items()

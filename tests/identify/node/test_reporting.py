@@ -195,6 +195,31 @@ def test_a_node_above_that_claims_what_was_never_sent(nodes: tuple[Process, Abov
 
 
 @pytest.mark.fault
+@pytest.mark.slow
+def test_what_is_claimed_before_it_was_sent_is_sent_all_the_same(tmp_path: Path) -> None:
+    """Reports are cut while the node above is dead; the first letter holds twenty of them."""
+    prepare(tmp_path)
+    low = process(tmp_path, **reporting_to("http://127.0.0.1:9")).start()
+    made = 0
+    while call(low, "GET", "/reports")[1]["outbox"]["waiting"] < 25:
+        put(low, f"early-{made}", PART)
+        made += 1
+    low.stop()
+    node_above = Above(_says(have=24, missing=[]))
+    try:
+        where = f"http://127.0.0.1:{node_above.server.server_port}"
+        low = process(tmp_path, **reporting_to(where)).start()
+        until(True, lambda: bool(node_above.letters))
+        node_above.way = honest
+        until(0, lambda: call(low, "GET", "/reports")[1]["outbox"]["waiting"], 60)
+        numbers = {r["number"] for letter in node_above.letters for r in letter["reports"]}
+        assert numbers >= set(range(1, 26))
+    finally:
+        low.stop()
+        node_above.close()
+
+
+@pytest.mark.fault
 def test_a_dead_node_above(tmp_path: Path) -> None:
     prepare(tmp_path)
     low = process(tmp_path, **reporting_to("http://127.0.0.1:9")).start()
