@@ -22,7 +22,7 @@ from millbrain.core.times import BEIJING
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.models import Thing
 from millbrain.run import play, run_files
-from millbrain.run.demo_history import USER, DemoHistory, Wanted
+from millbrain.run.demo.history import USER, DemoHistory, Wanted
 from millbrain.run.play import Reading
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 

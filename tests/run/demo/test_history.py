@@ -18,7 +18,7 @@ from millbrain.connect.gbt32960.simulator.history import History
 from millbrain.connect.gbt32960.simulator.weak import weak_serials
 from millbrain.core.columns import Columns
 from millbrain.run import play
-from millbrain.run.demo_history import DemoHistory, Wanted
+from millbrain.run.demo.history import DemoHistory, Wanted
 from tests.run.test_play import Centre
 
 NOW_S = 1_760_500_000.0
