@@ -33,6 +33,7 @@ _PATTERN: Final = re.compile(r"([^{}]*)\{(\d{1,2})\}([^{}]*)", re.ASCII)
 _LITERAL: Final = re.compile(r"[^\s{}\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 _DIGITS: Final = frozenset(b"0123456789")
 T = TypeVar("T")
+Row = tuple[tuple[int, ...], tuple[tuple["Range", T], ...]]  # first serials; ranges and what
 Shape = tuple[bytes, int, bytes]  # head, width, tail
 
 
@@ -297,7 +298,7 @@ class Shapes(Generic[T]):
 
     def __init__(self) -> None:
         self._lengths: dict[int, tuple[tuple[int, int], ...]] = {}
-        self._rows: dict[Shape, tuple[tuple[int, ...], tuple[tuple[Range, T], ...]]] = {}
+        self._rows: dict[Shape, Row[T]] = {}
         self._prefixes: dict[bytes, dict[Shape, None]] = {}
         self._count = 0
 
@@ -320,17 +321,19 @@ class Shapes(Generic[T]):
                 return digits, row[1][place][1]
         return None
 
-    def put(self, one: Range, what: T) -> None:
-        """Add a range that overlaps no other."""
+    def put(self, one: Range, what: T, instead: Range | None = None) -> None:
+        """Add a range that overlaps no other; instead: of one of the same shape, at once."""
         shape = (one.head, one.width, one.tail)
         starts, rows = self._rows.get(shape, ((), ()))
+        if instead is not None:
+            starts, rows = _without(starts, rows, instead)
         place = bisect_right(starts, one.first)
         self._rows[shape] = (
             (*starts[:place], one.first, *starts[place:]),
             (*rows[:place], (one, what), *rows[place:]),
         )
         self._enter(shape)
-        self._count += 1
+        self._count += instead is None
 
     def fill(self, pairs: Iterable[tuple[Range, T]]) -> list[T]:
         """Add many at once to none; return those that overlap one of their own shape."""
@@ -353,11 +356,7 @@ class Shapes(Generic[T]):
     def drop(self, one: Range) -> None:
         """Remove a range that is there."""
         shape = (one.head, one.width, one.tail)
-        starts, rows = self._rows[shape]
-        place = starts.index(one.first)
-        self._rows[shape] = (
-            (*starts[:place], *starts[place + 1 :]), (*rows[:place], *rows[place + 1 :])
-        )  # fmt: skip
+        self._rows[shape] = _without(*self._rows[shape], one)
         self._count -= 1
 
     def overlapping(self, one: Range) -> T | None:
@@ -393,6 +392,11 @@ class Shapes(Generic[T]):
         if place not in self._lengths.get(size, ()):
             self._lengths[size] = tuple(sorted((*self._lengths.get(size, ()), place)))
         self._prefixes.setdefault(_prefix(head), {})[shape] = None
+
+
+def _without(starts: tuple[int, ...], rows: tuple[tuple[Range, T], ...], one: Range) -> Row[T]:
+    place = starts.index(one.first)
+    return (*starts[:place], *starts[place + 1 :]), (*rows[:place], *rows[place + 1 :])
 
 
 def _prefix(head: bytes) -> bytes:

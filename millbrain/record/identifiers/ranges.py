@@ -39,7 +39,12 @@ class _View:
         self.aliases: Shapes[Block] = Shapes()
 
     def replace(self, old: Block | None, new: Block | None) -> None:
-        """Take a range out and put one in."""
+        """Take a range out and put one in, so that what both have is never missing."""
+        if old is not None and new is not None and _are_alike(old, new):
+            self.items.put(new.range, new, instead=old.range)
+            for was, one in zip(old.aliases, new.aliases, strict=True):
+                self.aliases.put(one, new, instead=was)
+            return
         if old is not None:
             self.items.drop(old.range)
             for one in old.aliases:
@@ -292,6 +297,12 @@ class Ranges:
         if new is not None:
             self._blocks[new.key] = new
         self._steps.append((old, new))
+
+
+def _are_alike(old: Block, new: Block) -> bool:
+    """Whether a block is another one that has grown or whose values have changed."""
+    is_same = len(old.aliases) == len(new.aliases) and new.range.contains(old.range)
+    return is_same and all(map(Range.contains, new.aliases, old.aliases))
 
 
 def merged(blocks: Sequence[Block], own: Iterable[Record], after: bytes) -> Iterator[bytes]:

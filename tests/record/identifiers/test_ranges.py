@@ -2,10 +2,11 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Queue
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -340,3 +341,29 @@ def looks(node: Node, handles: list[str], began_ms: int, now_s: int) -> list[Any
                 seen.append(node.registry.readable(stored, handle, asker))
             assert any(v.type == ADMIN_TYPE for v in stored_values(stored))
     return seen
+
+
+def test_an_item_is_never_missing_while_its_range_grows(tmp_path: Path) -> None:
+    missing: list[str] = []
+    nodes: list[Node] = []
+
+    def look(frame: FrameType, _: str, __: object) -> Any:
+        """Ask for an item before each line that the writer runs of what finds ranges."""
+        is_at_it = frame.f_code.co_filename.endswith("ranges.py") and nodes
+        if is_at_it and nodes[0].registry.get_many([b"hdl:88.1.2/P0007"]) == [None]:
+            missing.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        return look
+
+    threading.settrace(look)
+    try:
+        node = new(tmp_path / "store")
+    finally:
+        threading.settrace(None)
+    make(node, 5, 9, Value(10, "ALIAS", b"(01)09506000134352(21)A{serial}"))
+    nodes.append(node)
+    node.do(Verb.MODIFY, BATCH, MAKER, block(1, 20))
+    node.do(Verb.MODIFY, BATCH, MAKER, Value(2, "COST", b"8"))
+    nodes.clear()
+    assert told(node, "88.1.2/P0020")[2] == b"8"
+    node.close()
+    assert not missing
