@@ -55,3 +55,5 @@ TYPE_CHARACTERS_MAX: Final = 128
 VERSION_CHARACTERS_MAX: Final = 128
 ROWS_MAX: Final = 2_000
 TOKEN_S: Final = 24 * 3600
+BATCHES_MAX: Final = 2  # batches that are worked off at once: one is read while one is written
+BATCHES_WAITING_MAX: Final = 16  # ... and that wait for it, of 16 MiB at most; then "busy"

@@ -101,6 +101,8 @@ class _Api:
         self._registry = registry
         self._around = around
         self._tries = Tries()
+        self._room = asyncio.Semaphore(f.BATCHES_MAX)
+        self._waiting = 0
 
     # Logins -------------------------------------------------------------------------------------
 
@@ -248,10 +250,8 @@ class _Api:
     async def _many(self, request: Request, verb: Verb) -> Any:
         asker = self._asker(request)
         raw = await body_of(request)
-        told, rows = await asyncio.to_thread(
-            _read_rows, raw, Reader(asker, verb, self._registry.template).change
-        )
-        refused = await self._made(rows, once_of(request, raw, asker))
+        change = Reader(asker, verb, self._registry.template).change
+        told, refused = await self._worked_off(request, raw, asker, change)
         return [
             {"handle": _named(row), "msg": _row_words(error)}
             for row, error in zip(told, refused, strict=True)
@@ -268,13 +268,26 @@ class _Api:
             except RegistryError as error:
                 return error
 
-        told, rows = await asyncio.to_thread(_read_rows, raw, change)
-        refused = await self._made(rows, once_of(request, raw, asker))
+        told, refused = await self._worked_off(request, raw, asker, change)
         return [
             {"handle": row if isinstance(row, str) else "", "code": _row_status(error),
              "msg": _row_words(error)}
             for row, error in zip(told, refused, strict=True)
         ]  # fmt: skip
+
+    async def _worked_off(
+        self, request: Request, raw: bytes, asker: Asker, change: Callable[[Any], Row]
+    ) -> tuple[list[Any], Sequence[MillbrainError | None]]:
+        """Return the rows of a batch and what became of them; batches wait for one another."""
+        if self._waiting >= f.BATCHES_WAITING_MAX:
+            raise LimitError(f"{f.BATCHES_WAITING_MAX} batches wait already")
+        self._waiting += 1
+        try:
+            async with self._room:
+                told, rows = await asyncio.to_thread(_read_rows, raw, change)
+                return told, await self._made(rows, once_of(request, raw, asker))
+        finally:
+            self._waiting -= 1
 
     async def _made(
         self, rows: Sequence[Row], once: Once | None

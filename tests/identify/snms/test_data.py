@@ -1,6 +1,7 @@
 """Login, single identifiers and batches of the dialect, over a real resolver."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,17 @@ def test_batch_answers_each_row(node: Process, key: str) -> None:
         {"handle": f"{PREFIX}/b1", "code": 1, "msg": "success"},
         {"handle": f"{PREFIX}/none", "code": -2, "msg": "标识不存在"},
     ]
+
+
+@pytest.mark.slow
+def test_many_clients_send_batches_at_once(node: Process, key: str) -> None:
+    def send(number: int) -> set[str]:
+        rows = [row(f"many-{number}-{n}", "a") for n in range(1_000)]
+        told = sent(node, "POST", f"{DATA}/batchCreate", rows, key)
+        return {r["msg"] for r in told["data"]} if told["data"] else {told["message"]}
+
+    with ThreadPoolExecutor(12) as clients:
+        assert list(clients.map(send, range(12))) == [{"success"}] * 12
 
 
 def test_batch_has_at_most_2000_rows(node: Process, key: str) -> None:
