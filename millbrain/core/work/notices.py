@@ -34,9 +34,9 @@ DELIVERY_STATES: Final = {
 class Notice:
     """One thing to tell.
 
-    topic: `order.dispatch`, `alarm.announce`, ...: the kind of row and the step. subject: what people
-    call it (an order's number). organisations: whose affair it is; the centre hears of all. level:
-    how far it is escalated. content: JSON-able facts that templates and webhooks use.
+    topic: `order.dispatch`, `alarm.announce`, ...: the kind of row and the step. subject: what
+    people call it (an order's number). organisations: whose affair it is; the centre hears of all.
+    level: how far it is escalated. content: JSON-able facts that templates and webhooks use.
     """
 
     topic: str

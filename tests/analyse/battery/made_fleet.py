@@ -41,13 +41,14 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class Car:
-    """One made vehicle. fault: a kind of finding, empty = healthy. region: code."""
+    """One made vehicle. fault: a kind of finding, empty = healthy; is_over: it was."""
 
     vin: str
     operator: str
     model: str = "EV-1"
     region: str = "500112"
     fault: str = ""
+    is_over: bool = False
 
     @property
     def random(self) -> np.random.Generator:
@@ -74,10 +75,10 @@ def cars(count: int, operators: Sequence[str], regions: Sequence[str], every: in
 
 
 def company(operator: str) -> list[Car]:
-    """Return the vehicles of one organisation for the kit of queries: one of each fault."""
+    """Return the vehicles of one organisation: one of each fault, one that was hot, two healthy."""
     return [
-        Car(f"LNEVKIT{operator[0]}00N{i:06d}", operator, "EV-1", "500112", fault)
-        for i, fault in enumerate((*FAULTS, "", ""))
+        Car(f"LNEVKIT{operator[0]}00N{i:06d}", operator, "EV-1", "500112", fault, i == len(FAULTS))
+        for i, fault in enumerate((*FAULTS, model.HEAT, "", ""))
     ]
 
 
@@ -276,7 +277,7 @@ def _finding(car: Car, now_s: int) -> Finding:
         car.vin, "battery", car.fault, 1 if is_cell else 0, car.cell if is_cell else 0, since,
         until, severity, value, unit, limit, 0.6 if len(pieces) < 2 else 0.84, evidence,
         *_sentence(car),
-        call_out=is_call,
+        call_out=is_call, is_open=not car.is_over,
     )  # fmt: skip
 
 
