@@ -8,7 +8,7 @@ opened; a session opens an encrypted one and calls `decode_payload`.
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from millbrain.core.errors import FrameError
@@ -152,7 +152,7 @@ def encode(message: Message) -> bytes:
         As `encode_payload`.
     """
     payload = encode_payload(message)
-    return write_envelope(replace(message.envelope, size=len(payload))) + payload
+    return write_envelope(message.envelope, len(payload)) + payload
 
 
 # Values and what they hold ----------------------------------------------------------------------

@@ -81,8 +81,8 @@ def read_envelope(data: bytes | bytearray | memoryview, at: int = 0) -> Envelope
     )  # fmt: skip
 
 
-def write_envelope(envelope: Envelope) -> bytes:
-    """Write an envelope, its `size` as it stands.
+def write_envelope(envelope: Envelope, size: int | None = None) -> bytes:
+    """Write an envelope; size: of the message behind it [bytes], None = as it stands.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def write_envelope(envelope: Envelope) -> bytes:
     try:
         return _ENVELOPE.pack(
             e.major, e.minor, e.flags | e.suggested_major, e.suggested_minor, e.session, e.request,
-            e.sequence, e.size,
+            e.sequence, e.size if size is None else size,
         )  # fmt: skip
     except struct.error as error:
         raise FrameError("structure", f"envelope {envelope}: {error}") from error

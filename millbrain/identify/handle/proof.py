@@ -20,21 +20,27 @@ from millbrain.core.records import Reference
 from millbrain.core.registry import Registry
 from millbrain.identify.handle import challenge
 from millbrain.identify.handle import fields as f
+from millbrain.identify.handle.codec import Message
 from millbrain.identify.handle.sessions.entry import Entry
 from millbrain.identify.handle.sessions.table import NUMBER_MAX
 
 PUBLIC_KEY: Final = challenge.PUBLIC_KEY
 SECRET_KEY: Final = "HS_SECKEY"
+_KEPT_BYTES_MAX: Final = 512  # packets whose request is kept decoded as well
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that waits for the proof of who sent it."""
+    """A request that waits for the proof of who sent it.
+
+    request: decoded, None where it is too big to be kept twice.
+    """
 
     entry: Entry
     nonce: bytes
     digest: bytes
     until_s: float
+    request: Message | None = None
 
 
 class Challenges:
@@ -51,7 +57,9 @@ class Challenges:
         self._waiting: OrderedDict[Hashable, Pending] = OrderedDict()
         self._held_bytes = 0
 
-    def open(self, number: int, entry: Entry, now_s: float) -> tuple[int, Pending]:
+    def open(
+        self, number: int, entry: Entry, now_s: float, request: Message | None = None
+    ) -> tuple[int, Pending]:
         """Keep a request and return the session number and what is asked.
 
         A session has one challenge at a time; a request that comes again gets the same.
@@ -60,6 +68,8 @@ class Challenges:
         ----------
         number
             Session number of the request, 0 = none.
+        request
+            The packet, decoded, where it is worth keeping.
         """
         name = _name(number, entry)
         held = self._drop(name) if number else None
@@ -68,7 +78,8 @@ class Challenges:
         digest = challenge.request_digest(entry.packet)
         is_same = held is not None and held.digest == digest
         nonce = held.nonce if held and is_same else self._random(challenge.NONCE_BYTES)
-        pending = Pending(entry, nonce, digest, now_s + HANDLE_CHALLENGE_S_MAX)
+        kept = request if len(entry.packet) <= _KEPT_BYTES_MAX else None
+        pending = Pending(entry, nonce, digest, now_s + HANDLE_CHALLENGE_S_MAX, kept)
         self._waiting[name] = pending
         self._held_bytes += len(entry.packet)
         self._make_room(now_s)

@@ -208,7 +208,8 @@ class Responder:
             return
         if request.code != f.REQUEST:
             return  # an answer that nobody asked for
-        request = replace(request, flags=request.flags & ~f.TRUSTED_RESULT)  # ours to say
+        if request.flags & f.TRUSTED_RESULT:  # ours to say
+            request = replace(request, flags=request.flags & ~f.TRUSTED_RESULT)
         asker = Asker(entry.identity, FACE, address)
         ask = Ask(request, entry, request.envelope, asker, send)
         if request.operation == f.CHALLENGE_ANSWER:
@@ -246,7 +247,8 @@ class Responder:
         self._desk.proved(pending.entry, who)
         asker = replace(ask.asker, identity=who)
         entry = replace(pending.entry, was_encrypted=ask.entry.was_encrypted)
-        self._go(replace(ask, request=decode(entry.packet), entry=entry, asker=asker))
+        request = pending.request or decode(entry.packet)
+        self._go(Ask(request, entry, ask.reply, asker, ask.send))
 
     # One way each -------------------------------------------------------------------------------
 
@@ -333,7 +335,7 @@ class Responder:
     def _change(self, ask: Ask) -> None:
         body = ask.request.body
         if ask.asker.identity is None and self._registry.is_homed(body["handle"]):
-            self._challenge(ask)  # nobody in particular may change anything
+            self._challenge(ask, ask.request)  # nobody in particular may change anything
             return
         change = Change(
             _VERBS[ask.request.operation], body["handle"], ask.asker, body.get("values", ()),
@@ -363,7 +365,7 @@ class Responder:
         else:
             self._refuse(ask, CODES[error.reason], str(error))
 
-    def _challenge(self, ask: Ask) -> None:
+    def _challenge(self, ask: Ask, request: Message | None = None) -> None:
         entry, flags = ask.entry, ask.request.flags
         if flags & f.RECURSIVE_AUTH and ask.request.operation == f.RESOLVE:
             has_token = bool(ask.request.body.get("token"))
@@ -376,7 +378,8 @@ class Responder:
         if entry.session is not None and entry.session.identity and not entry.is_signed:
             self._refuse(ask, f.INVALID_CREDENTIAL, "the session's key did not sign the message")
             return
-        number, pending = self._challenges.open(ask.reply.session, entry, time.monotonic())
+        now_s = time.monotonic()
+        number, pending = self._challenges.open(ask.reply.session, entry, now_s, request)
         told = asked(pending, flags)
         reply = replace(ask.reply, session=number)
         self._send(ask, self._message(ask.request, reply, f.CHALLENGE, **told))
@@ -419,5 +422,5 @@ class Responder:
         return Message(
             request.operation, body, code, request.flags if flags is None else flags,
             self._site.serial, request.recursion, 0, int(time.time()) + FRESH_S, digest, b"",
-            replace(reply, flags=0, sequence=0),
+            replace(reply, flags=0, sequence=0) if reply.flags or reply.sequence else reply,
         )  # fmt: skip
