@@ -154,6 +154,10 @@ class _Packs:
 def _packs(columns: Columns, sizes: NDArray[Any]) -> _Packs:
     """Divide the rows; one whose packs do not add up to its cells, or are not told, is one pack."""
     told = _list(columns, "pack_cell_count", np.uint16)
+    if len(told.values) == len(sizes) and np.array_equal(told.values, sizes):
+        plain = np.arange(len(sizes))
+        if np.array_equal(told.offsets, np.arange(len(sizes) + 1)):
+            return _Packs(told, np.ones(len(sizes), np.bool_), plain, plain)
     lengths = np.diff(told.offsets)
     ends = np.concatenate([[0], np.cumsum(told.values, dtype=np.int64)])
     sums = ends[told.offsets[1:]] - ends[told.offsets[:-1]]

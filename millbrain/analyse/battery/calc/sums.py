@@ -214,9 +214,12 @@ class Sums:
             slots[~is_pack] = -1
         strange = np.flatnonzero((slots < 0) & is_pack)
         if strange.size:
-            keys = _keys(reports.names[strange], last[strange])
+            names, last = reports.names[strange], last[strange]
+            runs = _runs(names, last)
+            keys = _keys(names[runs], last[runs])
             self._open(keys[first_rows(keys)])
-            slots[strange] = self._places.find(keys)
+            lengths = np.diff(runs, append=len(strange))
+            slots[strange] = np.repeat(self._places.find(keys), lengths)
         return slots
 
     @staticmethod
@@ -360,6 +363,13 @@ def _near(slots: Slots) -> Slots:
 def _last_words(reports: PackReports) -> NDArray[np.uint64]:
     counts = np.minimum(reports.counts, limits.PACK_CELLS_MAX + 1)
     return last_words(reports.day, counts, reports.pack_no)
+
+
+def _runs(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Slots:
+    """Return where each run of equal keys begins; reports of a pack mostly follow each other."""
+    begins = np.ones(len(last), np.bool_)
+    begins[1:] = (last[1:] != last[:-1]) | (names[1:] != names[:-1]).any(axis=1)
+    return np.flatnonzero(begins)
 
 
 def _keys(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Keys:
