@@ -413,6 +413,7 @@ class StoredRegistry(Reading):
         if not self.rights.is_administrator(change.asker):
             reason = Reason.DENIED if change.asker.identity else Reason.NO_IDENTITY
             raise RegistryError(reason, f"{change.verb} {prefix}: administrators of the node only")
+        group.creations.forget()  # they rest on which prefixes are at home
         is_home = change.verb is Verb.HOME
         group.trail, line = group.trail.then(_told(change, group.at_ms, b""))
         (group.homed.add if is_home else group.homed.discard)(prefix)

@@ -192,6 +192,15 @@ def test_a_batch_is_one_commit_and_each_change_is_judged_alone(node: Node) -> No
     assert node.registry.names("88.1.2", MAKER, "", 5) == ["88.1.2/B0", "88.1.2/B1", "88.1.2/B2"]
 
 
+def test_a_prefix_that_leaves_within_a_batch_takes_no_more_of_it(node: Node) -> None:
+    first, last = (Change(Verb.CREATE, f"88.1.2/u{n}", MAKER, (URL, OWN)) for n in range(2))
+    leave = Change(Verb.UNHOME, "0.NA/88.1.2", ROOT)
+    told = asyncio.run(node.registry.make_many([first, leave, last]))
+    assert told[:2] == [None, None]
+    assert isinstance(told[2], RegistryError)
+    assert told[2].reason is Reason.NOT_HOMED
+
+
 def test_whoever_raises_when_told_stops_nobody_else(node: Node) -> None:
     heard: list[object] = []
     change = Change(Verb.CREATE, "88.1.2/p7", MAKER, (URL, OWN))
