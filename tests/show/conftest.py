@@ -1,6 +1,7 @@
 """A small city, written by hand into a real warehouse, and the application over it."""
 
 import dataclasses
+import itertools
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ from millbrain.show.access import Access
 from millbrain.show.app import WebSettings, create_app
 
 PASSWORD = "a long enough password"
+_NUMBERS = itertools.count(1)
 VINS = ("LDPGABAC2JN361504", "LSVAU2A37N2183294", "LGXCE4CB8P0041177", "LB378Y4W9JA177121")
 BLOCKS = 1 << BLOCK_VEHICLE | 1 << BLOCK_POSITION | 1 << BLOCK_EXTREMES | 1 << BLOCK_CELLS
 REGIONS = (
@@ -192,16 +194,16 @@ def ledger(tmp_path: Path, ledger_file: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def now_s() -> int:
-    """The instant at which the city was seen [s since 1970]."""
+    """The instant at which the city was seen [s since 1970]; its vehicles fall silent later."""
     return int(time.time())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def city(warehouse_folder: Path, now_s: int) -> Iterator[Warehouse]:
     """A warehouse with four vehicles of two organisations; tests only read it."""
-    opened = open_embedded(warehouse_folder, "city")
+    opened = open_embedded(warehouse_folder, f"city_{next(_NUMBERS)}")
     create_tables(opened, SHARED_TABLES)
     _latest(opened, now_s)
     _reports(opened, now_s)
@@ -216,7 +218,7 @@ def engine() -> StubEngine:
     return StubEngine()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain_app(city: Warehouse) -> FastAPI:
     """The application over the small city, still without a ledger: it takes 0.2 s to make."""
     settings = WebSettings(regions=REGIONS, in_force={"web": {"port": 0}})

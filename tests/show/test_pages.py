@@ -25,7 +25,7 @@ PUBLIC = ("/login", "/wall", "/battery/wall")
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain_app(city: Warehouse) -> FastAPI:
     """The application with the pages that rooms bring, still without a ledger: it takes 0.9 s."""
     return create_app(None, city, room_pages(), WebSettings(regions=REGIONS), None)  # type: ignore[arg-type]
