@@ -9,24 +9,11 @@ from millbrain.connect.gbt32960.codec import build_frame, decode
 from millbrain.connect.gbt32960.crypto import Opener, find_signature, seal, sign, verify_signature
 from millbrain.connect.gbt32960.framing import HEADER_BYTES
 from millbrain.core.errors import FrameError
+from tests.core import sm2_vectors
 
 VIN = "LMBTEST00R0000001"
 UNIT = bytes.fromhex("19061e080f2a040bb8")  # time and a 2025 engine block of 3000 r/min
 KEY = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
-# GB/T 32918.5-2017 annexes A and C: one key pair, a signature and a sealed message.
-SM2_PRIVATE = bytes.fromhex("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8")
-SM2_PUBLIC = bytes.fromhex(
-    "09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020"
-    "CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13"
-)
-SM2_R = bytes.fromhex("F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3")
-SM2_S = bytes.fromhex("B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA")
-SM2_SEALED = bytes.fromhex(
-    "04EBFC718E8D1798620432268E77FEB6415E2EDE0E073C0F4F640ECD2E149A73"
-    "E858F9D81E5430A57B36DAAB8F950A3C64E6EE6A63094D99283AFF767E124DF0"
-    "59983C18F809E262923C53AEC295D30383B54E39D609D160AFCB1908D0BD8766"
-    "21886CA989CA9C7D58087307CA93092D651EFA"
-)
 
 
 def frame(command: int = 0x02, unit: bytes = UNIT, edition: int = 2025) -> bytes:
@@ -74,7 +61,7 @@ def test_sm4_block_of_gbt_32907() -> None:
 
 @pytest.mark.parametrize("kind", [crypto.AES, crypto.SM4, crypto.SM2])
 def test_sealed_frame_opens_to_itself(kind: int) -> None:
-    key, own = (SM2_PUBLIC, SM2_PRIVATE) if kind == crypto.SM2 else (KEY, KEY)
+    key, own = (sm2_vectors.PUBLIC, sm2_vectors.PRIVATE) if kind == crypto.SM2 else (KEY, KEY)
     sealed = seal(frame(), kind, key)
     assert decode(sealed)["bcc_ok"]
     opener = Opener({crypto.KEY_NAMES[kind]: own})
@@ -133,16 +120,16 @@ def test_marked_encryption_cannot_be_opened() -> None:
 
 
 def test_signature_covers_the_unit_and_nothing_else() -> None:
-    signed = sign(frame(), crypto.SIGN_SM2, SM2_PRIVATE)
-    assert verify_signature(signed, SM2_PUBLIC)
+    signed = sign(frame(), crypto.SIGN_SM2, sm2_vectors.PRIVATE)
+    assert verify_signature(signed, sm2_vectors.PUBLIC)
     found = find_signature(signed)
     assert found is not None
     assert found.signed == UNIT
     elsewhere = build_frame(2025, 0x03, 0xFE, "ANOTHER", signed[HEADER_BYTES:-1])
-    assert verify_signature(elsewhere, SM2_PUBLIC)
+    assert verify_signature(elsewhere, sm2_vectors.PUBLIC)
     changed = bytearray(signed[HEADER_BYTES:-1])
     changed[5] ^= 1
-    assert not verify_signature(frame(unit=bytes(changed)), SM2_PUBLIC)
+    assert not verify_signature(frame(unit=bytes(changed)), sm2_vectors.PUBLIC)
 
 
 def test_rsa_signature_is_all_in_r(rsa_pair: tuple[bytes, bytes]) -> None:
@@ -168,7 +155,7 @@ def test_ecc_signature(ecc_pair: tuple[bytes, bytes]) -> None:
 
 def test_signature_behind_custom_blocks_and_false_ff_is_found() -> None:
     unit = bytes.fromhex("19061e080f2a 820003ff0100 30 00 040bb8")
-    signed = sign(frame(unit=unit), crypto.SIGN_SM2, SM2_PRIVATE)
+    signed = sign(frame(unit=unit), crypto.SIGN_SM2, sm2_vectors.PRIVATE)
     found = find_signature(signed)
     assert found is not None
     assert found.signed == unit
@@ -176,8 +163,8 @@ def test_signature_behind_custom_blocks_and_false_ff_is_found() -> None:
 
 def test_frame_without_signature_and_unusable_key_are_refused() -> None:
     with pytest.raises(FrameError, match="no signature"):
-        verify_signature(frame(), SM2_PUBLIC)
+        verify_signature(frame(), sm2_vectors.PUBLIC)
     assert find_signature(frame(edition=2016)) is None
-    signed = sign(frame(), crypto.SIGN_SM2, SM2_PRIVATE)
+    signed = sign(frame(), crypto.SIGN_SM2, sm2_vectors.PRIVATE)
     with pytest.raises(FrameError, match="cannot be used"):
         verify_signature(signed, b"no key")
