@@ -13,6 +13,7 @@ Of several ways to a thing the spans are merged into one around them: a recall n
 rather than too little.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class _Hold(NamedTuple):
     instants: tuple[int, ...] = ()
 
 
-class _Walk:
+class _Walk(ABC):
     """What both directions share. at_ms: the tree as it was then; None: whatever held at any time.
 
     sees: whether the asker may read events of an owner.
@@ -173,8 +174,9 @@ class _Walk:
                     return list(following)
         return list(following)
 
+    @abstractmethod
     def _holds(self, spans: Mapping[str, tuple[int, int]]) -> dict[str, list[_Hold]]:
-        raise NotImplementedError
+        """Return what holds each thing, or what it holds, within its span."""
 
     def _shares(self, way: str, letter: str, held: Mapping[str, list[_Hold]]) -> (
         dict[str, list[_Hold]]
