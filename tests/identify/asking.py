@@ -30,6 +30,14 @@ def ask(
     return HTTP.request(method, url, body=raw, headers=sent, redirect=False, timeout=20)
 
 
+def answered(
+    node: Process, method: str, path: str, body: Any = None, **headers: str
+) -> tuple[int, Any]:
+    """Send a request; return the status and what the answer says as JSON, None where nothing."""
+    answer = ask(node, path, method, body, **headers)
+    return answer.status, json.loads(answer.data) if answer.data else None
+
+
 def put(node: Process, name: str, *values: dict[str, Any]) -> str:
     """Create a record of our prefix; return its handle."""
     handle = f"{PREFIX}/{name}"

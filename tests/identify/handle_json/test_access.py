@@ -1,31 +1,21 @@
 """Who can see a record, over HTTP: for its owner only, and the grant works in this face."""
 
-import base64
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import urllib3
 
 from millbrain.core.nodes.grants import Reader, Seen
 from millbrain.identify.handle_json.access import listed
 from tests.engines import Process
+from tests.identify.asking import answered, proof
 from tests.identify.resolver import OWNER, PREFIX, SECRET, prepare, resolver
 
-HTTP = urllib3.PoolManager(retries=False)
 HANDLE = f"{PREFIX}/P7"
 BUYER = f"300:{PREFIX}/buyer"
-
-
-def basic(who: str, secret: str) -> dict[str, str]:
-    text = f"{who.replace(':', '%3A')}:{secret}"
-    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
-
-
-MINE, THEIRS = basic(OWNER, SECRET), basic(BUYER, "b")
+MINE, THEIRS = proof(OWNER, SECRET), proof(BUYER, "b")
 
 
 @pytest.fixture(scope="module")
@@ -36,26 +26,23 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield running
 
 
-def ask(node: Process, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    url = f"http://127.0.0.1:{node.ports['http']}{path}"
-    sent = None if body is None else json.dumps(body)
-    answer = HTTP.request(method, url, body=sent, headers=headers, timeout=20)
-    return answer.status, json.loads(answer.data)
+def seen_by(node: Process, who: dict[str, str]) -> list[int]:
+    """Return the indexes of the values that somebody gets."""
+    _, found = answered(node, "GET", f"/api/handles/{HANDLE}", **who)
+    return [v["index"] for v in found["values"]]
 
 
 def test_a_grant_over_http_and_who_is_told_of_it(node: Process) -> None:
     key = {"index": 300, "type": "HS_SECKEY", "data": "b", "permissions": "1100"}
-    status, _ = ask(node, "PUT", f"/api/handles/{PREFIX}/buyer", {"values": [key]}, **MINE)
+    status, _ = answered(node, "PUT", f"/api/handles/{PREFIX}/buyer", {"values": [key]}, **MINE)
     assert status == 201
-    assert [v["index"] for v in ask(node, "GET", f"/api/handles/{HANDLE}", **THEIRS)[1]["values"]
-            ] == [1, 100]  # fmt: skip
+    assert seen_by(node, THEIRS) == [1, 100]
     given = {"to": {"handle": f"{PREFIX}/buyer", "index": 300}, "fields": [2]}
     value = {"index": 500, "type": "GRANT", "data": json.dumps(given)}
     path = f"/api/handles/{HANDLE}?index=500"
-    assert ask(node, "PUT", path, {"values": [value]}, **MINE)[0] == 200
-    assert [v["index"] for v in ask(node, "GET", f"/api/handles/{HANDLE}", **THEIRS)[1]["values"]
-            ] == [1, 100, 2]  # fmt: skip
-    status, told = ask(node, "GET", f"/api/access/{HANDLE}?who={BUYER}", **MINE)
+    assert answered(node, "PUT", path, {"values": [value]}, **MINE)[0] == 200
+    assert seen_by(node, THEIRS) == [1, 100, 2]
+    status, told = answered(node, "GET", f"/api/access/{HANDLE}?who={BUYER}", **MINE)
     assert (status, told["can_see"]) == (200, [1, 2, 100])
     (reader,) = (r for v in told["values"] if v["index"] == 2 for r in v["readers"]
                  if r["why"] == "grant")  # fmt: skip
@@ -67,18 +54,20 @@ def test_ranges_of_a_prefix_are_listed_for_those_who_may(node: Process) -> None:
     told = {"pattern": "S{6}", "from": 1, "to": 250_000}
     values = [{"index": 1002, "type": "RANGE", "data": json.dumps(told)},
               {"index": 1, "type": "URL", "data": "https://id.example.cn/{serial}"}]  # fmt: skip
-    assert ask(node, "PUT", f"/api/handles/{PREFIX}/BATCH", {"values": values}, **MINE)[0] == 201
-    status, found = ask(node, "GET", f"/api/handles/{PREFIX}/s000123")
+    assert (
+        answered(node, "PUT", f"/api/handles/{PREFIX}/BATCH", {"values": values}, **MINE)[0] == 201
+    )
+    status, found = answered(node, "GET", f"/api/handles/{PREFIX}/s000123")
     assert (status, found["values"][0]["data"]["value"]) == (200, "https://id.example.cn/000123")
-    assert ask(node, "GET", f"/api/handles/{PREFIX}/s250001")[0] == 404
+    assert answered(node, "GET", f"/api/handles/{PREFIX}/s250001")[0] == 404
     command = [sys.executable, "-m", "millbrain.run.cli", "handles", "get", f"{PREFIX}/s000123"]
     done = subprocess.run([*command, "--data", str(node.data)], capture_output=True, check=True)
     assert json.loads(done.stdout)["values"][:1] == found["values"][:1]  # the binary protocol
-    assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}", **MINE)[1] == {
+    assert answered(node, "GET", f"/api/ranges?prefix={PREFIX}", **MINE)[1] == {
         "prefix": PREFIX, "count": 250_000, "ranges": [
             {"handle": f"{PREFIX}/BATCH", "first": f"{PREFIX}/S000001",
              "last": f"{PREFIX}/S250000", "count": 250_000}]}  # fmt: skip
-    assert ask(node, "GET", f"/api/ranges?prefix={PREFIX}")[0] == 401
+    assert answered(node, "GET", f"/api/ranges?prefix={PREFIX}")[0] == 401
 
 
 def test_groups_of_thousands_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +81,7 @@ def test_groups_of_thousands_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch
     ("path", "headers", "status"),
     [
         (HANDLE, {}, 401),
-        (HANDLE, basic(OWNER, "guess"), 401),
+        (HANDLE, proof(OWNER, "guess"), 401),
         (f"{PREFIX}/none", MINE, 404),
         (f"{HANDLE}?who=somebody", MINE, 400),
         (f"{HANDLE}?who=%C2%B2:a/b", MINE, 400),
@@ -101,6 +90,6 @@ def test_groups_of_thousands_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch
 def test_others_are_told_nothing(
     node: Process, path: str, headers: dict[str, str], status: int
 ) -> None:
-    found, told = ask(node, "GET", f"/api/access/{path}", **headers)
+    found, told = answered(node, "GET", f"/api/access/{path}", **headers)
     assert found == status
     assert set(told) == {"error"}

@@ -1,23 +1,20 @@
 """The HTTP JSON API of a real resolver process: an independent client, rights, odd requests."""
 
 import base64
-import json
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import urllib3
 from pyhandle.clientcredentials import PIDClientCredentials
 from pyhandle.handleclient import PyHandleClient
 from pyhandle.handleexceptions import HandleAlreadyExistsException, HandleAuthenticationError
 
 from tests.engines import Process
+from tests.identify.asking import answered, proof
 from tests.identify.resolver import ADMIN, OWNER, PREFIX, SECRET, prepare, resolver
 
-HTTP = urllib3.PoolManager(retries=False)
-BASIC = base64.b64encode(f"{OWNER.replace(':', '%3A')}:{SECRET}".encode()).decode()
-MINE = {"Authorization": f"Basic {BASIC}"}
+MINE = proof()
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +23,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     prepare(folder)
     with resolver(folder) as running:
         yield running
-
-
-def ask(node: Process, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    url = f"http://127.0.0.1:{node.ports['http']}{path}"
-    sent = None if body is None else json.dumps(body)
-    answer = HTTP.request(method, url, body=sent, headers=headers, timeout=20)
-    return answer.status, json.loads(answer.data) if answer.data else None
 
 
 def pyhandle(node: Process, password: str = SECRET) -> Any:
@@ -63,25 +53,25 @@ def test_pyhandle_reads_and_writes(node: Process) -> None:
 def test_pyhandle_with_a_wrong_secret_changes_nothing(node: Process) -> None:
     with pytest.raises(HandleAuthenticationError):
         pyhandle(node, "guess").register_handle(f"{PREFIX}/evil", "https://evil.example")
-    assert ask(node, "GET", f"/api/handles/{PREFIX}/evil")[0] == 404
+    assert answered(node, "GET", f"/api/handles/{PREFIX}/evil")[0] == 404
 
 
 def test_the_short_way_answers_as_the_long_one(node: Process) -> None:
-    short = ask(node, "GET", f"/api/handles/{PREFIX}/P7")
-    long = ask(node, "GET", f"/api/handles/{PREFIX}/P7?index=1&index=100")
+    short = answered(node, "GET", f"/api/handles/{PREFIX}/P7")
+    long = answered(node, "GET", f"/api/handles/{PREFIX}/P7?index=1&index=100")
     assert short == long == (200, short[1])
     assert [v["index"] for v in short[1]["values"]] == [1, 100]
 
 
 def test_restricted_values_need_their_owner(node: Process) -> None:
-    status, told = ask(node, "GET", f"/api/handles/{PREFIX}/P7", None, **MINE)
+    status, told = answered(node, "GET", f"/api/handles/{PREFIX}/P7", None, **MINE)
     assert (status, [v["index"] for v in told["values"]]) == (200, [1, 100, 2])
-    assert ask(node, "GET", f"/api/handles/{PREFIX}/P7?type=COST") == (
+    assert answered(node, "GET", f"/api/handles/{PREFIX}/P7?type=COST") == (
         200, {"responseCode": 200, "handle": f"{PREFIX}/P7"},
     )  # fmt: skip
     wrong = base64.b64encode(b"300%3A88.100.1/admin:guess").decode()
     assert (
-        ask(node, "GET", f"/api/handles/{PREFIX}/P7", None, Authorization=f"Basic {wrong}")[0]
+        answered(node, "GET", f"/api/handles/{PREFIX}/P7", None, Authorization=f"Basic {wrong}")[0]
         == 401
     )
 
@@ -89,36 +79,38 @@ def test_restricted_values_need_their_owner(node: Process) -> None:
 def test_parts_are_put_together_or_not_at_all(node: Process) -> None:
     path = f"/api/handles/{PREFIX}/parts"
     url = {"index": 1, "type": "URL", "data": "x://1"}
-    assert ask(node, "PUT", path, {"values": [url, ADMIN]}, **MINE)[0] == 201
+    assert answered(node, "PUT", path, {"values": [url, ADMIN]}, **MINE)[0] == 201
     model = {"index": 5, "type": "MODEL", "data": "NC"}
     changed = {"values": [url | {"data": "x://2"}, model]}
     assert (
-        ask(node, "PUT", f"{path}?index=various&overwrite=false", changed, **MINE)[1][
+        answered(node, "PUT", f"{path}?index=various&overwrite=false", changed, **MINE)[1][
             "responseCode"
         ]
         == 201
     )
-    assert ask(node, "GET", f"{path}?index=5")[1]["responseCode"] == 200
-    assert ask(node, "PUT", f"{path}?index=1&index=5", changed, **MINE) == (
+    assert answered(node, "GET", f"{path}?index=5")[1]["responseCode"] == 200
+    assert answered(node, "PUT", f"{path}?index=1&index=5", changed, **MINE) == (
         200, {"responseCode": 1, "handle": f"{PREFIX}/parts"},
     )  # fmt: skip
-    told = ask(node, "GET", path)[1]["values"]
+    told = answered(node, "GET", path)[1]["values"]
     assert {v["index"]: v["data"]["value"] for v in told if v["index"] != 100} == {
         1: "x://2",
         5: "NC",
     }
-    assert ask(node, "DELETE", f"{path}?index=5", None, **MINE)[0] == 200
-    assert ask(node, "DELETE", path)[0] == 401
-    assert ask(node, "DELETE", path, None, **MINE)[0] == 200
-    assert ask(node, "GET", path)[0] == 404
+    assert answered(node, "DELETE", f"{path}?index=5", None, **MINE)[0] == 200
+    assert answered(node, "DELETE", path)[0] == 401
+    assert answered(node, "DELETE", path, None, **MINE)[0] == 200
+    assert answered(node, "GET", path)[0] == 404
 
 
 def test_handles_are_listed_for_the_prefix_owner(node: Process) -> None:
-    assert ask(node, "GET", f"/api/handles?prefix={PREFIX}") == (
+    assert answered(node, "GET", f"/api/handles?prefix={PREFIX}") == (
         401, {"responseCode": 402, "handle": PREFIX,
               "message": "list 88.100.1: prove who you are first"},
     )  # fmt: skip
-    status, told = ask(node, "GET", f"/api/handles?prefix={PREFIX}&page=0&pageSize=2", None, **MINE)
+    status, told = answered(
+        node, "GET", f"/api/handles?prefix={PREFIX}&page=0&pageSize=2", None, **MINE
+    )
     assert (status, told["handles"]) == (200, [f"{PREFIX}/ADMIN", f"{PREFIX}/P7"])
 
 
@@ -137,7 +129,7 @@ def test_handles_are_listed_for_the_prefix_owner(node: Process) -> None:
 def test_odd_requests_are_told_what_is_wrong(
     node: Process, method: str, path: str, body: Any, status: int
 ) -> None:
-    assert ask(node, method, path, body, **MINE)[0] == status
+    assert answered(node, method, path, body, **MINE)[0] == status
 
 
 def test_requests_behind_each_other_on_one_link(node: Process) -> None:
