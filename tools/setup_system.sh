@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests use of the system: Chromium, a font with Chinese, PostgreSQL. Installed by apt-get
+# What the tests use of the system: Chromium, a font with Chinese, PostgreSQL, Mosquitto. Installed by apt-get
 # where that is allowed; where it is not, says what is missing, and the tests that need it skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,10 +12,13 @@ has_postgresql() {
   command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
+has_mosquitto() { command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ]; }
+
 missing() {
   has_chromium || echo chromium
   has_chinese_font || echo fontconfig fonts-noto-cjk
   has_postgresql || echo postgresql
+  has_mosquitto || echo mosquitto
 }
 
 wanted=$(missing | xargs)

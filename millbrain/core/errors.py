@@ -59,6 +59,10 @@ class LimitError(MillbrainError):
     """A declared limit was reached."""
 
 
+class LinkError(MillbrainError):
+    """A counterpart cannot be reached, refuses us or does not answer."""
+
+
 class NotFoundError(MillbrainError):
     """The thing that was asked for is not known."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from millbrain.core.findings import FINDING
+from millbrain.core.plant.readings import READING, READING_LATEST
 from millbrain.core.tables import Column, Table
 
 # Bits of vehicle_report.blocks: which groups of columns the frame carried.
@@ -358,4 +359,5 @@ RAW_FRAME: Final = Table(
 
 SHARED_TABLES: Final = (
     VEHICLE_REPORT, VEHICLE_LATEST, LINK_EVENT, DEAD_LETTER, INTAKE, RAW_FRAME, FINDING,
+    READING, READING_LATEST,
 )  # fmt: skip

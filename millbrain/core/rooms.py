@@ -17,6 +17,7 @@ from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.pages import Page
 from millbrain.core.tables import Table
+from millbrain.core.plant.tags import ConnectionState, Found, TagBook
 
 
 class Level(StrEnum):
@@ -35,8 +36,12 @@ class Level(StrEnum):
 class Driver:
     """Card of a connect room.
 
-    key: the folder's name. standards: name and edition of what it speaks. start: dotted
-    ``module:function`` that starts the driver, imported only when the engine starts it.
+    key: the folder's name. standards: name and edition of what it speaks. port: default on
+    loopback, 0 where it opens none. start: dotted ``module:function`` that starts the driver (its
+    settings and a `Wiring` in, a `Running` out), imported only when the engine starts it.
+    endpoint: an example of what a connection of it is given, empty where the room has no
+    connections and tags. options: what may stand in the options of such a connection, each with
+    its meaning in English and Chinese.
     """
 
     key: str
@@ -48,6 +53,8 @@ class Driver:
     start: str
     tables: tuple[Table, ...] = ()
     pages: tuple[Page, ...] = ()
+    endpoint: str = ""
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,15 @@ class Peers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a driver is plugged into. tags: connections and tags, for rooms that have them."""
+
+    sink: Sink
+    peers: Peers
+    tags: TagBook
+
+
 class Running(Protocol):
     """A started driver."""
 
@@ -267,4 +283,24 @@ class Running(Protocol):
 
     def stop(self) -> Awaitable[None]:
         """Close the port and the links, hand on what was read, and return."""
+        ...
+
+
+class RunningTags(Running, Protocol):
+    """A started driver of a room with connections and tags."""
+
+    def states(self) -> Sequence[ConnectionState]:
+        """Describe how every connection of the room stands."""
+        ...
+
+    def browse(self, connection: str, node: str) -> Awaitable[Sequence[Found]]:
+        """Return what lies under a node of the counterpart; "" is its root.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such connection or node.
+        LinkError
+            The counterpart cannot be reached; the sentence says why.
+        """
         ...

@@ -19,7 +19,7 @@ import uvloop
 
 import millbrain
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.rooms import App, Driver, Ground, Running
+from millbrain.core.rooms import App, Driver, Ground, Running, Wiring
 from millbrain.core.tables import Table
 from millbrain.record import retention
 from millbrain.record.intake import Intake
@@ -167,7 +167,11 @@ async def _start_room(engine: Engine, card: Driver) -> None:
         return
     module, _, name = card.start.partition(":")
     start = getattr(importlib.import_module(module), name)
-    engine.rooms[card.key] = await start(section, engine.intake, engine.ledger.peers)
+    engine.rooms[card.key] = await start(section, _wiring(engine))
+
+
+def _wiring(engine: Engine) -> Wiring:
+    return Wiring(engine.intake, engine.ledger.peers, engine.ledger.tags)
 
 
 def _http_server(engine: Engine, key: str) -> tuple[uvicorn.Server, socket.socket]:

@@ -16,7 +16,7 @@ from millbrain.connect.gbt32960.links import Chunk, Link, Standing
 from millbrain.connect.gbt32960.sessions import Sessions
 from millbrain.connect.gbt32960.worker import Worker
 from millbrain.core import limits
-from millbrain.core.rooms import Peers, Sink
+from millbrain.core.rooms import Peers, Sink, Wiring
 
 log = logging.getLogger(__name__)
 
@@ -259,8 +259,8 @@ class Gbt32960:
         return next((k for k in platforms if k.state.name == hint), None)
 
 
-async def start(options: Options, sink: Sink, peers: Peers) -> Gbt32960:
+async def start(options: Options, wiring: Wiring) -> Gbt32960:
     """Start the driver on its port. Must be called in a running event loop."""
-    driver = Gbt32960(options, sink, peers)
+    driver = Gbt32960(options, wiring.sink, wiring.peers)
     await driver.start()
     return driver

@@ -136,7 +136,7 @@ THING: Final = sa.Table(
     sa.Column("changed_at", At, nullable=False),
 )
 
-REVISION: Final = sa.Table(  # counts changes of `thing`, so that the engine sees deletions too
+REVISION: Final = sa.Table(  # counts changes of `thing` and `tag`: deletions are seen too
     "revision",
     METADATA,
     sa.Column("name", sa.String(32), primary_key=True),

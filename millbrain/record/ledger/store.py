@@ -17,6 +17,7 @@ from millbrain.record.ledger.outbox import Outbox
 from millbrain.record.ledger.peers import PeerAccounts
 from millbrain.record.ledger.scans.book import RecipeBook
 from millbrain.record.ledger.scans.scans import Scans
+from millbrain.record.ledger.tags.book import Tags
 from millbrain.record.ledger.things import Things
 
 
@@ -47,6 +48,7 @@ class Ledger:
         self.life_events = LifeEvents(self.database)
         self.recipes = RecipeBook(self.database)
         self.scans = Scans(self.database)
+        self.tags = Tags(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""

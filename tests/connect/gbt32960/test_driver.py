@@ -20,6 +20,7 @@ import uvloop
 from millbrain.connect.gbt32960 import codec, driver
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import NotFoundError
+from millbrain.core.rooms import Wiring
 from millbrain.record.ledger import Ledger
 
 VIN = "LSVTEST000000001X"
@@ -86,7 +87,9 @@ class House:
         self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        self.running = self.run(driver.start(self.options, self.box, self.ledger.peers))
+        self.running = self.run(
+            driver.start(self.options, Wiring(self.box, self.ledger.peers, self.ledger.tags))
+        )
 
     def run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)

@@ -1,0 +1,1 @@
+"""The plant as data: equipment, products, routings, calendars, people, tools, reasons, states."""

@@ -1,0 +1,1 @@
+"""Connections of connect rooms and their tags."""
