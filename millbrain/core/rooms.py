@@ -16,8 +16,8 @@ from millbrain.core.columns import Columns, Delivery
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.pages import Page
-from millbrain.core.tables import Table
 from millbrain.core.plant.tags import ConnectionState, Found, TagBook
+from millbrain.core.tables import Table
 
 
 class Level(StrEnum):
