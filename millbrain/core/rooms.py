@@ -8,6 +8,7 @@ starts the driver with a `Sink`. An identify room's holds `ROOM = Face(...)`, an
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from millbrain.core.columns import Columns, Delivery
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.pages import Page
+from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.plant.tags import ConnectionState, Found, TagBook
 from millbrain.core.tables import Table
 
@@ -41,7 +43,10 @@ class Driver:
     settings and a `Wiring` in, a `Running` out), imported only when the engine starts it.
     endpoint: an example of what a connection of it is given, empty where the room has no
     connections and tags. options: what may stand in the options of such a connection, each with
-    its meaning in English and Chinese.
+    its meaning in English and Chinese. check: dotted ``module:function`` that judges the endpoint,
+    options and addresses of a connection before they are kept (`core.tagging.rules.RoomCheck`),
+    empty where nothing can be said without asking the counterpart. secrets: names of options that
+    are kept apart (`plant.secrets`) and never shown again.
     """
 
     key: str
@@ -55,6 +60,8 @@ class Driver:
     pages: tuple[Page, ...] = ()
     endpoint: str = ""
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    check: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +257,18 @@ class Peers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a driver is plugged into. tags: connections and tags, for rooms that have them."""
+    """What a driver is plugged into.
+
+    tags: connections and tags, for rooms that have them. secrets: their passwords and tokens.
+    folder: where the room keeps what is its own (a key, certificates that it was shown); the room
+    makes it.
+    """
 
     sink: Sink
     peers: Peers
     tags: TagBook
+    secrets: Secrets = field(default_factory=NoSecrets)
+    folder: Path = Path()
 
 
 class Running(Protocol):

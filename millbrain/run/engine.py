@@ -34,6 +34,7 @@ from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
 from millbrain.run.serving import InnerServer
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.run.tags.secrets import SecretFiles
 
 log = logging.getLogger(__name__)
 
@@ -167,11 +168,18 @@ async def _start_room(engine: Engine, card: Driver) -> None:
         return
     module, _, name = card.start.partition(":")
     start = getattr(importlib.import_module(module), name)
-    engine.rooms[card.key] = await start(section, _wiring(engine))
+    engine.rooms[card.key] = await start(section, _wiring(engine, card.key))
 
 
-def _wiring(engine: Engine) -> Wiring:
-    return Wiring(engine.intake, engine.ledger.peers, engine.ledger.tags)
+def _wiring(engine: Engine, room: str) -> Wiring:
+    data = engine.settings.data
+    return Wiring(
+        engine.intake,
+        engine.ledger.peers,
+        engine.ledger.tags,
+        SecretFiles(data),
+        data / "rooms" / room,
+    )
 
 
 def _http_server(engine: Engine, key: str) -> tuple[uvicorn.Server, socket.socket]:

@@ -1,0 +1,1 @@
+"""What connections need besides the register: their secrets."""
