@@ -171,6 +171,16 @@ COMMAND_S_MAX: Final = 10  # a command that was not written by then is not writt
 RECIPE_SETTINGS_MAX: Final = 200  # parameters of one recipe
 RECIPES_MAX: Final = 5_000  # recipes of one import
 
+# Production -------------------------------------------------------------------------------------
+ORDER_PIECES_MAX: Final = 10_000_000  # pieces of one production order
+ORDER_OPERATIONS_MAX: Final = 200  # operations of one order
+REPORTS_BATCH_MAX: Final = 1_000  # reports of one batch of a job card: a week off line
+REPORTS_OPERATION_MAX: Final = 20_000  # reports of one operation; all are folded at each batch
+REPORT_PIECES_MAX: Final = 1_000_000  # pieces of one report
+REPORT_LOTS_MAX: Final = 200  # lots and serials of one report
+REPORT_AGE_DAYS_MAX: Final = 60  # a device that was off line longer has a wrong clock
+ANDON_OPEN_MAX: Final = 1_000  # open calls; beyond, somebody plays with the button
+
 # Orders and notices -----------------------------------------------------------------------------
 ORDER_TEXT_MAX: Final = 2_000  # characters of a reason, note or comment
 ORDER_REPAIRS_MAX: Final = 200  # parts of one entry of a repair: every cell of a pack
