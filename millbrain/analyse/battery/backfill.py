@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from millbrain.analyse.battery import history, reading
 from millbrain.analyse.battery.calc.case import APP
@@ -35,6 +36,7 @@ from millbrain.core.times import BEIJING_OFFSET_S
 
 ROWS_A_SHARD: Final = 3_000_000
 VEHICLES_A_SHARD: Final = 100
+_NEVER: Final = np.array("9999-01", "datetime64[M]")
 _DAY: Final = f"intDiv(toInt64(toUInt32(device_at)) + {BEIJING_OFFSET_S}, 86400)"
 
 
@@ -135,16 +137,23 @@ def recompute(facts: Facts, shard: Shard) -> Done:
         facts, shard.vins, shard.upto, shard.lists, book_of(shard.parameters, shard.rated_ah),
         shard.as_of_ms,
     )  # fmt: skip
-    with ThreadPoolExecutor(1, "count") as counter:
-        counted: list[Future[None]] = []
-        sums, thermal, reports = _summed(facts, shard, rules, lambda span, rows: counted.append(
-            counter.submit(recount.add, span.low, span.high, rows)
-        ))  # fmt: skip
-        counted.append(counter.submit(recount.finish))
-        store = DaysStore(facts)
-        for block in _cut(sums.blocks(sums.live())):
-            store.write([block], shard.upto, shard.as_of_ms)
-        for done in counted:
+    store, sums = DaysStore(facts), Sums(rules.rest_a, rules.leak_ohm_per_v)
+    days = _Days(sums)
+    with ThreadPoolExecutor(1, "count") as counter, ThreadPoolExecutor(1, "write") as writer:
+        under_way: list[Future[None]] = []
+
+        def write(blocks: Sequence[Block]) -> None:
+            for block in blocks:
+                store.write([block], shard.upto, shard.as_of_ms)
+
+        def seen(span: history.Span, rows: list[Columns]) -> None:
+            under_way.append(counter.submit(recount.add, span.low, span.high, rows))
+            under_way.append(writer.submit(write, days.whole_before(_month_of(span.high + 1))))
+
+        thermal, reports = _summed(facts, shard, rules, sums, seen)
+        under_way.append(counter.submit(recount.finish))
+        under_way.append(writer.submit(write, days.whole_before(_NEVER)))
+        for done in under_way:
             done.result()
     found = _walk(facts, store, shard, thermal, rules)
     if found:
@@ -153,14 +162,37 @@ def recompute(facts: Facts, shard: Shard) -> Done:
     return Done(len(shard.vins), reports, len(sums), len(found))
 
 
-def _summed(
-    facts: Facts, shard: Shard, rules: Rules, seen: Callable[[history.Span, list[Columns]], None]
-) -> tuple[Sums, list[Finding], int]:
-    """Return the sums of all days, the thermal events in order, and how many reports were read.
+class _Days:
+    """Which days of the sums are still to be written."""
 
-    seen: is shown every span of days and its reports, without their cells.
+    def __init__(self, sums: Sums) -> None:
+        self._sums = sums
+        self._written = np.zeros(0, np.int64)
+
+    def whole_before(self, month: NDArray[np.datetime64]) -> list[Block]:
+        """Return the days before a month, Beijing time, that were not returned yet, as copies."""
+        left = np.setdiff1d(self._sums.live(), self._written)
+        months = self._sums.keys(left)["day"].astype("datetime64[D]").astype("datetime64[M]")
+        now = left[months < month]
+        self._written = np.concatenate((self._written, now))
+        return list(_cut(self._sums.blocks(now)))
+
+
+def _month_of(at_s: int) -> NDArray[np.datetime64]:
+    """Return the month, Beijing time, of an instant [s since 1970 UTC]."""
+    return np.array(at_s + BEIJING_OFFSET_S, "datetime64[s]").astype("datetime64[M]")
+
+
+def _summed(
+    facts: Facts, shard: Shard, rules: Rules, sums: Sums,
+    seen: Callable[[history.Span, list[Columns]], None],
+) -> tuple[list[Finding], int]:  # fmt: skip
+    """Sum all days up; return the thermal events in order, and how many reports were read.
+
+    seen: is shown every span of days and its reports, without their cells; the days of a span are
+    whole then, since a report belongs to the day of its device time.
     """
-    sums, heat = Sums(rules.rest_a, rules.leak_ohm_per_v), Heat()
+    heat = Heat()
     thermal: list[Finding] = []
     light: list[PackReports] = []
     rows: list[Columns] = []
@@ -178,7 +210,7 @@ def _summed(
             thermal += heat.watch(batch, rules)
         seen(step, rows)
         light, rows = [], []
-    return sums, thermal, count
+    return thermal, count
 
 
 def _cut(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -154,6 +154,9 @@ class _Packs:
 def _packs(columns: Columns, sizes: NDArray[Any]) -> _Packs:
     """Divide the rows; one whose packs do not add up to its cells, or are not told, is one pack."""
     told = _list(columns, "pack_cell_count", np.uint16)
+    if not len(told.values):
+        plain = np.arange(len(sizes))
+        return _Packs(told, np.zeros(len(sizes), np.bool_), plain, plain)
     if len(told.values) == len(sizes) and np.array_equal(told.values, sizes):
         plain = np.arange(len(sizes))
         if np.array_equal(told.offsets, np.arange(len(sizes) + 1)):
