@@ -15,6 +15,8 @@ from millbrain.record.ledger.order_files import OrderFiles
 from millbrain.record.ledger.orders import WorkOrders
 from millbrain.record.ledger.outbox import Outbox
 from millbrain.record.ledger.peers import PeerAccounts
+from millbrain.record.ledger.production.orders import ProductionOrders
+from millbrain.record.ledger.production.reports import ProductionReports
 from millbrain.record.ledger.scans.book import RecipeBook
 from millbrain.record.ledger.scans.scans import Scans
 from millbrain.record.ledger.tags.book import Tags
@@ -49,6 +51,8 @@ class Ledger:
         self.recipes = RecipeBook(self.database)
         self.scans = Scans(self.database)
         self.tags = Tags(self.database)
+        self.production = ProductionOrders(self.database)
+        self.reports = ProductionReports(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""

@@ -1,0 +1,1 @@
+"""Production orders, their operations, the log of reports, calls for help."""
