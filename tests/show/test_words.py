@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 
 import millbrain
 from millbrain.show.pages import words
-from millbrain.show.pages.routes import PAGES
+from millbrain.show.pages.listed import PAGES
 
 PACKAGE: Final = Path(millbrain.__file__).parent
 TEMPLATES: Final = sorted(PACKAGE.rglob("*.html"))

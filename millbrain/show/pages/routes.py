@@ -1,7 +1,6 @@
-"""The routes of the pages, declared as data, and how they are rendered."""
+"""The routes of the pages and how they are rendered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from millbrain import __version__
 from millbrain.core.pages import Query, RoomPage
 from millbrain.show.pages import words
+from millbrain.show.pages.listed import PAGES, PlainPage
 from millbrain.show.pages.signals import signals
 from millbrain.show.pages.vehicle_columns import VEHICLE_COLUMNS
 
@@ -47,49 +47,6 @@ class Viewer(Protocol):
     def theme(self) -> str:
         """Theme, empty where the account has no wish."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlainPage:
-    """A page of our own. key: its name in the navigation, empty where it has no entry.
-
-    queries: what a room's page asks for.
-    """
-
-    path: str
-    template: str
-    title: str
-    key: str = ""
-    title_zh: str = ""
-    queries: tuple[Query, ...] = ()
-
-
-PAGES: Final = (
-    PlainPage("/", "overview.html", "Overview", "overview"),
-    PlainPage("/vehicles", "vehicles.html", "Vehicles", "vehicles"),
-    PlainPage("/vehicles/{vin}", "vehicle.html", "Vehicle", "vehicles"),
-    PlainPage("/vehicles/{vin}/record", "vehicle_record.html", "Health record", "vehicles"),
-    PlainPage("/vehicles/{vin}/replay", "replay.html", "Accident replay", "vehicles"),
-    PlainPage("/lane", "lane.html", "Inspection lane", "lane"),
-    PlainPage("/lane/{id}", "inspection.html", "Inspection", "lane"),
-    PlainPage("/alarms", "alarms.html", "Alarms", "alarms"),
-    PlainPage("/orders", "orders.html", "Work orders", "orders"),
-    PlainPage("/orders/notices", "notices.html", "Notices", "orders"),
-    PlainPage("/orders/{number}", "order.html", "Work order", "orders"),
-    PlainPage("/identifiers", "identifiers.html", "Identifiers", "identifiers"),
-    PlainPage("/identifiers/record", "identifier_record.html", "Record", "identifiers"),
-    PlainPage("/identifiers/nodes", "identifier_nodes.html", "Nodes and prefixes", "identifiers"),
-    PlainPage("/identifiers/templates", "identifier_templates.html", "Templates", "identifiers"),
-    PlainPage("/identifiers/trace", "identifier_trace.html", "Trace", "identifiers"),
-    PlainPage("/identifiers/recall", "identifier_recall.html", "Recall list", "identifiers"),
-    PlainPage("/identifiers/statistics", "identifier_statistics.html", "Statistics", "identifiers"),
-    PlainPage("/identifiers/labels", "identifier_labels.html", "Labels", "identifiers"),
-    PlainPage("/scan", "scan.html", "Scan"),
-    PlainPage("/intake", "intake.html", "Intake", "intake"),
-    PlainPage("/system", "system.html", "System", "system"),
-    PlainPage("/dictionary", "dictionary.html", "Data dictionary", "system"),
-    PlainPage("/account", "account.html", "Account"),
-)
 
 
 def mount_pages(
@@ -136,7 +93,8 @@ def _of_room(room: RoomPage) -> PlainPage:
     page = room.page
     key = "wall" if page.wall else (page.within or page.path).strip("/")
     template = f"{room.room}/{page.template}"
-    return PlainPage(page.path, template, page.title, key, page.title_zh, page.queries)
+    way = bool(page.within) and "{" not in page.path
+    return PlainPage(page.path, template, page.title, key, page.title_zh, page.queries, way)
 
 
 def _room_file(rooms: Sequence[RoomPage]) -> Callable[..., Response]:
@@ -183,6 +141,7 @@ class Renderer:
         self._regions = [{k: r[k] for k in _DRAWN if k in r} for r in regions]
         self._zone = zone
         self._rooms = rooms
+        self._room_ways = [p for r in rooms if (p := _of_room(r)).way]
         self._environments = {code: _environment(code, rooms) for code in words.LANGUAGES}
 
     def private(self, page: PlainPage) -> Callable[..., Response]:
@@ -219,6 +178,8 @@ class Renderer:
             "rooms": [r.page for r in self._rooms if not r.page.within and not r.page.wall],
             "queries": {q.name: _query_json(q, language) for q in page.queries},
             "parameters": request.path_params,
+            "ways": self._ways(page.key),
+            "plant": self._ways("plant"),
             "regions": self._regions,
             "signals": signals(language),
             "vehicle_columns": [column.as_json(language) for column in VEHICLE_COLUMNS],
@@ -226,6 +187,11 @@ class Renderer:
         html = self._environments[language].get_template(page.template).render(context)
         # The shell depends on the cookie: a shared cache must not hand it to another reader.
         return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
+
+    def _ways(self, key: str) -> list[PlainPage]:
+        """Return the pages of a key that stand in its row of ways: ours first, then the rooms'."""
+        ours = [p for p in PAGES if key and p.key == key and p.way]
+        return ours + [w for w in self._room_ways if w.key == key]
 
 
 def _here(request: Request) -> str:
