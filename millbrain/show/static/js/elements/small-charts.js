@@ -20,14 +20,12 @@ function grid(most, y, unit) {
   const step = Math.max(1, niceStep(most));
   const lines = [];
   for (let value = 0; value <= most + step * 0.01; value += step) {
-    const top = value + step > most + step * 0.01;
     lines.push(
       s("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: value ? "" : "zero" }),
       s("text", { x: LEFT - 6, y: y(value) + 3.5, "text-anchor": "end" }, number(value)),
-      top && unit ? s("text", { x: LEFT, y: y(value) - 5 }, unit) : null,
     );
   }
-  return s("g", { class: "axis" }, lines);
+  return s("g", { class: "axis" }, lines, unit ? s("text", { x: LEFT, y: TOP - 4 }, unit) : null);
 }
 
 export class BarChart extends HTMLElement {
