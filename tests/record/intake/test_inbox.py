@@ -10,7 +10,7 @@ from millbrain.core import limits
 from millbrain.core.columns import Columns, DeadLetter, Delivery
 from millbrain.core.errors import StoreError
 from millbrain.record.intake.inbox import Inbox
-from millbrain.record.intake.thinning import TokenBucket
+from millbrain.record.intake.thinning import TokenBucket, shares
 
 
 def rows(count: int) -> Delivery:
@@ -77,9 +77,30 @@ def test_a_closed_inbox_is_drained_then_empty_and_refuses() -> None:
         inbox.put(rows(3))
 
 
+def frames(*links: bytes) -> Columns:
+    return Columns(len(links), {"n": np.arange(len(links)), "link": np.array(links)})
+
+
 def test_thinning_spreads_what_it_keeps() -> None:
     bucket = TokenBucket(10)
-    thinned = bucket.thin(Columns(100, {"n": np.arange(100)}))
+    thinned = bucket.thin(frames(*[b"city"] * 100))
     assert thinned.values["n"].tolist() == list(range(0, 100, 10))
-    assert bucket.thin(Columns(5, {"n": np.arange(5)})).rows <= 1
-    assert TokenBucket(0).thin(Columns(5, {"n": np.arange(5)})).rows == 0
+    assert bucket.thin(frames(*[b"city"] * 5)).rows <= 1
+    assert TokenBucket(0).thin(frames(*[b"city"] * 5)).rows == 0
+
+
+def test_a_quiet_link_keeps_its_frames_beside_a_flood() -> None:
+    links = [b"city"] * 100
+    links[40], links[70] = b"mine", b"mine"
+    thinned = TokenBucket(10).thin(frames(*links))
+    kept = thinned.array("n").tolist()
+    assert kept == sorted(kept)
+    assert len(kept) == 10
+    assert {40, 70} <= set(kept)
+
+
+def test_shares_add_up_to_what_there_is() -> None:
+    assert shares(np.array([100, 3, 100]), 13).tolist() == [5, 3, 5]
+    assert shares(np.array([4, 4, 4]), 11).tolist() == [3, 4, 4]
+    assert shares(np.array([4, 4]), 100).tolist() == [4, 4]
+    assert shares(np.array([1, 1, 1]), 0).tolist() == [0, 0, 0]
