@@ -15,6 +15,23 @@ LINK_IDLE_S_MAX: Final = 600  # a link without a byte for so long is closed and 
 LINK_WRITE_BYTES_MAX: Final = 256 << 10  # answers that a slow reader has not taken; then it is cut
 ANSWER_WAIT_S_MAX: Final = 60  # a command that a vehicle has not answered by then has failed
 
+# OPC UA -----------------------------------------------------------------------------------------
+OPCUA_ITEMS_MAX: Final = 1_000_000  # values of one notification; a server cuts them far earlier
+OPCUA_MESSAGE_BYTES_MAX: Final = 64 << 20  # of one answer of a server
+OPCUA_CONNECTIONS_MAX: Final = 2_000  # servers of one engine: each a socket and about 300 KB
+OPCUA_TAGS_MAX: Final = 200_000  # tags of one connection
+OPCUA_PUBLISHING_MS_MIN: Final = 10  # faster, a server spends its time on headers
+OPCUA_QUEUE_MAX: Final = 100_000  # values of a tag that a server is asked to keep
+OPCUA_ITEMS_PER_CALL_MAX: Final = 10_000  # tags subscribed in one request
+OPCUA_PUBLISHES_OPEN: Final = 3  # publish requests that wait at a server
+OPCUA_BYTES_WAITING_MAX: Final = 16 << 20  # notifications not yet handed on; then no more is asked
+OPCUA_REQUEST_S_MAX: Final = 10  # an answer that has not come by then does not come
+OPCUA_RETRY_S_MAX: Final = 30  # longest pause between two tries to connect
+OPCUA_TEXT_BYTES_MAX: Final = 4_096  # of a text or an array as text; a longer one is refused
+OPCUA_BROWSE_MAX: Final = 20_000  # nodes of one level that browsing returns
+OPCUA_HISTORY_VALUES_MAX: Final = 1_000_000  # values of one history request, in pages
+OPCUA_CLOCK_S_MAX: Final = 60  # a server's clock further from ours is named
+
 # Intake -----------------------------------------------------------------------------------------
 COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
 COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first
@@ -24,7 +41,13 @@ DELIVERY_ROWS_QUEUED_MAX: Final = 20_000  # rows between decode and commit: one 
 DELIVERY_BYTES_QUEUED_MAX: Final = 256 << 20  # and their bytes
 COMMITS_IN_FLIGHT_MAX: Final = 3  # batches handed to the two writers and not yet on disk
 COMMITS_APART_MAX: Final = 32  # how far a batch may overtake an older one that is being retried
+COMMIT_READINGS_MAX: Final = 80_000  # the same of plant readings: a fifth of a report's bytes each
 THINGS_MAX: Final = 4_000_000  # vehicles with live state in one engine (about 130 B each)
+SERIES_MAX: Final = 1_000_000  # signals of things with live state in one engine (about 250 B each)
+READING_NAME_BYTES_MAX: Final = 128  # name of a thing or a signal as UTF-8
+READING_TEXT_BYTES_MAX: Final = 1_024  # value of a signal that is a text
+READING_AHEAD_MS_MAX: Final = 86_400_000  # a device time farther in our future is refused
+READING_AT_MS_MIN: Final = 978_307_200_000  # 2001-01-01: a clock that shows less was never set
 DEAD_LETTER_BYTES_MAX: Final = 65_556  # raw bytes kept of one dead letter: a whole frame
 RAW_FRAMES_HZ_MAX: Final = 2_000  # raw frames kept a second; beyond, the skipped ones are counted
 SPLIT_PACK_WAIT_S_MAX: Final = 5  # how long half of a split 2016 pack waits for its other half
@@ -147,6 +170,11 @@ ALARM_DELAY_S_MAX: Final = 86_400  # longest on-delay and off-delay
 ALARMS_ACTED_MAX: Final = 1_000  # alarms of one bulk action
 REMARK_CHARACTERS_MAX: Final = 1_000  # a comment or a reason
 CLOCK_AHEAD_S_MAX: Final = 300  # a device time further in our future does not order evidence
+
+# Tags -------------------------------------------------------------------------------------------
+BROWSE_NODES_MAX: Final = 20_000  # nodes of one browse; a larger tree is walked in parts
+TAGS_AT_ONCE_MAX: Final = 10_000  # tags of one bulk change: one transaction of a second
+CONNECTIONS_MAX: Final = 2_000  # connections of one installation; a page lists them all
 
 # Web --------------------------------------------------------------------------------------------
 PAGE_ROWS_MAX: Final = 500  # rows of one page of a table
