@@ -157,6 +157,18 @@ class DeadLetter:
     frames: int = 1
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What became of a delivery's plant readings, told before `on_commit` is called.
+
+    rejected: those that the intake refused though the driver handed them over as rows.
+    """
+
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What a driver hands to the record stage in one go: facts, refusals, and how many came in.
@@ -165,10 +177,12 @@ class Delivery:
     what became of them. tables: table name -> rows; each row has `link` and `frame_count`. A frame
     enters `received` in the same delivery as its fate (stored, duplicate or rejected), so the
     intake ledger balances at every instant. on_commit: called from a writer thread once all of it
-    is on disk (answers to devices wait for that); must return at once and never raise.
+    is on disk (answers to devices wait for that); must return at once and never raise. outcome:
+    filled in by the intake, for a driver whose counterpart wants to know.
     """
 
     received: Mapping[str, int]
     tables: Mapping[str, Columns]
     rejected: Sequence[DeadLetter] = ()
     on_commit: Callable[[], None] | None = None
+    outcome: Outcome | None = None

@@ -32,6 +32,20 @@ OPCUA_BROWSE_MAX: Final = 20_000  # nodes of one level that browsing returns
 OPCUA_HISTORY_VALUES_MAX: Final = 1_000_000  # values of one history request, in pages
 OPCUA_CLOCK_S_MAX: Final = 60  # a server's clock further from ours is named
 
+# MQTT and Sparkplug B ---------------------------------------------------------------------------
+MQTT_UNACKED_MAX: Final = 4_000  # messages a broker sends ahead of our acknowledgements (MQTT 5)
+MQTT_QUEUED_MAX: Final = 4_000  # messages between broker and decode; then nothing is read
+MQTT_QUEUED_BYTES_MAX: Final = 16 << 20  # and their bytes
+MQTT_PACKET_BYTES_MAX: Final = 64 << 20  # of one message; a broker keeps a longer one to itself
+SPARKPLUG_REORDER_MS: Final = 5_000  # how long an early message waits for those before it
+SPARKPLUG_BIRTH_MS: Final = 30_000  # how long data wait for the birth that explains them
+SPARKPLUG_HELD_MAX: Final = 500  # messages of one node that wait for one ...
+SPARKPLUG_HELD_BYTES_MAX: Final = 8 << 20  # ... and their bytes
+SPARKPLUG_ASK_MS_MIN: Final = 10_000  # pause between two requests for a rebirth of a node ...
+SPARKPLUG_ASK_MS_MAX: Final = 300_000  # ... twice as long each time, at most so long
+SPARKPLUG_ASKS_HZ_MAX: Final = 20  # such requests a second, over all nodes of a connection
+SPARKPLUG_WRITE_S_MAX: Final = 10  # a written value that no message has confirmed by then
+
 # Intake -----------------------------------------------------------------------------------------
 COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
 COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first

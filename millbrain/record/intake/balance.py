@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from millbrain.core import facts
 from millbrain.core.columns import Columns
+from millbrain.core.plant.admission import LINK_BYTES_MAX
 from millbrain.core.times import BEIJING_OFFSET_S
 from millbrain.record.intake.batches import COUNTED, Batch, frames_of, received_ms
 from millbrain.record.intake.identity import TextIndex
@@ -16,7 +17,6 @@ from millbrain.record.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
-LINK_BYTES_MAX: Final = 64
 LINKS_MAX: Final = 1 << 20
 _DAY_MS: Final = 86_400_000
 _Counts = NDArray[np.int64]

@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.core import facts, limits
-from millbrain.core.columns import Columns, DeadLetter, Delivery, concat
+from millbrain.core.columns import Columns, DeadLetter, Delivery, Outcome, concat
+from millbrain.core.plant.readings import READING
 from millbrain.core.tables import Table
 
 TABLES: Final[Mapping[str, Table]] = {
-    t.name: t for t in (facts.LINK_EVENT, facts.RAW_FRAME, facts.VEHICLE_REPORT)
+    t.name: t for t in (facts.LINK_EVENT, facts.RAW_FRAME, facts.VEHICLE_REPORT, READING)
 }
-COUNTED: Final = (facts.LINK_EVENT.name, facts.VEHICLE_REPORT.name)
+COUNTED: Final = (facts.LINK_EVENT.name, facts.VEHICLE_REPORT.name, READING.name)
+ROWS_MAX: Final[Mapping[str, int]] = {  # rows of a table that fill a commit
+    name: limits.COMMIT_READINGS_MAX if name == READING.name else limits.COMMIT_ROWS_MAX
+    for name in TABLES
+}
+ORIGIN: Final = "_origin"  # delivery of a reading, while its duplicates are counted; not stored
 # Fact tables are partitioned by UTC day, the ledger counts by Beijing day: both change only at
 # multiples of eight hours UTC, so rows of one such span share both.
 SPAN_MS: Final = 8 * 3600 * 1000
@@ -51,6 +57,7 @@ class Batch:
     number: int = 0
     ledger: Columns | None = None
     first_ms: int = 0
+    outcomes: Sequence[Outcome | None] = ()
     inserted: list[str] = field(default_factory=list)
 
     @property
@@ -79,18 +86,52 @@ def batches(deliveries: Sequence[Delivery]) -> list[Batch]:
         for link, frames in delivery.received.items():
             received[link.encode()] += frames
     callbacks = [d.on_commit for d in deliveries if d.on_commit is not None]
-    keys = {name: _keys(received_ms(c)) for name, c in tables.items()}
+    outcomes = _trace(deliveries, tables)
+    keys = {name: _keys(received_ms(c), ROWS_MAX[name]) for name, c in tables.items()}
     letter_keys = _keys(np.array([d.received_ms for d in rejected], np.int64))
     distinct = np.unique(np.concatenate([*keys.values(), letter_keys]))
     if len(distinct) < 2:
-        return [Batch(tables, rejected, received, Receipt(callbacks, 1))]
+        return [Batch(tables, rejected, received, Receipt(callbacks, 1), outcomes=outcomes)]
     receipt = Receipt(callbacks, len(distinct))
     cut = [
-        Batch(_where(tables, keys, key), _letters(rejected, letter_keys, key), {}, receipt)
+        Batch(
+            _where(tables, keys, key),
+            _letters(rejected, letter_keys, key),
+            {},
+            receipt,
+            outcomes=outcomes,
+        )
         for key in distinct
     ]
     _share(received, cut)
     return cut
+
+
+def _trace(deliveries: Sequence[Delivery], tables: dict[str, Columns]) -> list[Outcome | None]:
+    """Mark each reading with its delivery where somebody wants to know what became of it."""
+    outcomes = [d.outcome for d in deliveries]
+    if READING.name in tables and any(o is not None for o in outcomes):
+        rows = [d.tables[READING.name].rows if READING.name in d.tables else 0 for d in deliveries]
+        origin = np.repeat(np.arange(len(rows), dtype=np.int32), rows)
+        tables[READING.name].values[ORIGIN] = origin
+        return outcomes
+    return []
+
+
+def tell_outcomes(batch: Batch, twice: NDArray[np.bool_]) -> None:
+    """Add a batch's readings to the outcomes of their deliveries; twice: True for duplicates."""
+    columns = batch.tables[READING.name]
+    origin = columns.values.pop(ORIGIN, None)
+    if origin is None:
+        return
+    total = np.bincount(np.asarray(origin), minlength=len(batch.outcomes))
+    duplicate = np.bincount(np.asarray(origin)[twice], minlength=len(batch.outcomes))
+    for outcome, of_all, again in zip(
+        batch.outcomes, total.tolist(), duplicate.tolist(), strict=True
+    ):
+        if outcome is not None:
+            outcome.stored += of_all - again
+            outcome.duplicate += again
 
 
 def _completed(columns: Columns, table: Table) -> Columns:
@@ -114,9 +155,9 @@ def frames_of(columns: Columns) -> NDArray[Any]:
     return np.asarray(columns.values["frame_count"])
 
 
-def _keys(ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Span of each row, and within it which `COMMIT_ROWS_MAX` rows it belongs to."""
-    share = np.arange(len(ms), dtype=np.int64) // (2 * limits.COMMIT_ROWS_MAX)
+def _keys(ms: NDArray[np.int64], rows_max: int = limits.COMMIT_ROWS_MAX) -> NDArray[np.int64]:
+    """Span of each row, and within it which twice `rows_max` rows it belongs to."""
+    share = np.arange(len(ms), dtype=np.int64) // (2 * rows_max)
     return (ms // SPAN_MS << 20) + share
 
 

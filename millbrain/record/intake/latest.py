@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from millbrain.core import facts
 from millbrain.core.columns import Columns
+from millbrain.core.plant.admission import LINK_BYTES_MAX
 from millbrain.core.tables import Column
 from millbrain.record.intake import latest_kernels as kernels
-from millbrain.record.intake.balance import LINK_BYTES_MAX, LINKS_MAX
+from millbrain.record.intake.balance import LINKS_MAX
 from millbrain.record.intake.batches import received_ms
 from millbrain.record.intake.identity import Slots, TextIndex
 

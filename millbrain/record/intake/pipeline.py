@@ -3,7 +3,7 @@
     put -> inbox -> intake thread: join, slots, duplicates, live state, ledger -> writers -> disk
                                           |              |                          |
                                           |              `--> shown to the apps     `--> on_commit
-                                          `--> snapshots (vehicle_latest)
+                                          `--> snapshots (vehicle_latest, reading_latest)
 
 Every step works on a whole batch; nothing here loops over rows in Python.
 """
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from millbrain.core import facts, limits
 from millbrain.core.columns import Columns, Delivery
+from millbrain.core.plant.readings import READING
 from millbrain.record.intake import recovery
 from millbrain.record.intake.balance import Ledger
-from millbrain.record.intake.batches import TABLES, Batch, batches, received_ms
+from millbrain.record.intake.batches import TABLES, Batch, batches, received_ms, tell_outcomes
 from millbrain.record.intake.dedupe import VIN_BYTES_MAX, Duplicates, Rows
 from millbrain.record.intake.identity import Slots, TextIndex
 from millbrain.record.intake.inbox import Inbox
@@ -30,6 +31,7 @@ from millbrain.record.intake.latest import Live
 from millbrain.record.intake.meter import Meter
 from millbrain.record.intake.patience import GaveUpError, Patience
 from millbrain.record.intake.regions import Regions
+from millbrain.record.intake.series import Series
 from millbrain.record.intake.snapshot import Snapshots
 from millbrain.record.intake.things import Things
 from millbrain.record.intake.thinning import TokenBucket
@@ -41,6 +43,7 @@ _log = logging.getLogger(__name__)
 REPORT = facts.VEHICLE_REPORT.name
 EVENT = facts.LINK_EVENT.name
 RAW = facts.RAW_FRAME.name
+READINGS = READING.name
 
 
 Show = Callable[[int, Mapping[str, Columns]], None]
@@ -89,6 +92,7 @@ class Intake:
         self._snapshots = Snapshots(
             warehouse, self._live, self._things, regions, self._newest, self._writers.wait_settled
         )
+        self._series = Series(warehouse, ask, self._writers.wait_settled)
         self._found = recovery.Found(0, 0, 0, 0)
         self._batch = 0
         self._failed = ""
@@ -115,6 +119,7 @@ class Intake:
         self._batch = newest
         self._found = recovery.Found(newest, mended, vehicles, replayed)
         self._writers.start(newest)
+        self._series.start(newest)
         self._snapshots.start()
         self._thread.start()
 
@@ -127,12 +132,14 @@ class Intake:
             The intake is stopped; the delivery was not taken.
         KeyError
             The delivery carries a table that the intake does not know.
+        LimitError
+            The key of a connection among its readings is too long.
 
         """
         for name in delivery.tables:
             if name not in TABLES:
                 raise KeyError(f"delivery carries table {name!r}; known are {', '.join(TABLES)}")
-        self._inbox.put(delivery)
+        self._inbox.put(self._series.admit(delivery))
 
     def show_to(self, show: Show) -> None:
         """Show every batch from now on to somebody: its number, and its facts by table.
@@ -171,6 +178,7 @@ class Intake:
                 self._thread.join()
             self._writers.stop()
             self._snapshots.stop()
+            self._series.stop()
         finally:
             patience_ends.cancel()
 
@@ -208,16 +216,20 @@ class Intake:
             "snapshot_period_s": self._snapshots.period_s,
             "snapshot_cost_s": self._snapshots.cost_s,
             "snapshot_as_of_ms": self._snapshots.as_of_ms,
+            "readings": self._series.status(),
             "troubles": self._troubles(),
-            "last_error": self._patience.last_error or self._snapshots.last_error,
+            "last_error": self._patience.last_error
+            or self._snapshots.last_error
+            or self._series.last_error,
             "mended_rows": self._found.mended,
             "restored_vehicles": self._found.vehicles,
             "replayed_rows": self._found.replayed,
         }
 
     def _troubles(self) -> list[str]:
-        mine = [t for t in (self._failed, self._writers.failed, self._snapshots.last_error) if t]
-        return self._patience.troubles() + mine
+        mine = (self._failed, self._writers.failed, self._snapshots.last_error,
+                self._series.last_error)  # fmt: skip
+        return self._patience.troubles() + [t for t in mine if t]
 
     def _run(self) -> None:
         try:
@@ -242,6 +254,8 @@ class Intake:
             slots = {n: self._slots(n, c) for n, c in batch.tables.items() if n != RAW}
         duplicate = {n: self._check(n, s, batch, settled) for n, s in slots.items()}
         self._ledger.enter(batch, duplicate)
+        if READINGS in duplicate:
+            tell_outcomes(batch, duplicate[READINGS])
         for name, twice in duplicate.items():
             if twice.any():
                 kept = np.flatnonzero(~twice)
@@ -255,6 +269,8 @@ class Intake:
 
     def _slots(self, name: str, rows: Columns) -> Slots:
         """Slots of the vehicles; an event without device time needs and gets none (-1)."""
+        if name == READINGS:
+            return self._series.slots(rows)
         if name == REPORT:
             return self._index.slots(rows.values["vin"])
         timed = np.flatnonzero(_timed(rows))
@@ -264,6 +280,8 @@ class Intake:
 
     def _check(self, name: str, slots: Slots, batch: Batch, settled: int) -> NDArray[np.bool_]:
         rows = batch.tables[name]
+        if name == READINGS:
+            return self._series.check(rows, slots, batch.number, settled)
         at = np.asarray(rows.values["device_at"]).astype(np.uint32, copy=False)
         kind = rows.values["blocks" if name == REPORT else "command"]
         identities = Rows(
@@ -287,6 +305,7 @@ class Intake:
             if REPORT in slots:
                 self._live.reports(slots[REPORT], batch.tables[REPORT])
             self._live.batch = batch.number
+        self._series.update(batch.tables.get(READINGS), slots.get(READINGS), batch.number)
 
     def _newest(self, slots: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         return (

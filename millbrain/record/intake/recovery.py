@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from millbrain.core import facts, limits
 from millbrain.core.columns import Columns
+from millbrain.core.plant.admission import LINK_BYTES_MAX
 from millbrain.core.tables import arrow_batch
-from millbrain.record.intake.balance import LINK_BYTES_MAX, ledger_columns
+from millbrain.record.intake.balance import ledger_columns
 from millbrain.record.intake.batches import COUNTED, TABLES
 from millbrain.record.intake.dedupe import VIN_BYTES_MAX, fixed_text, numbers
 from millbrain.record.intake.latest import EVENTS, GROUPS, Live
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 # Batches may be on disk out of order, at most so far apart; a margin of two on top.
 BATCHES_LOOKED_AT: Final = 2 * limits.COMMITS_APART_MAX
 REPLAY_BATCHES: Final = 25  # read back at once: at most 25 x 20,000 rows
+_VEHICLES: Final = (facts.LINK_EVENT.name, facts.VEHICLE_REPORT.name)
 _ALL_TABLES: Final = (*TABLES, facts.DEAD_LETTER.name)
 
 
@@ -80,7 +82,7 @@ def insert_ledger(warehouse: Warehouse, rows: Columns) -> None:
 
 def _cut_off_sql(low: int) -> str:
     counted = "sum(frame_count)"
-    of_table = {name: (counted, "0") for name in (facts.LINK_EVENT.name, facts.VEHICLE_REPORT.name)}
+    of_table = {name: (counted, "0") for name in COUNTED}
     of_table[facts.DEAD_LETTER.name] = ("0", counted)
     parts = [
         f"SELECT batch, toString(link) AS link, {stored} AS stored, {rejected} AS rejected, "
@@ -128,7 +130,7 @@ def restore(
 def _shares(warehouse: Warehouse, pictured: int) -> list[int]:
     """Return the groups of `REPLAY_BATCHES` batch numbers after the picture that have rows."""
     parts = [f"SELECT DISTINCT intDiv(batch, {REPLAY_BATCHES}) AS share FROM {name} "
-             f"WHERE batch > {pictured}" for name in COUNTED]  # fmt: skip
+             f"WHERE batch > {pictured}" for name in _VEHICLES]  # fmt: skip
     answer = warehouse.query(f"SELECT DISTINCT share FROM ({' UNION ALL '.join(parts)})")
     return sorted(int(n) for n in numbers(answer, "share"))
 
