@@ -17,6 +17,7 @@ from millbrain.core.columns import Columns, Delivery
 from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.pages import Page
+from millbrain.core.plant.charted import Charted
 from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.plant.tags import ConnectionState, Found, TagBook
 from millbrain.core.tables import Table
@@ -224,7 +225,7 @@ class Ground:
     again if need be, hands them to the alarms, and returns once they are on disk. parameters: what
     the operator set, by name. newest: newest batch on disk when the engine started. things: what
     the register says of each vehicle besides what stands in the live table: vehicle -> attribute ->
-    value; may block.
+    value; may block. characteristics: what is declared for control charts, as of now; may block.
     """
 
     facts: Facts
@@ -233,6 +234,7 @@ class Ground:
     parameters: Mapping[str, float]
     newest: int = 0
     things: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    characteristics: Callable[[], Sequence[Charted]] = tuple
 
 
 class Peers(Protocol):

@@ -32,6 +32,7 @@ from millbrain.run.discovery import apps, drivers
 from millbrain.run.engine_http import engine_app
 from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
+from millbrain.run.plant.charted import ChartedBook
 from millbrain.run.serving import InnerServer
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.secrets import SecretFiles
@@ -159,6 +160,7 @@ def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
         parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),
         newest=engine.intake.newest,
         things=engine.ledger.things.attributes,
+        characteristics=ChartedBook(engine.settings.data),
     )
 
 

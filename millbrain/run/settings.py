@@ -87,6 +87,9 @@ class AnalyseSettings(Section):
     """The apps that the engine runs over what arrives."""
 
     battery: bool = Field(default=True, description="Whether battery health is analysed.")
+    process: bool = Field(
+        default=True, description="Whether the characteristics of characteristics.toml are charted."
+    )
     rules: dict[str, dict[str, float]] = Field(
         default={},
         description="Parameters of an app by its name, e.g. `[analyse.rules.battery]`.",
