@@ -13,10 +13,12 @@ _LISTED_MAX: Final = 8
 
 
 def check(plant: Plant, troubles: Troubles) -> None:
-    """Tell everything in which a plant contradicts itself."""
+    """Tell everything in which a plant contradicts itself; the rest only of a tree that holds."""
     for part in (_places, _equipment, _products, _routings, _people, _reasons, _upkeep):
         for where, sentence in part(plant):
             troubles.add(where, sentence)
+        if part is _places and troubles.sentences:
+            return
 
 
 def _listed(names: Collection[str]) -> str:
@@ -60,7 +62,7 @@ def _held_right(plant: Plant, node: Node) -> Iterator[str]:
         yield f"parent {node.parent!r} is not known"
     elif holder.level not in HOLDERS[node.level]:
         allowed = " or ".join(HOLDERS[node.level]) or "nothing"
-        yield f"a {node.level} stands in a {holder.level}; allowed is {allowed}"
+        yield f"level {node.level} stands in level {holder.level}; allowed is {allowed}"
     if not 0.05 <= node.speed_ratio <= 20:
         yield f"speed_ratio is {node.speed_ratio:g}, allowed is 0.05 to 20"
     if node.buffer_count < 0:
@@ -72,6 +74,8 @@ def _equipment(plant: Plant) -> Iterator[tuple[str, str]]:
         where = f"equipment.toml, class {kind.key!r}"
         if kind.cycle_s <= 0:
             yield where, f"cycle_s is {kind.cycle_s:g}, allowed is more than 0"
+        for said in _unknown("skill", kind.skill, plant.skills):
+            yield where, said
         names = [s.name for s in kind.signals]
         if len(set(names)) < len(names):
             yield where, f"a signal stands twice among {_listed(names)}"

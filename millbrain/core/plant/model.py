@@ -136,7 +136,8 @@ class EquipmentClass:
     """A kind of equipment. cycle_s: nameplate time of one piece, the least it can take [s].
 
     signals: what it brings besides the standard signals (`core.plant.states`), which every unit
-    has. setup_s: ordinary change of product. reasons: codes of unplanned stops that it can have.
+    has. setup_s: ordinary change of product. skill: what it takes to run it. reasons: codes of
+    unplanned stops that it can have.
     """
 
     key: str
@@ -144,6 +145,7 @@ class EquipmentClass:
     title_zh: str
     cycle_s: float
     setup_s: float = 0.0
+    skill: str = ""
     signals: tuple[Signal, ...] = ()
     reasons: tuple[str, ...] = ()
     behaviour: Behaviour = Behaviour()
@@ -209,12 +211,14 @@ class Operation:
     """A step of a routing.
 
     Where it is done: `machines` (alternatives by id; a line or cell stands for its units of the
-    class), or any unit of `equipment_class`. setup_s: per lot; run_s: standard time per piece [s].
-    crew: people at it. after: steps that come before, empty = the one before it. lag_min_s,
-    lag_max_s: least and greatest wait since those have ended (cooling, quench, curing), None = any.
-    transport_batch: pieces that are handed on together, 0 = the whole lot. batch_max: pieces that
-    are worked together (oven, washer), 1 = one by one. overlap: may begin before the whole lot of
-    the step before is done. subcontract: done outside in lead_s. settings: set-points of it.
+    class), or any unit of `equipment_class`. setup_s: per lot; run_s: standard time per piece, or
+    per batch where batch_max is above 1 [s]. skill: empty = that of the class. crew: people at it.
+    after: steps that come before, empty = the one before it. lag_min_s, lag_max_s: least and
+    greatest wait since those have ended (cooling, quench, curing), None = any. transport_batch:
+    pieces that are handed on together, 0 = the whole lot. batch_max: pieces that are worked
+    together (oven, washer), 1 = one by one. overlap: may begin before the whole lot of the step
+    before is done. subcontract: done outside in lead_s. rate: piecework per good piece. settings:
+    set-points of it.
     """
 
     step: int

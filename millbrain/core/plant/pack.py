@@ -56,11 +56,15 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One routing for several products; run_ratio: standard times of each against those given."""
+    """One routing for several products; run_ratio: standard times of each against those given.
+
+    place: line or cell of the operations that name a class and no machines.
+    """
 
     products: tuple[str, ...]
     operations: tuple[model.Operation, ...]
     run_ratio: tuple[float, ...] = ()
+    place: str = ""
     rank: int = 1
 
 
@@ -140,7 +144,7 @@ def _plant(book: _Book) -> Plant | None:
         book.troubles.add(file, "is missing; a plant has " + ", ".join(FILES))
     head = book.files.get("plant.toml", {})
     book.known("plant.toml", (*_HEAD, "node", "units"))
-    book.known("equipment.toml", ("class", "setup", "tool", "fixture", "maintenance"))
+    book.known("equipment.toml", ("signals", "class", "setup", "tool", "fixture", "maintenance"))
     book.known("products.toml", ("product", "lot"))
     book.known("calendar.toml", ("day_start", "shift", "calendar"))
     book.known("people.toml", ("skill", "team", "people", "person"))
@@ -155,7 +159,7 @@ def _plant(book: _Book) -> Plant | None:
         simulated=bool(head.get("simulated", True)), about=str(head.get("about", "")),
         about_zh=str(head.get("about_zh", "")),
         nodes=book.by("id", list(_nodes(book)), "plant.toml"),
-        classes=book.keyed(model.EquipmentClass, "equipment.toml", "class"),
+        classes=book.by("key", list(_classes(book)), "equipment.toml"),
         calendars=_calendars(book, zone),
         products=book.keyed(model.Product, "products.toml", "product"),
         routings=book.by("key", list(_routings(book)), "routings.toml"),
@@ -227,9 +231,32 @@ def _routings(book: _Book) -> Iterator[model.Routing]:
             book.troubles.add(where, "run_ratio needs one number for each product")
             continue
         for product, ratio in zip(some.products, ratios, strict=True):
-            steps = tuple(replace(o, run_s=round(o.run_s * ratio, 1)) for o in some.operations)
+            steps = tuple(_routed(o, ratio, some.place) for o in some.operations)
             key = f"R-{product}" + (f"-{some.rank}" if some.rank > 1 else "")
             yield model.Routing(key, product, steps, some.rank)
+
+
+def _routed(one: model.Operation, ratio: float, place: str) -> model.Operation:
+    machines = (place,) if place and one.equipment_class and not one.machines else one.machines
+    return replace(one, run_s=round(one.run_s * ratio, 1), machines=machines)
+
+
+def _classes(book: _Book) -> Iterator[model.EquipmentClass]:
+    """Yield the classes with the signals of the sets that they name."""
+    sets = {
+        name: tuple(read_all(model.Signal, told, f"equipment.toml, signals {name}", book.troubles))
+        for name, told in book.files.get("equipment.toml", {}).get("signals", {}).items()
+    }
+    for told in book.entries("equipment.toml", "class"):
+        own = {name: value for name, value in told.items() if name != "sets"}
+        where = f"equipment.toml, class {told.get('key')!r}"
+        found = read_one(model.EquipmentClass, own, where, book.troubles)
+        for name in told.get("sets", ()):
+            if name not in sets:
+                book.troubles.add(where, f"set {name!r} is not known; there are {', '.join(sets)}")
+        if found is not None:
+            given = [s for name in told.get("sets", ()) for s in sets.get(name, ())]
+            yield replace(found, signals=(*given, *found.signals))
 
 
 def _calendars(book: _Book, zone: ZoneInfo) -> dict[str, Calendar]:

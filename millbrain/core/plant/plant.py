@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from millbrain.core.errors import NotFoundError
 from millbrain.core.plant.calendar import MONDAY, Calendar, merge, without
 from millbrain.core.plant.model import (
+    Characteristic,
     EquipmentClass,
     Fixture,
     Level,
@@ -173,6 +174,31 @@ class Plant:
         if not operation.equipment_class:
             return []
         return [u for u in self.units() if u.equipment_class == operation.equipment_class]
+
+    def skill_of(self, operation: Operation) -> str:
+        """Return the skill that an operation takes, empty where it takes none."""
+        kind = self.classes.get(operation.equipment_class)
+        return operation.skill or (kind.skill if kind else "")
+
+    def characteristics_of(self, unit: str) -> list[Characteristic]:
+        """Return what may be measured at a unit, by the operations that may run there."""
+        found: dict[str, Characteristic] = {}
+        for operation in self.operations_at(unit):
+            found |= {c.name: c for c in operation[1].characteristics}
+        return list(found.values())
+
+    def operations_at(self, unit: str) -> Sequence[tuple[Routing, Operation]]:
+        """Return the operations that may run on a unit, with their routings."""
+        return self._operations.get(unit, ())
+
+    @cached_property
+    def _operations(self) -> Mapping[str, Sequence[tuple[Routing, Operation]]]:
+        found: dict[str, list[tuple[Routing, Operation]]] = {}
+        for routing in self.routings.values():
+            for operation in routing.operations:
+                for unit in self.machines_for(operation):
+                    found.setdefault(unit.id, []).append((routing, operation))
+        return found
 
     def setup_s(self, equipment_class: str, before: str, after: str) -> float:
         """Return how long a class takes from one set-up family to another [s].

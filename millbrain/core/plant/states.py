@@ -22,6 +22,7 @@ class MachineState(IntEnum):
 
 
 STATE_SIGNAL: Final = "machine_state"
+SCRAP_REASON_SIGNAL: Final = "scrap_reason"  # text: why the newest rejected piece was rejected
 REASON_SIGNAL: Final = "stop_reason"  # text: a code of the plant's reason tree
 ORDER_SIGNAL: Final = "order_operation"  # text: the order and operation under way
 GOOD_SIGNAL: Final = "good_count"
