@@ -103,10 +103,10 @@ class PlannedOperation:
     """An operation as the routing asks for it.
 
     step: unique in its order, ordinal: place in the sequence from 1. operation: code of the plant's
-    operation. stations: machines or stations that can do it, the preferred first. qualification:
-    that whoever does it needs, '' = none. setup_s: standard time to set up [s], run_s: of one piece
-    [s]. needs_previous: pieces come from the step before. part_type: that the step works on, ''
-    = not checked.
+    operation. stations: machines or stations that can do it, the preferred first. qualification,
+    skill_level: what whoever does it needs, '' = nothing. setup_s: standard time to set up [s];
+    run_s: of one piece [s]. needs_previous: pieces come from the step before. part_type: product
+    that is worked on, '' = not checked. tool_cycles: tool life that one piece takes.
     """
 
     step: str
@@ -116,6 +116,7 @@ class PlannedOperation:
     title_zh: str = ""
     stations: tuple[str, ...] = ()
     qualification: str = ""
+    skill_level: int = 0
     setup_s: float = 0.0
     run_s: float = 0.0
     needs_previous: bool = True

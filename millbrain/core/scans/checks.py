@@ -17,8 +17,9 @@ What `decide` evaluates is this list and nothing else, and pages and documents s
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+_SHOWN_MAX: Final = 8  # of a list in a message
 TESTS: Final = ("present", "empty", "equal", "one_of", "held_by", "not_held_by", "at_least",
                 "not_before")  # fmt: skip
 
@@ -79,3 +80,33 @@ AMBIGUOUS: Final = Check(
     "several recipes fit equally well: {found}; make one of them more particular",
     "多个配方同样匹配：{found}；请细化其中一个",
 )  # fmt: skip
+
+
+def passes(test: str, left: Any, right: Any) -> bool:
+    """Whether a comparison holds; one that demands nothing does."""
+    match test:
+        case "present":
+            return bool(left)
+        case "empty":
+            return not left
+        case "equal":
+            return not right or left == right
+        case "one_of":
+            return not right or left in right
+        case "held_by":
+            return not left or left in right
+        case "not_held_by":
+            return not left or left not in right
+        case "at_least":
+            return left is None or not right or left >= right
+        case "not_before":
+            return not left or left >= right
+    raise ValueError(f"check {test!r} is not known")
+
+
+def shown(value: Any) -> str:
+    """Return a fact as it stands in a message; of a long list its beginning."""
+    if isinstance(value, list | tuple):
+        begin = ", ".join(map(str, value[:_SHOWN_MAX]))
+        return f"{begin}, ..." if len(value) > _SHOWN_MAX else begin or "-"
+    return "-" if value in (None, "") else str(value)

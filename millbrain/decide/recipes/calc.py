@@ -9,12 +9,10 @@ ambiguous, and nothing is written.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
-from millbrain.core.scans.checks import AMBIGUOUS, CHECKS, Check
+from millbrain.core.scans.checks import AMBIGUOUS, CHECKS, Check, passes, shown
 from millbrain.core.scans.recipes import MATCHED, Failed, Part, Recipe, Station
-
-_SHOWN_MAX: Final = 8  # of a list in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +104,13 @@ def _failed(checks: Sequence[Check], told: Mapping[str, Any], facts: Facts) -> l
     found = []
     for check in checks:
         left, right = told[check.left], told[check.right]
-        if not _passes(check.test, left, right):
+        if not passes(check.test, left, right):
             found.append(_fail(check, left, right, told, facts))
     return found
 
 
-def _passes(test: str, left: Any, right: Any) -> bool:
-    """Whether a comparison holds; one that demands nothing does."""
-    match test:
-        case "present":
-            return bool(left)
-        case "empty":
-            return not left
-        case "equal":
-            return not right or left == right
-        case "one_of":
-            return not right or left in right
-        case "held_by":
-            return not left or left in right
-        case "not_held_by":
-            return not left or left not in right
-        case "at_least":
-            return left is None or not right or left >= right
-        case "not_before":
-            return not left or left >= right
-    raise ValueError(f"check {test!r} is not known")
-
-
 def _fail(check: Check, left: Any, right: Any, told: Mapping[str, Any], facts: Facts) -> Failed:
-    found, wanted = _text(left), _text(right)
+    found, wanted = shown(left), shown(right)
     part = facts.part
     key = "/".join(filter(None, (part.part_type, part.revision, facts.station.tool_set)))
     words = {
@@ -144,10 +120,3 @@ def _fail(check: Check, left: Any, right: Any, told: Mapping[str, Any], facts: F
     }  # fmt: skip
     message = check.message.format(**words)
     return Failed(check.key, message, check.message_zh.format(**words), found, wanted)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        shown = ", ".join(map(str, value[:_SHOWN_MAX]))
-        return f"{shown}, ..." if len(value) > _SHOWN_MAX else shown or "-"
-    return "-" if value in (None, "") else str(value)

@@ -15,6 +15,7 @@ from millbrain.record.ledger.order_files import OrderFiles
 from millbrain.record.ledger.orders import WorkOrders
 from millbrain.record.ledger.outbox import Outbox
 from millbrain.record.ledger.peers import PeerAccounts
+from millbrain.record.ledger.production.andon import AndonCalls
 from millbrain.record.ledger.production.orders import ProductionOrders
 from millbrain.record.ledger.production.reports import ProductionReports
 from millbrain.record.ledger.scans.book import RecipeBook
@@ -53,6 +54,7 @@ class Ledger:
         self.tags = Tags(self.database)
         self.production = ProductionOrders(self.database)
         self.reports = ProductionReports(self.database)
+        self.andon = AndonCalls(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""

@@ -59,6 +59,7 @@ OPERATION: Final = sa.Table(
     sa.Column("title_zh", sa.String(128), nullable=False),
     sa.Column("stations", sa.JSON, nullable=False),
     sa.Column("qualification", sa.String(64), nullable=False),
+    sa.Column("skill_level", sa.Integer, nullable=False),
     sa.Column("setup_s", sa.Float, nullable=False),
     sa.Column("run_s", sa.Float, nullable=False),
     sa.Column("needs_previous", sa.Boolean, nullable=False),

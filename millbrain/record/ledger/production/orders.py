@@ -219,6 +219,12 @@ class ProductionOrders:
             found = c.execute(rows.offset(offset).limit(size)).all()
             return [order_of(r) for r in found], c.scalar(count) or 0
 
+    def open_orders(self) -> list[ProductionOrder]:
+        """Return the orders that are not done, all of them."""
+        query = sa.select(*ORDER_COLUMNS).where(PRODUCTION_ORDER.c.state.in_(OPEN))
+        with self._database.read() as c:
+            return [order_of(r) for r in c.execute(query)]
+
     def counts(self, which: ProductionFilter) -> dict[str, int]:
         """Return how many orders match, by state."""
         o = PRODUCTION_ORDER.c

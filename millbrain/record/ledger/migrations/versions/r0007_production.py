@@ -58,6 +58,7 @@ def _operations() -> None:
         *_texts(operation=64, title=128, title_zh=128),
         *_needed(sa.JSON, "stations"),
         *_texts(qualification=64),
+        *_needed(sa.Integer, "skill_level"),
         *_needed(sa.Float, "setup_s", "run_s"),
         *_needed(sa.Boolean, "needs_previous"),
         *_texts(part_type=64),
