@@ -25,6 +25,7 @@ from millbrain.show.api import (
     orders,
     overview,
     peers,
+    readings,
     rooms,
     system,
     things,
@@ -48,7 +49,7 @@ _DESCRIPTION = (
     " its unit; null means that there is no value. Errors have one shape, whatever failed."
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
-            alarm_rules, orders, notices, inspections, record, replay,
+            alarm_rules, orders, notices, inspections, record, replay, readings,
             identifiers, recipes, stations, scans)  # fmt: skip
 
 

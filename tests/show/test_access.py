@@ -21,6 +21,8 @@ VIN = "LDPGABAC2JN361504"
 
 # Who may call each route: open = without a login; whole = a viewer without an organisation.
 ROUTES = {
+    "GET /readings": "viewer",
+    "GET /readings/latest": "viewer",
     "GET /scans": "viewer",
     "POST /scans": "operator",
     "GET /scans/{id}": "viewer",
