@@ -42,7 +42,7 @@ SPARKPLUG_BIRTH_MS: Final = 30_000  # how long data wait for the birth that expl
 SPARKPLUG_HELD_MAX: Final = 500  # messages of one node that wait for one ...
 SPARKPLUG_HELD_BYTES_MAX: Final = 8 << 20  # ... and their bytes
 SPARKPLUG_ASK_MS_MIN: Final = 10_000  # pause between two requests for a rebirth of a node ...
-SPARKPLUG_ASK_MS_MAX: Final = 300_000  # ... twice as long each time, at most so long
+SPARKPLUG_ASK_MS_MAX: Final = 60_000  # ... twice as long each time, at most so long
 SPARKPLUG_ASKS_HZ_MAX: Final = 20  # such requests a second, over all nodes of a connection
 SPARKPLUG_WRITE_S_MAX: Final = 10  # a written value that no message has confirmed by then
 
@@ -212,6 +212,10 @@ CONTROLLER_LINE_BYTES_MAX: Final = 256 << 10  # one answer of a controller
 COMMAND_S_MAX: Final = 10  # a command that was not written by then is not written any more
 RECIPE_SETTINGS_MAX: Final = 200  # parameters of one recipe
 RECIPES_MAX: Final = 5_000  # recipes of one import
+
+# Limits of signals ------------------------------------------------------------------------------
+SIGNAL_LIMITS_MAX: Final = 100_000  # signals with limits; each costs 25 B of state
+LIMIT_ROWS_QUEUED_MAX: Final = 1_000_000  # readings that wait to be judged; then from the store
 
 # Production -------------------------------------------------------------------------------------
 ORDER_PIECES_MAX: Final = 10_000_000  # pieces of one production order

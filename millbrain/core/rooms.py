@@ -18,7 +18,9 @@ from millbrain.core.errors import SettingsError
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.pages import Page
 from millbrain.core.plant.charted import Charted
+from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.secrets import NoSecrets, Secrets
+from millbrain.core.plant.signal_limits import SignalLimits
 from millbrain.core.plant.tags import ConnectionState, Found, TagBook
 from millbrain.core.tables import Table
 
@@ -226,6 +228,7 @@ class Ground:
     the operator set, by name. newest: newest batch on disk when the engine started. things: what
     the register says of each vehicle besides what stands in the live table: vehicle -> attribute ->
     value; may block. characteristics: what is declared for control charts, as of now; may block.
+    limits: of signals, as of now; may block. plants: that the installation knows.
     """
 
     facts: Facts
@@ -235,6 +238,8 @@ class Ground:
     newest: int = 0
     things: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
     characteristics: Callable[[], Sequence[Charted]] = tuple
+    limits: Callable[[], Sequence[SignalLimits]] = tuple
+    plants: Callable[[], Sequence[Plant]] = tuple
 
 
 class Peers(Protocol):

@@ -33,8 +33,10 @@ from millbrain.run.engine_http import engine_app
 from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
 from millbrain.run.plant.charted import ChartedBook
+from millbrain.run.plant.load import PlantBook
 from millbrain.run.serving import InnerServer
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.run.tags.followed import FollowedLimits
 from millbrain.run.tags.secrets import SecretFiles
 
 log = logging.getLogger(__name__)
@@ -161,6 +163,8 @@ def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
         newest=engine.intake.newest,
         things=engine.ledger.things.attributes,
         characteristics=ChartedBook(engine.settings.data),
+        plants=PlantBook(engine.settings.analyse.plants),
+        limits=FollowedLimits(engine.ledger.signal_limits),
     )
 
 

@@ -46,6 +46,18 @@ class Gbt32960Settings(Section):
     )
 
 
+class SparkplugSettings(Section):
+    """Machines over MQTT; the brokers are connections, kept in the ledger."""
+
+    enabled: bool = Field(default=True, description="Whether any broker is connected to.")
+
+
+class OpcuaSettings(Section):
+    """Connections to OPC UA servers; the servers themselves are registered, not set here."""
+
+    enabled: bool = Field(default=True, description="Whether connections are made at all.")
+
+
 class IntakeSettings(Section):
     """The path from a decoded frame to a committed row."""
 
@@ -87,9 +99,17 @@ class AnalyseSettings(Section):
     """The apps that the engine runs over what arrives."""
 
     battery: bool = Field(default=True, description="Whether battery health is analysed.")
+    limits: bool = Field(default=True, description="Whether limits of signals are watched.")
     process: bool = Field(
         default=True, description="Whether the characteristics of characteristics.toml are charted."
     )
+    effectiveness: bool = Field(
+        default=True, description="Whether states, OEE and losses of machines are told."
+    )
+    plants: list[str] = Field(
+        default=["machining-works", "engine-plant"], max_length=100,
+        description="Packs whose machines, lines and calendars are known.",
+    )  # fmt: skip
     rules: dict[str, dict[str, float]] = Field(
         default={},
         description="Parameters of an app by its name, e.g. `[analyse.rules.battery]`.",
@@ -240,6 +260,8 @@ class Settings(BaseSettings):
         default="Asia/Shanghai", description="Zone in which days begin and pages show time."
     )
     gbt32960: Gbt32960Settings = Gbt32960Settings()
+    sparkplug: SparkplugSettings = SparkplugSettings()
+    opcua: OpcuaSettings = OpcuaSettings()
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()

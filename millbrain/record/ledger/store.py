@@ -21,6 +21,7 @@ from millbrain.record.ledger.production.reports import ProductionReports
 from millbrain.record.ledger.scans.book import RecipeBook
 from millbrain.record.ledger.scans.scans import Scans
 from millbrain.record.ledger.tags.book import Tags
+from millbrain.record.ledger.tags.signal_limits import SignalLimitBook
 from millbrain.record.ledger.things import Things
 
 
@@ -52,6 +53,7 @@ class Ledger:
         self.recipes = RecipeBook(self.database)
         self.scans = Scans(self.database)
         self.tags = Tags(self.database)
+        self.signal_limits = SignalLimitBook(self.database)
         self.production = ProductionOrders(self.database)
         self.reports = ProductionReports(self.database)
         self.andon = AndonCalls(self.database)

@@ -1,4 +1,4 @@
-"""The ledger's tables of connections and tags; `r0006_tags` makes them."""
+"""The ledger's tables of connections, tags and limits; `r0006_tags` makes them."""
 
 from typing import Final
 
@@ -36,5 +36,20 @@ TAG: Final = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("title", sa.String(128), nullable=False),
     sa.Column("title_zh", sa.String(128), nullable=False),
+    sa.Column("changed_at", At, nullable=False),
+)
+
+SIGNAL_LIMIT: Final = sa.Table(
+    "signal_limit",
+    METADATA,
+    sa.Column("thing", sa.String(128), primary_key=True),
+    sa.Column("signal", sa.String(128), primary_key=True),
+    sa.Column("low_low", sa.Float),
+    sa.Column("low", sa.Float),
+    sa.Column("high", sa.Float),
+    sa.Column("high_high", sa.Float),
+    sa.Column("deadband", sa.Float, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("changed_by", sa.String(64), nullable=False),
     sa.Column("changed_at", At, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""Adds connections of connect rooms and their tags."""
+"""Adds connections of connect rooms, their tags, and limits of signals."""
 
 from typing import Final
 
@@ -35,7 +35,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "address", name="pk_tag"),
     )
     op.create_index("ix_tag_thing", "tag", ["thing"])
-    op.execute("INSERT INTO revision (name, number) VALUES ('tag', 0)")
+    op.create_table(
+        "signal_limit",
+        *_texts(thing=128, signal=128),
+        *(sa.Column(name, sa.Float) for name in ("low_low", "low", "high", "high_high")),
+        sa.Column("deadband", sa.Float, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        *_texts(changed_by=64),
+        sa.Column("changed_at", _AT, nullable=False),
+        sa.PrimaryKeyConstraint("thing", "signal", name="pk_signal_limit"),
+    )
+    for name in ("tag", "signal_limit"):
+        op.execute(f"INSERT INTO revision (name, number) VALUES ('{name}', 0)")
 
 
 def _texts(**lengths: int) -> list[sa.Column[str]]:
