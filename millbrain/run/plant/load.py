@@ -1,7 +1,8 @@
 """Reads the plant of a pack from its TOML files."""
 
+import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,31 @@ def load_plant(pack: str, folder: Path = FOLDER) -> Plant:
         return assemble({name: told for name in FILES if (told := read(place / name)) is not None})
     except SettingsError as error:
         raise SettingsError(f"pack {pack}: {error}") from error
+
+
+class PlantBook:
+    """The plants of an installation, read when they are first asked for; from any thread.
+
+    packs: their names. A call returns them.
+    """
+
+    def __init__(self, packs: Sequence[str]) -> None:
+        self._packs = tuple(packs)
+        self._lock = threading.Lock()
+        self._plants: tuple[Plant, ...] | None = None
+
+    def __call__(self) -> tuple[Plant, ...]:
+        """Return the plants.
+
+        Raises
+        ------
+        SettingsError
+            A pack was not found or is wrong.
+        """
+        with self._lock:
+            if self._plants is None:
+                self._plants = tuple(load_plant(pack) for pack in self._packs)
+            return self._plants
 
 
 def pack_folder(pack: str, folder: Path = FOLDER) -> Path:
