@@ -8,6 +8,7 @@ from millbrain import __version__
 from millbrain.core.facts import SHARED_TABLES
 from millbrain.core.life.inspections import LaneRules
 from millbrain.core.pages import RoomPage
+from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.scans.recipes import Scanner
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -25,6 +26,7 @@ from millbrain.show.api import (
     orders,
     overview,
     peers,
+    production,
     readings,
     rooms,
     system,
@@ -34,6 +36,8 @@ from millbrain.show.api import (
 )
 from millbrain.show.api.life import inspections, record, replay
 from millbrain.show.api.scans import recipes, scans, stations
+from millbrain.show.api.tags import connections, tags
+from millbrain.show.api.tags import limits as signal_limits
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard
@@ -50,7 +54,8 @@ _DESCRIPTION = (
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
             alarm_rules, orders, notices, inspections, record, replay, readings,
-            identifiers, recipes, stations, scans)  # fmt: skip
+            production, identifiers, recipes, stations, scans, connections, tags,
+            signal_limits)  # fmt: skip
 
 
 def create_app(
@@ -62,6 +67,7 @@ def create_app(
     lane: LaneRules | None = None,
     resolver: ResolverClient | None = None,
     scanner: Scanner | None = None,
+    desk: ProductionDesk | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -79,6 +85,8 @@ def create_app(
         Asks the resolver; None = the installation runs none.
     scanner
         The room that turns scans into commands, None = nothing is scanned here.
+    desk
+        The room that keeps production, None = nothing is made here.
     """
     app = FastAPI(
         title="Millbrain",
@@ -91,7 +99,7 @@ def create_app(
     board = OverviewBoard(warehouse, settings.regions)
     app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(
-        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner
+        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner, desk,
     )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:
