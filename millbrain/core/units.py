@@ -52,6 +52,7 @@ _ROWS: Final = (
     ("count", "", "count", "数量"),
     ("ratio", "", "ratio", "比值"),
     ("hz", "1/s", "rate", "频率"),
+    ("perh", "1/h", "rate", "每小时数量"),
 )
 
 UNITS: Final[dict[str, Unit]] = {row[0]: Unit(*row) for row in _ROWS}

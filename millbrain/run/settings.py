@@ -58,6 +58,12 @@ class OpcuaSettings(Section):
     enabled: bool = Field(default=True, description="Whether connections are made at all.")
 
 
+class ModbusSettings(Section):
+    """Modbus devices; which ones stands in the register of connections."""
+
+    enabled: bool = Field(default=True, description="Whether the connections of the room run.")
+
+
 class IntakeSettings(Section):
     """The path from a decoded frame to a committed row."""
 
@@ -130,6 +136,9 @@ class DecideSettings(Section):
 
     orders: dict[str, float] = Field(
         default={}, description="Parameters of work orders by name, such as `clean_days`."
+    )
+    production: dict[str, float] = Field(
+        default={}, description="Parameters of production by name, such as `acknowledge_min`."
     )
     notices: dict[str, float] = Field(
         default={}, description="Parameters of the sender of notices by name."
@@ -262,6 +271,7 @@ class Settings(BaseSettings):
     gbt32960: Gbt32960Settings = Gbt32960Settings()
     sparkplug: SparkplugSettings = SparkplugSettings()
     opcua: OpcuaSettings = OpcuaSettings()
+    modbus: ModbusSettings = ModbusSettings()
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()

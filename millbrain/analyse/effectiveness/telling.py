@@ -1,0 +1,86 @@
+"""Telling hours: readings of some machines in, rows of `machine_hour` out."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from millbrain.analyse.effectiveness.calc.hours import MARGIN_MS, told
+from millbrain.analyse.effectiveness.calc.parts import Plan
+from millbrain.analyse.effectiveness.findings import Standing
+from millbrain.analyse.effectiveness.model import Machine, Rules
+from millbrain.analyse.effectiveness.plans import Plans, machines_of
+from millbrain.analyse.effectiveness.store import Store
+from millbrain.analyse.effectiveness.touching import Span
+from millbrain.core.rooms import Ground
+
+REFRESH_S: Final = 30.0  # pause between two looks at plants and register
+ROWS_AT_ONCE: Final = (200_000, 1_000_000)  # readings held at once, about
+PORTIONS: Final = (8, 4_096)  # hours of machines told at once
+
+
+class Teller:
+    """Tells spans. machines: by thing. standing: how each stood when it was told last."""
+
+    def __init__(self, ground: Ground, store: Store, rules: Rules) -> None:
+        self._ground = ground
+        self._store = store
+        self._rules = rules
+        self._plans = Plans()
+        self._refresh_at = 0.0
+        self.machines: dict[str, Machine] = {}
+        self.standing: dict[str, Standing] = {}
+        self.portion = 64
+
+    def refresh(self, things: Iterable[str]) -> None:
+        """Look at plants and register; the table of machines follows them."""
+        if time.monotonic() < self._refresh_at and self.machines.keys() >= set(things):
+            return
+        found = machines_of(self._ground.plants(), self._ground.things(), things)
+        changed = [m for thing, m in found.items() if m != self.machines.get(thing)]
+        gone = self._store.stored_machines() - found.keys()
+        if changed or gone:
+            self._store.write_machines(changed, gone)
+        self.machines = found
+        self._refresh_at = time.monotonic() + REFRESH_S
+
+    def tell(self, span: Span, known: Mapping[str, Iterable[str]], now: int) -> int:
+        """Tell a span and return how many rows were written."""
+        self.refresh(known)
+        as_of_ms, before = self._store.next_as_of_ms(), self._store.rows
+        names = {thing: known.get(thing, ()) for thing in span.machines}
+        heard = self._store.heard(names, span.low, span.high, now)
+        rows = []
+        for thing in span.machines:
+            machine = self.machines[thing]
+            plan, shifts = self._plans.of(machine, span.low, span.high)
+            one = told(machine, heard[thing], plan, span.low, span.high, now, self._rules)
+            rows.append((thing, one, shifts))
+            if span.low <= now < span.high:
+                is_busy = busy_at(plan, now)
+                self._stand(thing, Standing(one.state, one.since, one.heard, is_busy), span.low)
+        self._pace(self._store.rows - before)
+        return self._store.write(rows, now, as_of_ms)
+
+    def _stand(self, thing: str, new: Standing, low: int) -> None:
+        """Keep how a machine stands; what began before the looking goes on as it stood."""
+        old = self.standing.get(thing)
+        if old and old.state == new.state and new.since <= low - MARGIN_MS:
+            new = replace(new, since=min(old.since, new.since))
+        self.standing[thing] = new
+
+    def _pace(self, rows: int) -> None:
+        few, many = ROWS_AT_ONCE
+        low, high = PORTIONS
+        if rows > many:
+            self.portion = max(low, self.portion // 2)
+        elif rows < few:
+            self.portion = min(high, self.portion * 2)
+
+
+def busy_at(plan: Plan, at: int) -> bool:
+    """Whether work is planned at an instant [ms since 1970 UTC]."""
+    place = int(np.searchsorted(plan.at, at, side="right")) - 1
+    return place >= 0 and bool(plan.busy[place])

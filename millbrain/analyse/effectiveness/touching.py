@@ -1,0 +1,171 @@
+"""Which hours of which machines readings touch, so that exactly those are told anew.
+
+A reading holds until the next one of its signal; the energy of a counter reaches back to the one
+before; silence, micro-stops and later reasons reach `gap_s`, `micro_s` and `reason_back_s`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
+from millbrain.analyse.effectiveness.model import SIGNALS, Rules
+from millbrain.analyse.effectiveness.store import Store, Touch
+from millbrain.core.columns import Columns
+from millbrain.core.plant.states import ENERGY_SIGNAL, REASON_SIGNAL
+
+HOURS_AT_ONCE_MAX: Final = 4_000  # hours of machines told between two looks at what came
+SPAN_HOURS_MAX: Final = 24
+FORGOTTEN_MS: Final = 30 * 24 * HOUR_MS  # a machine that was silent for so long is let go
+AHEAD_MS: Final = HOUR_MS  # a device's clock may be so far ahead
+_WANTED: Final = frozenset(s.encode() for s in SIGNALS)
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Machines of which the same whole hours are told; low, high: [ms since 1970 UTC]."""
+
+    machines: tuple[str, ...]
+    low: int
+    high: int
+
+
+def touches_of(columns: Columns) -> list[Touch]:
+    """Return what a batch of readings touches: first and last instant by thing, signal, hour."""
+    signals = columns.array("signal")
+    rows = np.flatnonzero(np.fromiter((s in _WANTED for s in signals), np.bool_, len(signals)))
+    if not len(rows):
+        return []
+    at = columns.array("device_at")[rows].astype(np.int64)
+    things, thing = np.unique(columns.array("thing")[rows], return_inverse=True)
+    names, signal = np.unique(signals[rows], return_inverse=True)
+    order = np.lexsort((at, signal, thing))
+    at, thing, signal = at[order], thing[order], signal[order]
+    key = np.stack((thing, signal, at // HOUR_MS))
+    cuts = np.flatnonzero(np.any(np.diff(key, axis=1, prepend=-1) != 0, axis=0))
+    ends = np.append(cuts[1:], len(at)) - 1
+    return [
+        Touch(things[thing[a]].decode("utf-8", "replace"), names[signal[a]].decode(),
+              int(at[a]), int(at[b]))
+        for a, b in zip(cuts, ends, strict=True)
+    ]  # fmt: skip
+
+
+class Touched:
+    """The hours that wait to be told. One thread at a time."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self._store = store
+        self._near_ms = round(max(rules.gap_s, rules.micro_s) * 1000)
+        self._back_ms = round(max(rules.reason_back_s * 1000, self._near_ms))
+        self._newest: dict[Key, int] = {}
+        self._ticked = 0
+        self.known: dict[str, set[str]] = {}
+        self.hours: dict[str, set[int]] = {}
+        self.ahead: set[str] = set()
+
+    @property
+    def behind(self) -> int:
+        """How many hours of machines wait."""
+        return sum(map(len, self.hours.values()))
+
+    def open(self, now: int) -> None:
+        """Learn what is known of machines, and up to where their hours are told."""
+        self._newest = {k: at for k, at in self._store.things().items() if at <= now + AHEAD_MS}
+        self.known = {}
+        for thing, signal in self._newest:
+            self.known.setdefault(thing, set()).add(signal)
+        self._ticked = self._store.told_until() or now
+
+    def add(self, touches: Iterable[Touch], now: int) -> None:
+        """Take what came."""
+        late: dict[int, list[Touch]] = {}
+        for touch in touches:
+            if touch.first > now + AHEAD_MS:
+                self.ahead.add(touch.thing)
+                continue
+            key = (touch.thing, touch.signal)
+            self.known.setdefault(touch.thing, set()).add(touch.signal)
+            newest = self._newest.get(key)
+            if newest is not None and touch.first <= newest:
+                late.setdefault(touch.first // HOUR_MS, []).append(touch)
+            else:
+                low = touch.first - self._reach(touch.signal)
+                if touch.signal == ENERGY_SIGNAL and newest is not None:
+                    low = min(low, newest)
+                self._mark(touch.thing, low, touch.last + self._near_ms, now)
+            self._newest[key] = max(newest or 0, min(touch.last, now + AHEAD_MS))
+        for hour, found in late.items():
+            self._add_late(hour, found, now)
+
+    def _add_late(self, hour: int, touches: Sequence[Touch], now: int) -> None:
+        """Mark from each touch on to where the next reading of its signal takes over."""
+        keys = {(t.thing, t.signal) for t in touches}
+        after = self._store.beside(keys, (hour + 1) * HOUR_MS, is_after=True)
+        burns = {k for k in keys if k[1] == ENERGY_SIGNAL}
+        before = self._store.beside(burns, hour * HOUR_MS, is_after=False)
+        for touch in touches:
+            key = (touch.thing, touch.signal)
+            low = min(touch.first - self._reach(touch.signal), before.get(key, touch.first))
+            self._mark(touch.thing, low, after.get(key, now) + self._near_ms, now)
+
+    def _reach(self, signal: str) -> int:
+        return self._back_ms if signal == REASON_SIGNAL else self._near_ms
+
+    def _mark(self, thing: str, low: int, high: int, now: int) -> None:
+        hours = range(max(low, 0) // HOUR_MS, min(high, now) // HOUR_MS + 1)
+        self.hours.setdefault(thing, set()).update(hours)
+
+    def tick(self, now: int) -> None:
+        """Let time pass: machines that bring nothing are silent, and that is told, too."""
+        heard: dict[str, int] = {}
+        for (thing, _), at in self._newest.items():
+            heard[thing] = max(heard.get(thing, 0), at)
+        for thing, at in heard.items():
+            if at > now - FORGOTTEN_MS:
+                self._mark(thing, max(self._ticked - 2 * self._near_ms, at), now, now)
+        self._ticked = now
+
+    def next(self, most: int, portion: int) -> list[Span]:
+        """Return the newest hours that wait, at most about so many; they wait until `done`.
+
+        portion: hours of machines that one span has at most.
+        """
+        grouped: dict[tuple[int, int], list[str]] = {}
+        for thing, hours in self.hours.items():
+            for low, high in spans_of(hours):
+                grouped.setdefault((low, high), []).append(thing)
+        found: list[Span] = []
+        count = 0
+        for (low, high), things in sorted(grouped.items(), key=lambda g: -g[0][1]):
+            width = max(1, portion // (high - low))
+            for k in range(0, len(things), width):
+                some = tuple(things[k : k + width])
+                found.append(Span(some, low * HOUR_MS, high * HOUR_MS))
+                count += len(some) * (high - low)
+                if count >= most:
+                    return found
+        return found
+
+    def done(self, span: Span) -> None:
+        """Take told hours off the list."""
+        told = range(span.low // HOUR_MS, span.high // HOUR_MS)
+        for thing in span.machines:
+            self.hours[thing] -= set(told)
+            if not self.hours[thing]:
+                del self.hours[thing]
+
+
+def spans_of(hours: Iterable[int]) -> list[tuple[int, int]]:
+    """Return hours as spans [low, high) of neighbours, none longer than `SPAN_HOURS_MAX`."""
+    found: list[tuple[int, int]] = []
+    for hour in sorted(hours):
+        if found and found[-1][1] == hour and hour - found[-1][0] < SPAN_HOURS_MAX:
+            found[-1] = (found[-1][0], hour + 1)
+        else:
+            found.append((hour, hour + 1))
+    return found
