@@ -25,6 +25,7 @@ class PlainPage:
 
 
 _identifiers = partial(PlainPage, key="identifiers", way=True)
+_plant = partial(PlainPage, key="plant", way=True)
 
 PAGES: Final = (
     PlainPage("/", "overview.html", "Overview", "overview"),
@@ -46,6 +47,7 @@ PAGES: Final = (
     _identifiers("/identifiers/nodes", "identifier_nodes.html", "Nodes and prefixes"),
     _identifiers("/identifiers/statistics", "identifier_statistics.html", "Statistics"),
     _identifiers("/identifiers/labels", "identifier_labels.html", "Labels"),
+    _plant("/plant/limits", "plant_limits.html", "Limits"),
     PlainPage("/scan", "scan.html", "Scan"),
     PlainPage("/intake", "intake.html", "Intake", "intake"),
     PlainPage("/system", "system.html", "System", "system"),

@@ -10,7 +10,7 @@ Newest = dict[tuple[str, str], tuple[float | None, str]]
 
 
 def newest(warehouse: Warehouse, series: Sequence[tuple[str, str]]) -> Newest:
-    """Return (thing, signal) -> newest value and its instant (ISO 8601); one without is left out."""
+    """Return (thing, signal) -> newest value and its instant (ISO 8601)."""
     sql = (
         "SELECT thing, signal, value, device_at FROM reading_latest FINAL"
         " WHERE thing IN ({things:Array(String)}) AND signal IN ({signals:Array(String)})"
