@@ -64,6 +64,14 @@ class ModbusSettings(Section):
     enabled: bool = Field(default=True, description="Whether the connections of the room run.")
 
 
+class HttpSettings(Section):
+    """Readings that gateways and programs of a plant push over HTTP."""
+
+    enabled: bool = Field(default=True, description="Whether the port is opened at all.")
+    host: str = Field(default=LOOPBACK, description="Address to listen on.")
+    port: Port = Field(default=8200, description="TCP port; 0 takes any free one and prints it.")
+
+
 class IntakeSettings(Section):
     """The path from a decoded frame to a committed row."""
 
@@ -272,6 +280,7 @@ class Settings(BaseSettings):
     sparkplug: SparkplugSettings = SparkplugSettings()
     opcua: OpcuaSettings = OpcuaSettings()
     modbus: ModbusSettings = ModbusSettings()
+    http: HttpSettings = HttpSettings()
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()

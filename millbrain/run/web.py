@@ -15,6 +15,7 @@ import millbrain
 from millbrain.analyse.inspection.app import rules
 from millbrain.core.errors import SettingsError
 from millbrain.decide.orders.model import OrderRules
+from millbrain.decide.production.model import ProductionRules
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import open_server
 from millbrain.run import logs, run_files
@@ -22,6 +23,8 @@ from millbrain.run.discovery import apps, room_pages
 from millbrain.run.engine_http import INTERNAL_USER
 from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
+from millbrain.run.plant.load import PlantBook
+from millbrain.run.production import ProductionKeeper
 from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.show.app import WebSettings, create_app
@@ -70,6 +73,11 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
     ports = partial(_ports, settings)
     uplink = ResolverUplink(ports, key, settings.decide.prefix)
     scans = ScanKeeper(ledger, uplink, settings.time_zone).start()
+    rules_of_production = ProductionRules.of(settings.decide.production)
+    production = ProductionKeeper(
+        ledger, uplink, PlantBook(settings.analyse.plants), calendar_of(settings),
+        rules_of_production,
+    ).start()  # fmt: skip
     app = create_app(
         ledger=ledger,
         warehouse=warehouse,
@@ -87,6 +95,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         lane=rules(),
         resolver=ResolverClient(ports, key),
         scanner=scans,
+        desk=production,
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
     config = uvicorn.Config(
@@ -107,6 +116,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         await server.serve(sockets=[listener])
     finally:
         settings.run_file("web").unlink(missing_ok=True)
+        await asyncio.to_thread(production.stop)
         await asyncio.to_thread(scans.stop)
         warehouse.close()
         ledger.close()

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
+from millbrain.core.errors import NotFoundError
 from millbrain.core.life.inspections import LaneRules
+from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.rooms import App
 from millbrain.core.scans.recipes import Scanner
 from millbrain.core.tables import Table
@@ -54,7 +56,8 @@ class Services:
     """The stores, the other processes and the settings.
 
     lane: None where no room judges inspections. resolver: None where the installation has none.
-    scanner: None where no room turns scans into commands.
+    scanner: None where no room turns scans into commands. production: None where no room keeps
+    production.
     """
 
     ledger: Ledger
@@ -66,6 +69,7 @@ class Services:
     lane: LaneRules | None = None
     resolver: ResolverClient | None = None
     scanner: Scanner | None = None
+    production: ProductionDesk | None = None
 
     @property
     def identifiers(self) -> ResolverClient:
@@ -73,6 +77,13 @@ class Services:
         if self.resolver is None:
             raise ResolverDownError("this installation runs no resolver")
         return self.resolver
+
+    @property
+    def desk(self) -> ProductionDesk:
+        """The room of production; NotFoundError where the installation has none."""
+        if self.production is None:
+            raise NotFoundError("this installation keeps no production")
+        return self.production
 
 
 def services_of(request: Request) -> Services:

@@ -102,6 +102,14 @@ class ProductionDesk(Protocol):
         """Return the checks that a start does not pass, none = it may go on."""
         ...
 
+    def place(self, station: str) -> Mapping[str, str]:
+        """Return a station with its titles and its line: station, title, title_zh, line."""
+        ...
+
+    def rise_at(self, *, state: str, stops_line: bool, level: int) -> datetime | None:
+        """Return when a call that is in a state from now on is escalated next."""
+        ...
+
     def projection(self, number: str) -> Projection | None:
         """Return when an order will be complete, None where it was not reckoned yet."""
         ...

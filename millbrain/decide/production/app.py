@@ -195,16 +195,17 @@ class Production:
     def _plant_of(self, machine: str) -> Plant | None:
         return next((p for p in self._plants if machine in p.nodes), None)
 
-    def line_of(self, station: str) -> str:
-        """Return the line, cell or area that a station belongs to, '' where no plant knows it."""
+    def place(self, station: str) -> Mapping[str, str]:
+        """Return a station with its titles and its line, cell or area, as far as a plant knows."""
+        told = {"station": station, "title": station, "title_zh": station, "line": ""}
         plant = self._plant_of(station)
         if plant is None:
-            return ""
-        for level in (Level.LINE, Level.CELL, Level.AREA):
-            place = plant.above(station, level)
-            if place is not None:
-                return place.id
-        return ""
+            return told
+        node = plant.nodes[station]
+        above = (plant.above(station, level) for level in (Level.LINE, Level.CELL, Level.AREA))
+        line = next((place.id for place in above if place), "")
+        return told | {"title": node.title or station, "title_zh": node.title_zh or station,
+                       "line": line}  # fmt: skip
 
     # Projection ---------------------------------------------------------------------------------
 

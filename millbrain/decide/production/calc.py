@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from millbrain.core.plant.model import Routing
+from millbrain.core.plant.model import Operation, Routing
 from millbrain.core.plant.plant import Plant
 from millbrain.core.production.checks import CHECKS, StartFacts
 from millbrain.core.production.desk import Projection, Span
@@ -39,10 +39,17 @@ def plan_of(plant: Plant, routing: Routing, quantity: int) -> tuple[PlannedOpera
             operation.title, operation.title_zh,
             tuple(unit.id for unit in plant.machines_for(operation)), plant.skill_of(operation),
             operation.skill_level if plant.skill_of(operation) else 0, operation.setup_s,
-            operation.run_s if not operation.subcontract else operation.lead_s / max(1, quantity),
+            _piece_s(operation, quantity),
             bool(routing.before(operation)), routing.product, 1 if tool and tool.life else 0,
         ))  # fmt: skip
     return tuple(made)
+
+
+def _piece_s(operation: Operation, quantity: int) -> float:
+    """Return the standard time of one piece [s]; what is worked together shares its time."""
+    if operation.subcontract:
+        return operation.lead_s / max(1, quantity)
+    return operation.run_s / max(1, operation.batch_max)
 
 
 def available(

@@ -53,7 +53,7 @@ class ResolverUplink:
         """Capture events, on disk there when this returns."""
         by_prefix = defaultdict(list)
         for event in events:
-            by_prefix[self._prefix or _prefix_of(event["epcList"][0])].append(event)
+            by_prefix[self._prefix or _prefix_of(_first_thing(event))].append(event)
         for prefix, own in by_prefix.items():
             body = orjson.dumps(document_of(own, _now()))
             headers = {"Content-Type": "application/ld+json", "Millbrain-Prefix": prefix}
@@ -84,6 +84,17 @@ class ResolverUplink:
             )  # fmt: skip
         except urllib3.exceptions.HTTPError as e:
             raise UplinkError(f"the resolver does not answer: {e}") from e
+
+
+def _first_thing(event: Mapping[str, Any]) -> str:
+    """Return the first thing that an event names, '' where it names none."""
+    for name in ("epcList", "outputEPCList", "inputEPCList"):
+        if event.get(name):
+            return str(event[name][0])
+    for name in ("quantityList", "outputQuantityList", "inputQuantityList"):
+        if event.get(name):
+            return str(event[name][0]["epcClass"])
+    return ""
 
 
 def _prefix_of(thing: str) -> str:

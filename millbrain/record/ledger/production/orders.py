@@ -258,11 +258,22 @@ class ProductionOrders:
         with self._database.read() as c:
             return [row.number for row in c.execute(query.limit(_ROWS))]
 
-    def stations(self) -> list[str]:
+    def states(self, numbers: Sequence[str]) -> dict[str, str]:
+        """Return the states of those orders that are known: number -> state."""
+        o = PRODUCTION_ORDER.c
+        found: dict[str, str] = {}
+        with self._database.read() as c:
+            for start in range(0, len(numbers), _ROWS):
+                some = o.number.in_(list(numbers[start : start + _ROWS]))
+                found |= {n: s for n, s in c.execute(sa.select(o.number, o.state).where(some))}
+        return found
+
+    def stations(self, operator: str = "") -> list[str]:
         """Return the stations that operations of open orders name."""
         o, s = PRODUCTION_ORDER.c, OPERATION_STATION.c
         joined = OPERATION_STATION.join(PRODUCTION_ORDER, o.number == s.order_number)
-        query = sa.select(s.station).select_from(joined).where(o.state.in_(OPEN)).distinct()
+        where = [o.state.in_(OPEN), *([o.operator == operator] if operator else [])]
+        query = sa.select(s.station).select_from(joined).where(*where).distinct()
         with self._database.read() as c:
             return list(c.scalars(query.order_by(s.station)))
 

@@ -1,0 +1,9 @@
+"""Production over the API: orders, what can run at a station, reports of job cards, andon."""
+
+from fastapi import APIRouter
+
+from millbrain.show.api.production import andon, orders, reports
+
+router = APIRouter()
+for module in (orders, andon, reports):
+    router.include_router(module.router)
