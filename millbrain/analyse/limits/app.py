@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from millbrain.analyse.limits import calc, telling
+from millbrain.analyse.limits import ROOM, calc, telling
 from millbrain.analyse.limits.model import APP
 from millbrain.core import finding_rows, limits
 from millbrain.core.columns import Columns
@@ -41,7 +41,8 @@ class Limits:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._look_s, self._behind_s = (ground.parameters[n] for n in ("look_s", "behind_s"))
+        chosen = ROOM.chosen(ground.parameters)
+        self._look_s, self._behind_s = chosen["look_s"], chosen["behind_s"]
         self._waiting: deque[tuple[int, Columns]] = deque()
         self._rows_waiting = 0
         self._missed: tuple[int, int] | None = None  # first and last batch that were let go

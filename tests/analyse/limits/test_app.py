@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from millbrain.analyse.limits import ROOM
 from millbrain.analyse.limits.app import Limits
 from millbrain.core.columns import Columns
 from millbrain.core.findings import FINDING, Finding, Severity, finding_columns
@@ -43,7 +42,7 @@ class House:
         self.warehouse, self.limits, self.batch = warehouse, limits, 0
         self.told: list[Finding] = []
         self.app = Limits(
-            Ground(warehouse, lambda: self.batch, self.report, ROOM.chosen({"look_s": 60}),
+            Ground(warehouse, lambda: self.batch, self.report, {"look_s": 60},
                    limits=lambda: self.limits)
         )  # fmt: skip
 
