@@ -46,8 +46,11 @@ export function priorityMark(priority, state = "unacknowledged") {
   s("title", {}, priorityName(priority)), s("path", { d: SHAPES[priority] }));
 }
 
-/** Pack and cell, as far as they are named. */
+const OF_VEHICLES = new Set(["battery", "inspection"]); // every other app speaks of machines
+
+/** Pack and cell, as far as they are named; a machine's part stands in the sentence. */
 export function placeName(row) {
+  if (!OF_VEHICLES.has(row.app)) return "";
   const pack = row.pack_no ? _("pack {n}", { n: row.pack_no }) : "";
   const cell = row.cell_no ? _("cell {n}", { n: row.cell_no }) : "";
   return [pack, cell].filter(Boolean).join(" · ");
@@ -55,6 +58,7 @@ export function placeName(row) {
 
 /** A thing as a link with its plate. */
 export function thingLink(row) {
-  return [h("a", { class: "vin", href: `/vehicles/${encodeURIComponent(row.thing)}` }, row.thing),
+  const folder = OF_VEHICLES.has(row.app) ? "/vehicles" : "/plant/machines";
+  return [h("a", { class: "vin", href: `${folder}/${encodeURIComponent(row.thing)}` }, row.thing),
     row.plate ? ` ${row.plate}` : ""];
 }

@@ -60,7 +60,7 @@ function draw(row) {
       } }, "✕")),
     h("h2", {}, pick(row.sentence, row.sentence_zh)),
     pairs([
-      [_("Vehicle"), thingLink(row)], [_("Model"), row.model], [_("Operator"), row.operator],
+      [_("Thing"), thingLink(row)], [_("Model"), row.model], [_("Operator"), row.operator],
       [_("Kind"), kindName(row.app, row.kind)], [_("Where"), placeName(row)],
       [_("Value"), figure(row.value, row.unit)], [_("Limit"), figure(row.threshold, row.unit)],
       [_("Confidence"), share(row.confidence, 1)],

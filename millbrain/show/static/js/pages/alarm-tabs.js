@@ -32,7 +32,7 @@ const what = (row) => [pick(row.sentence, row.sentence_zh),
 export async function showHistory(parameters, go, signal) {
   const answer = await get("/alarms/history", parameters, signal);
   const table = byId("steps");
-  fill(table, heads([_("At")], [""], [_("Vehicle")], [_("Alarm")], [_("Step")], [_("To")], [_("By"), "wide"], [_("Reason"), "wide"]),
+  fill(table, heads([_("At")], [""], [_("Thing")], [_("Alarm")], [_("Step")], [_("To")], [_("By"), "wide"], [_("Reason"), "wide"]),
     h("tbody", {}, answer.rows.map((row) => h("tr", { "data-href": `#${row.alarm_id}` },
       h("td", { class: "soft", title: full(row.at) }, time(row.at)), h("td", {}, priorityMark(row.priority, row.target)),
       h("td", {}, thingLink(row)), h("td", { class: "what" }, what(row)), h("td", {}, stepText(row)),
@@ -47,7 +47,7 @@ export async function showHistory(parameters, go, signal) {
 export async function showChattering(signal) {
   const rows = await get("/alarms/chattering", {}, signal);
   const table = byId("chatterers");
-  fill(table, heads([_("Returns"), "number"], [""], [_("Vehicle")], [_("Alarm")], [_("State")], [_("Last time")]),
+  fill(table, heads([_("Returns"), "number"], [""], [_("Thing")], [_("Alarm")], [_("State")], [_("Last time")]),
     h("tbody", {}, rows.map((row) => h("tr", { "data-href": `#${row.id}` }, h("td", { class: "number" }, number(row.count)),
       h("td", {}, priorityMark(row.priority, row.state)), h("td", {}, thingLink(row)), h("td", { class: "wrap" }, what(row)),
       h("td", { class: "soft" }, stateName(row.state)), h("td", { class: "soft" }, time(row.last_at))))));

@@ -21,7 +21,7 @@ const NAMES = ["tab", "q", "state", "priority", "kind", "stale", "call_out", "si
 const FILTERS = ["q", "state", "priority", "kind", "stale", "call_out", "since", "before"];
 const BULK = ["acknowledge", "shelve", "unshelve", "reset", "take_out", "put_back"];
 const HEADS = [
-  ["priority", () => "", ""], ["thing", () => _("Vehicle"), ""], ["kind", () => _("Alarm"), ""],
+  ["priority", () => "", ""], ["thing", () => _("Thing"), ""], ["kind", () => _("Alarm"), ""],
   ["", () => _("Value"), "number wide"], ["", () => _("Limit"), "number wide"], ["state", () => _("State"), ""],
   ["raised_at", () => _("Since"), ""], ["last_seen", () => _("Newest evidence"), "wide"],
   ["operator", () => _("Operator"), "wide"],
