@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.connect.modbus import driver, session
+from millbrain.connect.modbus import driver, polling, session
 from millbrain.connect.modbus.driver import Modbus
 from millbrain.connect.modbus.simulator import Simulator
 from millbrain.core.columns import Delivery
@@ -128,6 +128,7 @@ def tag(address: str, signal: str, **more: Any) -> Tag:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(polling, "REFUSED_PAUSE_S", 0.2)
     monkeypatch.setattr(session, "RETRY_S_MIN", 0.1)
     monkeypatch.setattr(session, "SILENT_S_MIN", 0.2)
 
@@ -176,8 +177,6 @@ def test_one_missing_register_costs_only_its_own_tag() -> None:
             assert p.sink.values("s_22") == [None]  # said once
             # The program of the device is changed: the register is there again.
             p.simulator.station.absent.clear()
-            for poll in p.room._sessions["m"]._polls:
-                poll._rest_until.clear()
             await until(lambda: p.sink.last("s_22")[1] == 192)
             await until(lambda: not p.state.troubles)
 
