@@ -1,1 +1,1 @@
-"""What connections need besides the register: their secrets."""
+"""Connections and tags as the running rooms and the command line handle them."""

@@ -1,0 +1,1 @@
+"""What tags and connections may look like, and how a browsed tree becomes tags."""

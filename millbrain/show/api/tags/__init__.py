@@ -1,0 +1,1 @@
+"""Connections, tags, and browsing: how a plant engineer connects machines."""
