@@ -46,6 +46,18 @@ SPARKPLUG_ASK_MS_MAX: Final = 60_000  # ... twice as long each time, at most so 
 SPARKPLUG_ASKS_HZ_MAX: Final = 20  # such requests a second, over all nodes of a connection
 SPARKPLUG_WRITE_S_MAX: Final = 10  # a written value that no message has confirmed by then
 
+# Push over HTTP ---------------------------------------------------------------------------------
+PUSH_BYTES_MAX: Final = 16 << 20  # body of one push
+PUSH_BYTES_OPEN_MAX: Final = 128 << 20  # bodies of all pushes that are not answered yet
+PUSH_ROWS_MAX: Final = 100_000  # readings of one push: half a second of a full house
+PUSH_HZ_MAX: Final = 1_000_000  # readings a second of one connection, unless its options say less
+PUSH_BODY_S_MAX: Final = 30  # a body that is not there by then is given up
+PUSH_WAIT_S_MAX: Final = 10  # ... and so is a push that the intake has not taken by then (503)
+PUSH_IDLE_S_MAX: Final = 120  # a connection without a byte for so long is closed
+PUSH_REASONS_MAX: Final = 100  # refused rows that an answer names; the others are counted
+PUSH_SERIES_MAX: Final = 100_000  # series of one connection that are noted among its tags
+PUSH_NOISE_HZ_MAX: Final = 20  # senseless requests a second that are kept as dead letters
+
 # Intake -----------------------------------------------------------------------------------------
 COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
 COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first

@@ -243,6 +243,34 @@ class HandleSettings(Section):
     )
 
 
+class PlantSettings(Section):
+    """The simulated machines that `millbrain up` starts with the demonstration."""
+
+    pack: str = Field(
+        default="machining-works", description="Folder under packs/ that describes the plant."
+    )
+    simulate: bool = Field(
+        default=True, description="Whether the demonstration has simulated machines."
+    )
+    all_machines: bool = Field(
+        default=False,
+        description="All machines of the pack; else those of its quick servers, about twenty.",
+    )
+    speed: float = Field(
+        default=1.0, ge=0.1, le=3600, description="Seconds that pass in the plant in one of ours."
+    )
+    opcua_port: Port = Field(
+        default=4840, description="Port of the first simulated OPC UA server; 0 = any."
+    )
+    modbus_port: Port = Field(
+        default=5020, description="Port of the first simulated Modbus server; 0 = any."
+    )
+    mqtt_port: Port = Field(
+        default=1883,
+        description="Port of the MQTT broker; one is started where nobody listens; 0 = any.",
+    )
+
+
 class DemoSettings(Section):
     """The demonstration city that `millbrain up` starts; everything in it is simulated."""
 
@@ -290,6 +318,7 @@ class Settings(BaseSettings):
     resolver: ResolverSettings = ResolverSettings()
     handle: HandleSettings = HandleSettings()
     demo: DemoSettings = DemoSettings()
+    plant: PlantSettings = PlantSettings()
 
     @classmethod
     def settings_customise_sources(

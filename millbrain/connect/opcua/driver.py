@@ -1,0 +1,256 @@
+"""The room's hand: one link a connection, in an event loop and thread of its own.
+
+Browsing a hundred thousand nodes or checking a certificate takes a client library seconds; here
+they take them from nobody else's links.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import uvloop
+from asyncua import ua
+
+from millbrain.connect.opcua import browsing, history, trust, writing
+from millbrain.connect.opcua.handover import Handover
+from millbrain.connect.opcua.link import Link, Room
+from millbrain.connect.opcua.session import quiet
+from millbrain.core import limits
+from millbrain.core.errors import LimitError, NotFoundError, RefusedError
+from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag
+from millbrain.core.rooms import Wiring
+
+log = logging.getLogger(__name__)
+
+FOLLOW_S: Final = 1.0  # pause between two looks whether people changed connections or tags
+MARKS_S: Final = 5.0  # pause between two writings of what is on disk
+_KEY: Final = "opcua"
+_MARKS: Final = "marks.json"
+T = TypeVar("T")
+
+
+class Section(Protocol):
+    """The settings that the driver reads; `run.settings.OpcuaSettings` is one."""
+
+    enabled: bool
+
+
+class OpcUa:
+    """A started room; see `core.rooms.RunningTags`."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True)
+        self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
+        self._off: dict[str, Connection] = {}
+        self._marks: dict[str, int] = {}
+        self._following: asyncio.Task[None] | None = None
+        self._room: Room | None = None
+        self._revision = -1
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        quiet()
+        self._thread.start()
+        await self._there(self._begin())
+
+    @property
+    def port(self) -> int:
+        """Zero: it listens on none."""
+        return 0
+
+    def links(self) -> Sequence[Mapping[str, Any]]:
+        """Describe the connections that stand."""
+        return [
+            {
+                "link": s.connection, "remote": link.connection.endpoint,
+                "since": s.since_ms / 1000, "frames": s.values,
+                "last_received_ms": s.received_ms, "vehicles": 0, "connects": link.connects,
+            }
+            for link, _ in list(self._links.values())
+            if (s := link.state()).phase is Phase.CONNECTED
+        ]  # fmt: skip
+
+    def states(self) -> Sequence[ConnectionState]:
+        """Describe how every connection of the room stands."""
+        off = [ConnectionState(key, Phase.OFF, 0, "switched off", "已停用") for key in self._off]
+        return [*(link.state() for link, _ in list(self._links.values())), *off]
+
+    async def browse(self, connection: str, node: str) -> Sequence[Found]:
+        """Return what lies under a node of the counterpart; "" is its root."""
+        link = self._link(connection)
+        return await self._asked(link, browsing.browse(link.open_session(), node))
+
+    async def command(self, thing: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out an order at a machine.
+
+        ``{"do": "write", "signal": S, "value": V}``, ``{"do": "call", "connection": C, "object": A,
+        "method": A, "arguments": [...]}`` or ``{"do": "history", "signal": S, "from": t, "to": t}``
+        (ISO 8601 with zone).
+        """
+        match order.get("do"):
+            case "write":
+                link, tag = self._tag(thing, str(order.get("signal")))
+                work = writing.write(link.open_session(), tag, order.get("value"))
+                return await self._asked(link, work)
+            case "call":
+                link = self._link(str(order.get("connection", "")))
+                if not any(t.thing == thing and t.writable for t in link.tags):
+                    raise RefusedError(
+                        f"{thing} has no writable tag on {link.connection.key}; its methods are "
+                        "not called"
+                    )
+                return await self._asked(link, writing.call(link.open_session(), order))
+            case "history":
+                link, tag = self._tag(thing, str(order.get("signal")))
+                span = (_instant(order, "from"), _instant(order, "to"))
+                return {"read": await self._asked(link, self._history(link, tag, *span))}
+        raise NotFoundError(f"{order.get('do')!r} is no order; write, call and history are")
+
+    async def stop(self) -> None:
+        """Leave the servers, hand on what was received, and return."""
+        if not self._thread.is_alive():
+            return
+        await self._there(self._end())
+        assert self._room is not None, "it was made by start"
+        await asyncio.to_thread(self._room.handover.stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._keep_marks)
+
+    # In the loop of the room ----------------------------------------------------------------------
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the loop of the room."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _asked(self, link: Link, work: Coroutine[Any, Any, T]) -> T:
+        """Run what asks a server; its errors come as ours."""
+        try:
+            return await asyncio.wait_for(self._there(work), limits.ANSWER_WAIT_S_MAX)
+        except TimeoutError as e:
+            raise LimitError(
+                f"{link.connection.key} did not answer within {limits.ANSWER_WAIT_S_MAX} s"
+            ) from e
+        except (ua.UaError, OSError) as e:
+            raise writing.link_error(e, link.connection.endpoint) from e
+
+    async def _history(self, link: Link, tag: Tag, from_ms: int, to_ms: int) -> int:
+        session, subscription = link.open_session(), link.subscription
+        assert subscription is not None, "an open session has one"
+        slots = subscription.slots
+        assert self._room is not None, "it was made by start"
+        return await history.bring(
+            session, self._room.handover, slots, slots.tags.index(tag), from_ms, to_ms
+        )
+
+    async def _begin(self) -> None:
+        folder = self._wiring.folder
+        handover = Handover(self._wiring.sink)
+        identity = await asyncio.to_thread(trust.identity, folder)
+        self._marks = await asyncio.to_thread(_marks_of, folder / _MARKS)
+        self._room = Room(handover, identity, trust.Trust(folder), self._wiring.secrets, self._mark)
+        handover.start()
+        self._following = asyncio.create_task(self._follow())
+
+    async def _end(self) -> None:
+        tasks = [task for _, task in self._links.values()]
+        for task in (self._following, *tasks):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        """Do what people change, and keep what is on disk, for ever."""
+        kept_at, said = self._loop.time(), ""
+        while True:
+            try:
+                revision = await asyncio.to_thread(self._wiring.tags.revision)
+                if revision != self._revision:
+                    await self._change()
+                    self._revision = revision
+                if self._loop.time() - kept_at > MARKS_S:
+                    kept_at = self._loop.time()
+                    await asyncio.to_thread(self._keep_marks)
+                said = ""
+            except Exception as e:
+                if said != str(e):
+                    log.exception("connections are not followed, tried again each %.0f s", FOLLOW_S)
+                said = str(e)
+            await asyncio.sleep(FOLLOW_S)
+
+    async def _change(self) -> None:
+        book = self._wiring.tags
+        found = await asyncio.to_thread(book.connections, _KEY)
+        wanted = {c.key: c for c in found[: limits.OPCUA_CONNECTIONS_MAX] if c.enabled}
+        self._off = {c.key: c for c in found if not c.enabled}
+        for key in [k for k, (link, _) in self._links.items() if wanted.get(k) != link.connection]:
+            _, task = self._links.pop(key)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for key, connection in wanted.items():
+            tags = [t for t in await asyncio.to_thread(book.tags, key) if t.enabled]
+            self._set(connection, tags[: limits.OPCUA_TAGS_MAX])
+
+    def _set(self, connection: Connection, tags: Sequence[Tag]) -> None:
+        assert self._room is not None, "it was made by start"
+        if connection.key in self._links:
+            link = self._links[connection.key][0]
+            if list(link.tags) != list(tags):
+                link.change_tags(tags)
+            return
+        link = Link(self._room, connection, tags, self._marks.get(connection.key, 0))
+        self._links[connection.key] = (link, asyncio.create_task(link.run()))
+
+    def _mark(self, connection: str, stored_ms: int) -> None:
+        self._marks[connection] = stored_ms
+
+    def _keep_marks(self) -> None:
+        path = self._wiring.folder / _MARKS
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(self._marks), "utf-8")
+        fresh.replace(path)
+
+    def _link(self, connection: str) -> Link:
+        if connection not in self._links:
+            raise NotFoundError(f"no connection {connection!r} of this room is switched on")
+        return self._links[connection][0]
+
+    def _tag(self, thing: str, signal: str) -> tuple[Link, Tag]:
+        for link, _ in list(self._links.values()):
+            for tag in link.tags:
+                if tag.thing == thing and tag.signal == signal:
+                    return link, tag
+        raise NotFoundError(f"no OPC UA tag brings {signal!r} of {thing}")
+
+
+def _instant(order: Mapping[str, Any], name: str) -> int:
+    try:
+        at = datetime.fromisoformat(str(order[name]))
+        if at.tzinfo is None:
+            raise ValueError("an instant without a zone")
+    except (KeyError, ValueError) as e:
+        raise RefusedError(f"{name} was {order.get(name)!r}; an instant as ISO 8601 with its zone "
+                           "is allowed") from e  # fmt: skip
+    return round(at.timestamp() * 1000)
+
+
+def _marks_of(path: Path) -> dict[str, int]:
+    try:
+        marks: dict[str, int] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}  # it only says from when on a history is asked for
+    return marks
+
+
+async def start(section: Section, wiring: Wiring) -> OpcUa:
+    """Start the room. Must be called in a running event loop."""
+    room = OpcUa(wiring)
+    await room.start()
+    return room
