@@ -1,0 +1,169 @@
+"""`millbrain plant simulate`: the process that runs the simulated machines of a pack."""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+import millbrain
+from millbrain.core.errors import SettingsError
+from millbrain.core.plant.plant import Plant
+from millbrain.record.ledger import Ledger
+from millbrain.run import logs, run_files
+from millbrain.run.packs import FOLDER
+from millbrain.run.plant.points import Ports, Server, read_servers, tags_of
+from millbrain.run.plant.register import register_places, register_servers
+from millbrain.run.plant.serving import read_fault
+from millbrain.run.plant.simulate import Plan, Running, Simulation
+from millbrain.run.settings import Settings, prepare_data_folder
+from millbrain.show.tag_sheet import sheet_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a pack is simulated, and how.
+
+    only: servers or places; empty = all, or those that are quick. seconds: how long, 0 = until
+    told to stop. tags: folder into which tag list and connections are written, None = nowhere.
+    """
+
+    pack: str
+    ports: Ports
+    speed: float = 1.0
+    seed: int = 1
+    only: Sequence[str] = ()
+    quick: bool = False
+    faults: Sequence[str] = ()
+    seconds: float = 0.0
+    tags: Path | None = None
+    folder: Path = FOLDER
+
+
+def plan_of(wanted: Wanted) -> Plan:
+    """Return what is to be simulated.
+
+    Raises
+    ------
+    SettingsError
+        The pack, a server, a place or a fault is not known, or nothing is left to run.
+    """
+    plant, servers = read_servers(wanted.pack, wanted.folder)
+    faults = [read_fault(text, servers) for text in wanted.faults]
+    known = {s.served.key for s in servers} | plant.nodes.keys()
+    for name in wanted.only:
+        if name not in known:
+            raise SettingsError(f"--only {name}: neither a server nor a place of {plant.key}")
+    chosen = [s for s in servers if not wanted.quick or s.served.quick]
+    if wanted.only:
+        chosen = [cut for s in servers if (cut := _cut(plant, s, wanted.only)).units]
+    if not chosen:
+        raise SettingsError(f"nothing of {plant.key} is left to simulate")
+    return Plan(plant, chosen, wanted.ports, wanted.speed, wanted.seed, faults)
+
+
+def _cut(plant: Plant, server: Server, names: Sequence[str]) -> Server:
+    """Return what of a server is named: all of it, or the machines under named places."""
+    if server.served.key in names:
+        return server
+    held = {n.id for name in names if name in plant.nodes for n in plant.below(name)}
+    return Server(server.served, tuple(u for u in server.units if u.id in held))
+
+
+def main(wanted: Wanted, out: Console, settings: Settings | None = None) -> None:
+    """Run until told to stop (SIGTERM or Ctrl-C).
+
+    settings: of an installation in whose ledger places and connections are registered, None = none.
+    """
+    plan = plan_of(wanted)
+    if settings is None:
+        uvloop.run(_run(plan, wanted, out, None))
+        return
+    prepare_data_folder(settings)
+    logs.to_file(settings.data / "log", "plant")
+    with logs.fatal(log):
+        try:
+            uvloop.run(_run(plan, wanted, out, settings))
+        finally:
+            settings.run_file("plant").unlink(missing_ok=True)
+
+
+async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | None) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if wanted.seconds:
+        loop.call_later(wanted.seconds, stopping.set)
+    simulation = Simulation(plan)
+    try:
+        await simulation.start()
+        _show(simulation, out)
+        if wanted.tags is not None:
+            await asyncio.to_thread(write_tags, simulation, wanted.tags)
+            out.print(f"tag list and connections written to {wanted.tags}", highlight=False)
+        if settings is not None:
+            await asyncio.to_thread(_register, simulation, settings)
+        await simulation.run(stopping)
+    finally:
+        await simulation.stop()
+
+
+def _show(simulation: Simulation, out: Console) -> None:
+    plan = simulation.plan
+    table = Table(title=f"{plan.plant.title} {plan.plant.title_zh}")
+    for heading in ("server", "protocol", "address", "machines", "signals"):
+        table.add_column(heading)
+    for one in simulation.running:
+        served = one.server.served
+        tags = len(tags_of(one.server, plan.plant))
+        where = one.connection.endpoint if not one.why else f"left out: {one.why}"
+        table.add_row(served.key, served.room, where, str(len(one.server.units)), str(tags))
+    out.print(table)
+    out.print(
+        f"Everything is simulated (仿真数据). Speed {plan.speed:g}: in a second of ours "
+        f"{plan.speed:g} s pass in the plant; device times are ours. Stop with Ctrl-C.",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def write_tags(simulation: Simulation, folder: Path) -> None:
+    """Write `tags.xlsx` and `connections.toml` that connect the servers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plant = simulation.plan.plant
+    tags = [t for one in simulation.running for t in tags_of(one.server, plant)]
+    with (folder / "tags.xlsx").open("wb") as written:
+        for part in sheet_of(tags, "xlsx"):
+            written.write(part)
+    lines = []
+    for one in simulation.running:
+        c = one.connection
+        lines.append("[[connection]]")
+        told = {"key": c.key, "room": c.room, "title": c.title, "endpoint": c.endpoint}
+        lines += [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in told.items()]
+        options = ", ".join(f"{k} = {json.dumps(v)}" for k, v in c.options.items())
+        lines += [f"options = {{ {options} }}", ""]
+    (folder / "connections.toml").write_text("\n".join(lines), "utf-8")
+
+
+def _register(simulation: Simulation, settings: Settings) -> None:
+    running: list[Running] = [r for r in simulation.running if r.speaking is not None]
+    plant = simulation.plan.plant
+    ledger = Ledger(settings.ledger_url)
+    try:
+        ledger.migrate()
+        register_places(ledger, plant)
+        register_servers(ledger, plant, [(r.server, r.connection) for r in running])
+    finally:
+        ledger.close()
+    ports = {r.connection.key: r.port for r in running}
+    run_files.write(settings.run_file("plant"), ports, version=millbrain.__version__)
+    print(f"plant ready: {ports}", flush=True)
