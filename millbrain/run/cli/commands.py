@@ -18,6 +18,7 @@ import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
 from millbrain.run.cli import labels as label_commands
+from millbrain.run.cli import plant as plant_commands
 from millbrain.run.cli import signing as signing_commands
 from millbrain.run.cli.options import Config, Data, PortOption, err, out
 from millbrain.run.cli.play import play
@@ -185,6 +186,11 @@ labels = typer.Typer(help="Labels of identifiers, to print.", no_args_is_help=Tr
 app.add_typer(labels, name="labels")
 labels.command("print")(guarded(label_commands.print_sheet))
 labels.command("list")(guarded(label_commands.choose))
+
+plant = typer.Typer(help="Plants described in packs, and their machines.", no_args_is_help=True)
+app.add_typer(plant, name="plant")
+plant.command("simulate")(guarded(plant_commands.simulate))
+plant.command("check")(guarded(plant_commands.check))
 
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
