@@ -49,7 +49,7 @@ def declared_blocks() -> list[tuple[str, Block]]:
     for room in discover("connect"):
         if (ROOT / "millbrain/connect" / room.key / "fields.py").exists():
             module = importlib.import_module(f"millbrain.connect.{room.key}.fields")
-            found += [(room.key, block) for block in module.BLOCKS.values()]
+            found += [(room.key, block) for block in getattr(module, "BLOCKS", {}).values()]
     return found
 
 
