@@ -15,7 +15,7 @@ import pytest
 
 from millbrain.connect.modbus import driver, polling, session
 from millbrain.connect.modbus.driver import Modbus
-from millbrain.connect.modbus.simulator import Simulator
+from millbrain.connect.modbus.simulator import Simulator, Station
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import LinkError, NotFoundError, RefusedError
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
@@ -104,9 +104,15 @@ async def until(what: Callable[[], Any], seconds: float = 10) -> None:
 
 @contextlib.asynccontextmanager
 async def plant(
-    *tags: Tag, units: Sequence[int] = (1,), framing: str = "tcp", **options: Any
+    *tags: Tag,
+    units: Sequence[int] = (1,),
+    framing: str = "tcp",
+    prepare: Callable[[Station], object] = lambda _: None,
+    **options: Any,
 ) -> AsyncIterator[Plant]:
+    """Start both; what the device holds is prepared before anybody asks."""
     simulator = Simulator(units, framing)
+    prepare(simulator.station)
     await simulator.start()
     given = {"timeout_ms": 2000, "framing": framing} | options
     book = Book(Connection("m", "modbus", endpoint=f"127.0.0.1:{simulator.port}", options=given),
@@ -143,12 +149,15 @@ def test_values_arrive_with_scale_and_unit_of_their_tag(framing: str) -> None:
             tag("input:5.2", "ready", kind=TagKind.TRUTH),
             tag("holding:40:text:4", "program", kind=TagKind.TEXT),
         )
-        async with plant(*tags, framing=framing) as p:
-            p.simulator.station.put("holding", 10, 7)
-            p.simulator.station.put_float("holding", 100, 50.0)
-            p.simulator.station.put("coil", 3, 1)
-            p.simulator.station.put("input", 5, 0b100)
-            p.simulator.station.put("holding", 40, *struct.unpack(">HH", b"O-17"))
+
+        def prepare(station: Station) -> None:
+            station.put("holding", 10, 7)
+            station.put_float("holding", 100, 50.0)
+            station.put("coil", 3, 1)
+            station.put("input", 5, 0b100)
+            station.put("holding", 40, *struct.unpack(">HH", b"O-17"))
+
+        async with plant(*tags, framing=framing, prepare=prepare) as p:
             await until(lambda: p.sink.last("program")[2] == "O-17")
             await until(lambda: p.state.phase is Phase.CONNECTED)
             assert p.sink.last("count") == (7.0, 192, "")
@@ -166,8 +175,11 @@ def test_values_arrive_with_scale_and_unit_of_their_tag(framing: str) -> None:
 def test_one_missing_register_costs_only_its_own_tag() -> None:
     async def run() -> None:
         tags = [tag(f"holding:{n}", f"s_{n}") for n in range(0, 60, 2)]
-        async with plant(*tags) as p:
-            p.simulator.station.absent["holding"] = {17, 22}  # one of the gap, one of a tag
+
+        def prepare(station: Station) -> None:
+            station.absent["holding"] = {17, 22}  # one of the gap, one of a tag
+
+        async with plant(*tags, prepare=prepare) as p:
             await until(lambda: len({r[0] for r in p.sink.rows if r[2] == 192}) == 29)
             await until(lambda: p.state.troubles)
             assert list(p.state.troubles) == ["holding:22"]
@@ -206,8 +218,11 @@ def test_a_silent_station_does_not_stop_its_neighbour() -> None:
 @pytest.mark.fault
 def test_a_device_that_never_answers_is_said_in_words() -> None:
     async def run() -> None:
-        async with plant(tag("holding:1", "s"), timeout_ms=100) as p:
-            p.simulator.station.faults.late_s = 0.5
+
+        def prepare(station: Station) -> None:
+            station.faults.late_s = 0.5
+
+        async with plant(tag("holding:1", "s"), timeout_ms=100, prepare=prepare) as p:
             await until(lambda: p.state.phase is Phase.FAILED)
             assert "station 1 at 127.0.0.1" in p.state.why
             assert "no answer within 100 ms" in p.state.why
