@@ -53,6 +53,8 @@ def run_up(settings: Settings, out: Console) -> None:
         if settings.demo.enabled:
             fill_lane(settings)
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
+            if settings.plant.simulate:
+                supervisor.start("plant", ["plant", *_plant(settings)], waits=False)
         _place(settings)
         out.print(_where(settings, ports, password), highlight=False, soft_wrap=True, markup=False)
         supervisor.watch()
@@ -125,6 +127,29 @@ def _city(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
+def _plant_line(settings: Settings) -> str:
+    plant = settings.plant
+    if not (settings.demo.enabled and plant.simulate):
+        return ""
+    which = "all" if plant.all_machines else "some"
+    return (
+        f"plant        {which} machines of {plant.pack}, simulated (仿真数据), over OPC UA, Modbus "
+        f"and Sparkplug; connected by themselves\n"
+    )
+
+
+def _plant(settings: Settings) -> list[str]:
+    plant = settings.plant
+    return [
+        "simulate", plant.pack, *_place(settings), "--register",
+        "--speed", str(plant.speed),
+        "--opcua-port", str(plant.opcua_port),
+        "--modbus-port", str(plant.modbus_port),
+        "--mqtt-port", str(plant.mqtt_port),
+        *([] if plant.all_machines else ["--quick"]),
+    ]  # fmt: skip
+
+
 def _where(settings: Settings, ports: dict[str, int], password: str | None) -> str:
     scheme = "https" if settings.web.tls_key else "http"
     login = (
@@ -164,6 +189,7 @@ def _where(settings: Settings, ports: dict[str, int], password: str | None) -> s
         f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']}\n"
         f"identifiers  {identifiers}\n"
         f"{machines}"
+        f"{_plant_line(settings)}"
         f"data         {settings.data.absolute()}\n"
         f"city         {city}\n"
         f"stop         Ctrl-C\n"
