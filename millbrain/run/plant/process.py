@@ -21,7 +21,7 @@ from millbrain.run.packs import FOLDER
 from millbrain.run.plant.points import Ports, Server, read_servers, tags_of
 from millbrain.run.plant.register import register_places, register_servers
 from millbrain.run.plant.serving import read_fault
-from millbrain.run.plant.simulate import Plan, Running, Simulation
+from millbrain.run.plant.simulate import Plan, Running, Simulation, sentence
 from millbrain.run.settings import Settings, prepare_data_folder
 from millbrain.show.tag_sheet import sheet_of
 
@@ -106,7 +106,7 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
     simulation = Simulation(plan)
     try:
         await simulation.start()
-        _show(simulation, out)
+        _show(simulation, out, is_short=settings is not None)
         if wanted.tags is not None:
             await asyncio.to_thread(write_tags, simulation, wanted.tags)
             out.print(f"tag list and connections written to {wanted.tags}", highlight=False)
@@ -117,16 +117,20 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
         await simulation.stop()
 
 
-def _show(simulation: Simulation, out: Console) -> None:
+def _show(simulation: Simulation, out: Console, *, is_short: bool) -> None:
+    """Print a line for each server, and a table of them unless the platform prints its own."""
     plan = simulation.plan
     table = Table(title=f"{plan.plant.title} {plan.plant.title_zh}")
     for heading in ("server", "protocol", "address", "machines", "signals"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for one in simulation.running:
         served = one.server.served
         tags = len(tags_of(one.server, plan.plant))
         where = one.connection.endpoint if not one.why else f"left out: {one.why}"
         table.add_row(served.key, served.room, where, str(len(one.server.units)), str(tags))
+        out.print(sentence(one), highlight=False, soft_wrap=True, markup=False)
+    if is_short:
+        return
     out.print(table)
     out.print(
         f"Everything is simulated (仿真数据). Speed {plan.speed:g}: in a second of ours "
