@@ -15,15 +15,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from millbrain.core import limits
-from millbrain.core.errors import LimitError, MillbrainError, NotFoundError
+from millbrain.core.errors import LimitError, LinkError, MillbrainError, NotFoundError
 from millbrain.record import backup
 from millbrain.record.warehouse.http import Role, query_app
+from millbrain.run.replay import feed
+from millbrain.run.tags.browsing import tag_routes
 
 if TYPE_CHECKING:
     from millbrain.run.engine import Engine
 
 INTERNAL_USER: Final = "millbrain"  # with the installation's key as password it may write
-_STATUS: Final = {NotFoundError: 404, LimitError: 504}
+_STATUS: Final = {NotFoundError: 404, LinkError: 502, LimitError: 504}
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -82,6 +84,11 @@ def engine_app(engine: "Engine", key: str, *, anonymous: bool) -> Starlette:
             Route("/engine/links", guarded(links)),
             Route("/engine/command", guarded(command), methods=["POST"]),
             Route("/engine/backup", guarded(back_up), methods=["POST"]),
+            Route(feed.PATH, guarded(feed.readings_route(engine)), methods=["POST"]),
+            *(
+                Route(path, guarded(handler), methods=[method])
+                for method, path, handler in tag_routes(engine.rooms, engine.ledger.tags)
+            ),
             Mount("/", query_app(engine.warehouse, check)),
         ]
     )

@@ -18,8 +18,10 @@ import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
 from millbrain.run.cli import labels as label_commands
+from millbrain.run.cli import replay as replay_commands
 from millbrain.run.cli import plant as plant_commands
 from millbrain.run.cli import signing as signing_commands
+from millbrain.run.cli import tags as tag_commands
 from millbrain.run.cli.options import Config, Data, PortOption, err, out
 from millbrain.run.cli.play import play
 from millbrain.run.settings import Settings, load
@@ -191,6 +193,24 @@ plant = typer.Typer(help="Plants described in packs, and their machines.", no_ar
 app.add_typer(plant, name="plant")
 plant.command("simulate")(guarded(plant_commands.simulate))
 plant.command("check")(guarded(plant_commands.check))
+
+tags = typer.Typer(
+    help="Tags: the values of machines, browsed or as a sheet.", no_args_is_help=True
+)
+app.add_typer(tags, name="tags")
+tags.command("import")(guarded(tag_commands.import_))
+tags.command("export")(guarded(tag_commands.export))
+tags.command("browse")(guarded(tag_commands.browse))
+
+connections = typer.Typer(help="Connections to servers, brokers, buses.", no_args_is_help=True)
+app.add_typer(connections, name="connections")
+connections.command("list")(guarded(tag_commands.connections_list))
+connections.command("add")(guarded(tag_commands.connections_add))
+
+replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_args_is_help=True)
+app.add_typer(replay, name="replay")
+for _name in ("log", "check", "routing"):
+    replay.command(_name)(guarded(getattr(replay_commands, _name)))
 
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
