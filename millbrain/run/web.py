@@ -27,6 +27,8 @@ from millbrain.run.plant.load import PlantBook
 from millbrain.run.production import ProductionKeeper
 from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.run.tags.rules import tag_rules
+from millbrain.run.tags.secrets import SecretFiles
 from millbrain.show.app import WebSettings, create_app
 from millbrain.show.engine_client import EngineClient
 from millbrain.show.resolver_client import ResolverClient
@@ -90,6 +92,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             apps=apps(),
             calendar=calendar_of(settings),
             clean_days=OrderRules.of(settings.decide.orders).clean_days,
+            tag_rules=tag_rules(),
+            secrets=SecretFiles(settings.data),
         ),
         engine=EngineClient(url, key),
         lane=rules(),

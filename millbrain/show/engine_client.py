@@ -1,6 +1,6 @@
 """`EngineClient`: what the web process asks the engine besides the warehouse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -8,9 +8,10 @@ import orjson
 import urllib3
 
 from millbrain.core import limits
-from millbrain.core.errors import FrameError, LimitError, NotFoundError
+from millbrain.core.errors import FrameError, LimitError, LinkError, NotFoundError
 
 _TIMEOUT_S: Final = 3.0
+_BROWSE_S_MAX: Final = 28.0  # a page waits for 30 s
 _BACKUP_S_MAX: Final = 6 * 3600.0
 _KEY_HEADER: Final = "X-Millbrain-Key"
 
@@ -60,6 +61,29 @@ class EngineClient:
         answer: dict[str, Any] = self._ask("POST", "/engine/command", wait_s, body)
         return answer
 
+    def connections(self) -> list[dict[str, Any]]:
+        """Return how every connection stands (`core.plant.tags.ConnectionState`, `rate_hz`)."""
+        answer: list[dict[str, Any]] = self._ask("GET", "/engine/connections", _TIMEOUT_S)
+        return answer
+
+    def browse(
+        self, connection: str, node: str = "", path: Sequence[str] = (), depth: int = 1
+    ) -> dict[str, Any]:
+        """Return what lies under a node: ``nodes`` with their ``path``, and whether it is ``all``.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such connection or node.
+        LinkError
+            The counterpart cannot be reached; the sentence says why.
+        ConnectionError
+            The engine does not answer.
+        """
+        body = {"connection": connection, "node": node, "path": list(path), "depth": depth}
+        answer: dict[str, Any] = self._ask("POST", "/engine/browse", _BROWSE_S_MAX, body)
+        return answer
+
     def back_up(self, folder: str) -> str:
         """Let the engine write a backup under `folder`; return the dated folder it made."""
         answer: str = self._ask("POST", "/engine/backup", _BACKUP_S_MAX, {"folder": folder})
@@ -88,6 +112,8 @@ def _refusal(status: int, data: bytes) -> Exception:
         text = f"the engine answered {status}"
     if status == 404:
         return NotFoundError(text)
+    if status == 502:
+        return LinkError(text)
     if status in (408, 504):
         return LimitError(text)
     if status in (400, 422):

@@ -15,9 +15,11 @@ from millbrain.core.errors import (
     FrameError,
     IllegalStepError,
     LimitError,
+    LinkError,
     MillbrainError,
     NotFoundError,
     RefusedError,
+    SettingsError,
     StoreError,
 )
 
@@ -34,6 +36,8 @@ _KNOWN: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (IllegalStepError, 409, "illegal_step"),
     (LimitError, 422, "limit"),
     (FrameError, 422, "frame"),
+    (LinkError, 502, "not_reached"),
+    (SettingsError, 422, "invalid"),
     (StoreError, 503, "store"),
     (ResolverDownError, 503, "resolver_down"),
     (ConnectionError, 503, "engine_down"),

@@ -9,10 +9,12 @@ from fastapi import Depends, Request
 
 from millbrain.core.errors import NotFoundError
 from millbrain.core.life.inspections import LaneRules
+from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.rooms import App
 from millbrain.core.scans.recipes import Scanner
 from millbrain.core.tables import Table
+from millbrain.core.tagging.rules import TagRules
 from millbrain.core.work.working_time import WorkingCalendar, china
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -29,7 +31,9 @@ class WebSettings:
     secure: it is reached over TLS, so cookies say so. regions: each with code, name, name_zh
     and what the tile map needs. in_force: settings for display, without secrets. apps: cards of the
     rooms that find something, with the names of what they find. calendar: when people work.
-    clean_days: after which a work order closes [d], None = not known here.
+    clean_days: after which a work order closes [d], None = not known here. tag_rules: the rooms
+    that have connections and tags, and what these may look like. secrets: where the passwords of
+    connections are kept.
     """
 
     time_zone: str = "Asia/Shanghai"
@@ -39,6 +43,8 @@ class WebSettings:
     apps: Sequence[App] = ()
     calendar: WorkingCalendar = field(default_factory=lambda: china(ZoneInfo("Asia/Shanghai")))
     clean_days: int | None = None
+    tag_rules: TagRules = field(default_factory=TagRules)
+    secrets: Secrets = field(default_factory=NoSecrets)
 
     def region(self, code: str) -> Mapping[str, Any]:
         """Return a region by its code; an unknown one is named by its code."""

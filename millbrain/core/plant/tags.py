@@ -107,6 +107,21 @@ class Found:
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is not allowed about a connection or a tag. address: of the tag, empty = no tag's."""
+
+    field: str
+    found: str
+    allowed: str
+    address: str = ""
+
+    def __str__(self) -> str:
+        """Say it as one sentence."""
+        where = f"{self.address}: " if self.address else ""
+        return f"{where}{self.field} was {self.found!r}; {self.allowed} is allowed"
+
+
 class TagBook(Protocol):
     """Connections and tags as a room sees them; the ledger implements it. May block."""
 

@@ -40,6 +40,18 @@ class Tags:
         with self._database.read() as c:
             return [Connection(**row._asdict()) for row in c.execute(statement)]
 
+    def connection(self, key: str) -> Connection | None:
+        """Return a connection, None where there is none of this key."""
+        with self._database.read() as c:
+            row = c.execute(sa.select(*_CONNECTION).where(CONNECTION.c.key == key)).first()
+        return Connection(**row._asdict()) if row else None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tags each connection has; one without any is left out."""
+        statement = sa.select(TAG.c.connection, sa.func.count()).group_by(TAG.c.connection)
+        with self._database.read() as c:
+            return {key: int(count) for key, count in c.execute(statement)}
+
     def put_connection(self, connection: Connection) -> None:
         """Add or change a connection."""
         row = asdict(connection) | {"options": dict(connection.options), "changed_at": now()}
@@ -61,6 +73,35 @@ class Tags:
         statement = sa.select(*_TAG).where(TAG.c.connection == connection).order_by(TAG.c.address)
         with self._database.read() as c:
             return [_tag(row) for row in c.execute(statement)]
+
+    def page(
+        self, connections: Sequence[str], q: str = "", thing: str = "", offset: int = 0,
+        size: int = 50,
+    ) -> tuple[list[Tag], int]:  # fmt: skip
+        """Return a page of the tags of connections, by connection and address, and their count.
+
+        q: part of an address, thing, signal or title, empty = all. thing: only those of it.
+        """
+        where: sa.ColumnElement[bool] = TAG.c.connection.in_(list(connections))
+        if thing:
+            where &= TAG.c.thing == thing
+        if q:
+            named = (TAG.c.address, TAG.c.thing, TAG.c.signal, TAG.c.title, TAG.c.title_zh)
+            where &= sa.or_(*(column.icontains(q, autoescape=True) for column in named))
+        rows = sa.select(*_TAG).where(where).order_by(TAG.c.connection, TAG.c.address)
+        with self._database.read() as c:
+            total = c.scalar(sa.select(sa.func.count()).select_from(TAG).where(where)) or 0
+            found = [_tag(row) for row in c.execute(rows.offset(offset).limit(size))]
+        return found, total
+
+    def of_signal(self, thing: str, signal: str) -> list[Tag]:
+        """Return the tags whose readings are stored under a signal of a thing, of all connections.
+
+        More than one is a mistake that is shown: their readings mix.
+        """
+        where = (TAG.c.thing == thing) & (TAG.c.signal == signal)
+        with self._database.read() as c:
+            return [_tag(row) for row in c.execute(sa.select(*_TAG).where(where))]
 
     def put_tags(self, tags: Sequence[Tag]) -> tuple[int, int]:
         """Add or change tags, all or none; return how many were added, how many replaced."""
