@@ -35,7 +35,7 @@ up: setup ## start the platform with its demonstration city
 
 demo: setup ## the same on an empty throw-away data folder and free ports
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; \
-	MILLBRAIN_GBT32960__PORT=0 MILLBRAIN_CLICKHOUSE__PORT=0 MILLBRAIN_WEB__PORT=0 \
+	MILLBRAIN_GBT32960__PORT=0 MILLBRAIN_CLICKHOUSE__PORT=0 MILLBRAIN_HTTP__PORT=0 MILLBRAIN_WEB__PORT=0 \
 	$(BIN)/millbrain up --data "$$folder"
 
 check: setup ## format, lint, types, import contracts, tidy, docs and fast tests

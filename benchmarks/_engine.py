@@ -99,7 +99,10 @@ def process(name: str, data: Path, options: Sequence[str]) -> Iterator[Process]:
     """Run ``millbrain <name>`` on a data folder, wait until it is ready, stop it in the end."""
     command = [str(Path(sys.executable).with_name("millbrain")), name, "--data", str(data)]
     with (data / f"{name}.out").open("wb") as out:
-        child = subprocess.Popen([*command, *options], stdout=out, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            [*command, *options], stdout=out, stderr=subprocess.STDOUT,
+            env={**os.environ, "MILLBRAIN_HTTP__PORT": "0"},
+        )  # fmt: skip
     try:
         yield Process(child, _ports(child, data, name), data)
     finally:

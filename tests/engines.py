@@ -36,7 +36,8 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "millbrain.run.cli", self.name, "--data", str(self.data),
              *self.options],
-            env={**os.environ, "MILLBRAIN_CLICKHOUSE__PORT": "0", **self.environment},
+            env={**os.environ, "MILLBRAIN_CLICKHOUSE__PORT": "0", "MILLBRAIN_HTTP__PORT": "0",
+                 **self.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         while not self.ports:

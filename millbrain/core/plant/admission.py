@@ -78,14 +78,19 @@ def admitted(given: Columns) -> tuple[Columns, Faults]:
     return Columns(rows, values, {"value": missing} if missing.any() else {}), faults
 
 
-def letters(rows: Columns, faults: Faults) -> list[DeadLetter]:
-    """Return the refused rows as dead letters: those of one link and reason share some."""
+def letters(
+    rows: Columns, faults: Faults, reasons: Mapping[int, tuple[str, str]] = FAULTS
+) -> list[DeadLetter]:
+    """Return the refused rows as dead letters: those of one link and reason share some.
+
+    reasons: what each code means, for a room that has some of its own.
+    """
     made = []
     refused = np.flatnonzero(faults)
     links = rows.array("link")
     received = rows.array("received_at")
     for code in np.unique(faults[refused]):
-        reason, allowed = FAULTS[int(code)]
+        reason, allowed = reasons[int(code)]
         of_code = refused[faults[refused] == code]
         for link in np.unique(links[of_code]):
             mine = of_code[links[of_code] == link]

@@ -193,7 +193,7 @@ def _usual_pause_ms(rows: Sequence[Row]) -> float:
     """Return the median pause; within a bucket only its mean pause is known."""
     outer = [b["first"] - a["last"] for a, b in pairwise(rows)]
     inner = [(r["last"] - r["first"]) / (r["count"] - 1) for r in rows if r["count"] > 1]
-    return median([p for p in (*outer, *inner) if p > 0] or [1.0])
+    return float(median([p for p in (*outer, *inner) if p > 0] or [1.0]))
 
 
 def _add(curve: Curve, at_ms: int, row: Row, count: int) -> None:
