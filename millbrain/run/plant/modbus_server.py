@@ -4,6 +4,7 @@ A station's holding registers follow `points.registers_of`: numbers in network o
 word first, texts padded with zeros. Modbus has no instants: whoever reads gets the values of now.
 """
 
+import errno
 import struct
 from collections.abc import Sequence
 from functools import partial
@@ -103,7 +104,10 @@ class ModbusServer:
             for number, station in enumerate(self._stations.values(), 1)
         ]
         self._server = ModbusTcpServer(devices, address=(self._host, self.port))
-        await self._server.serve_forever(background=True)
+        try:
+            await self._server.serve_forever(background=True)
+        except RuntimeError as error:
+            raise OSError(errno.EADDRINUSE, "somebody else listens there") from error
         listening: Any = self._server.transport
         self.port = listening.sockets[0].getsockname()[1]
 

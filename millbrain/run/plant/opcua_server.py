@@ -72,7 +72,11 @@ class OpcUaServer:
         points = await self._build(server, index)
         inner = server.iserver
         inner.attribute_service = _Guarded(inner.attribute_service, setting, points)
-        await server.start()
+        try:
+            await server.start()
+        except OSError:
+            await self.stop()
+            raise
 
     async def _build(self, server: Server, index: int) -> dict[ua.NodeId, tuple[str, str]]:
         """Make the tree; return the set-points by node."""
