@@ -256,7 +256,7 @@ class PlantSettings(Section):
         default=False,
         description="All machines of the pack; else those of its quick servers, about twenty.",
     )
-    speed: float = Field(
+    speed_ratio: float = Field(
         default=1.0, ge=0.1, le=3600, description="Seconds that pass in the plant in one of ours."
     )
     opcua_port: Port = Field(
