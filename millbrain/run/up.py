@@ -142,7 +142,7 @@ def _plant(settings: Settings) -> list[str]:
     plant = settings.plant
     return [
         "simulate", plant.pack, *_place(settings), "--register",
-        "--speed", str(plant.speed),
+        "--speed", str(plant.speed_ratio),
         "--opcua-port", str(plant.opcua_port),
         "--modbus-port", str(plant.modbus_port),
         "--mqtt-port", str(plant.mqtt_port),
