@@ -38,7 +38,7 @@ class Wanted:
 
     pack: str
     ports: Ports
-    speed: float = 1.0
+    speed_ratio: float = 1.0
     seed: int = 1
     only: Sequence[str] = ()
     quick: bool = False
@@ -67,7 +67,7 @@ def plan_of(wanted: Wanted) -> Plan:
         chosen = [cut for s in servers if (cut := _cut(plant, s, wanted.only)).units]
     if not chosen:
         raise SettingsError(f"nothing of {plant.key} is left to simulate")
-    return Plan(plant, chosen, wanted.ports, wanted.speed, wanted.seed, faults)
+    return Plan(plant, chosen, wanted.ports, wanted.speed_ratio, wanted.seed, faults)
 
 
 def _cut(plant: Plant, server: Server, names: Sequence[str]) -> Server:
@@ -133,8 +133,8 @@ def _show(simulation: Simulation, out: Console, *, is_short: bool) -> None:
         return
     out.print(table)
     out.print(
-        f"Everything is simulated (仿真数据). Speed {plan.speed:g}: in a second of ours "
-        f"{plan.speed:g} s pass in the plant; device times are ours. Stop with Ctrl-C.",
+        f"Everything is simulated (仿真数据). Speed {plan.speed_ratio:g}: in a second of ours "
+        f"{plan.speed_ratio:g} s pass in the plant; device times are ours. Stop with Ctrl-C.",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
 

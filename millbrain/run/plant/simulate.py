@@ -43,7 +43,7 @@ class Plan:
     plant: Plant
     servers: Sequence[Server]
     ports: Ports
-    speed: float = 1.0
+    speed_ratio: float = 1.0
     seed: int = 1
     faults: Sequence[Fault] = ()
 
@@ -63,16 +63,16 @@ class Running:
 class Clock:
     """The plant's clock against ours, both [s since 1970]."""
 
-    speed: float
+    speed_ratio: float
     begun_s: float = field(default_factory=time.time)
 
     def plant_s(self, wall_s: float) -> float:
         """Return the plant's time at an instant of ours."""
-        return self.begun_s + (wall_s - self.begun_s) * self.speed
+        return self.begun_s + (wall_s - self.begun_s) * self.speed_ratio
 
     def wall_ms(self, plant_s: float) -> int:
         """Return our instant [ms] at a time of the plant."""
-        return round((self.begun_s + (plant_s - self.begun_s) / self.speed) * 1000)
+        return round((self.begun_s + (plant_s - self.begun_s) / self.speed_ratio) * 1000)
 
 
 class Simulation:
@@ -80,7 +80,7 @@ class Simulation:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.clock = Clock(plan.speed)
+        self.clock = Clock(plan.speed_ratio)
         units = [u for s in plan.servers for u in s.units]
         self.floor = Floor(plan.plant, self.clock.begun_s - WARM_S, plan.seed, units)
         self.running: list[Running] = []
