@@ -11,7 +11,8 @@ from millbrain.core.errors import NotFoundError
 FOLDER: Final = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-# Those with a number of records.
+# Those with a duration, and those with a number of records.
+TIMED: Final = ("ingest", "tags")
 SIZED: Final = ("resolve", "register", "resolve_codec", "scan", "trace")
 
 
@@ -21,7 +22,7 @@ def run_bench(what: str, *, as_json: bool, seconds: float, records: int = 0) -> 
     if what not in known:
         raise NotFoundError(f"there is no benchmark {what!r}; known are {', '.join(known)}")
     module = _load(what)
-    if what == "ingest":
+    if what in TIMED:
         module.main(as_json=as_json, seconds=seconds)
     elif records and what in SIZED:
         module.main(as_json=as_json, records=records)

@@ -1,0 +1,41 @@
+"""Tags of plants: readings pushed, committed with fsync, queryable; engine and senders share it.
+
+    millbrain bench tags [--seconds 20] [--json]
+    python benchmarks/tags.py [--seconds 20] [--json] [--only http]
+
+Each part starts an engine of its own in an empty folder, sends for so many seconds from a process
+beside it, and compares what the senders were told with what is stored: a reading missing or doubled
+ends the run. The bound is a bare embedded ClickHouse that is given the same rows by itself, in
+commits of the same size with the same fsync, in the same run.
+
+A part is a function `(seconds) -> figures` in `PARTS`; rooms that bring tags add theirs.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from _engine import Figure, show
+from _tags_http import figures as http
+
+MEMORY_MIB_GOAL: Final = 2048
+PARTS: Final[Mapping[str, Callable[[float], list[Figure]]]] = {"http": http}
+
+
+def main(*, as_json: bool = False, seconds: float = 20.0, only: str = "") -> None:
+    """Run the parts, one after the other, and print their figures."""
+    figures = [f for name, part in PARTS.items() if only in ("", name) for f in part(seconds)]
+    show(figures, as_json=as_json)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", default="", choices=["", *PARTS])
+    asked = parser.parse_args()
+    main(as_json=asked.json, seconds=asked.seconds, only=asked.only)
