@@ -11,7 +11,7 @@ const FINER_BELOW = 0.6; // share of the loaded span that must be seen before fi
 const AXIS_WIDTH = 58;
 const TONES = ["--drive", "--level-2", "--charge", "--simulated", "--level-3", "--level-1", "--soft"];
 const FEW_POINTS = 60; // so few are drawn as dots too, or a lone report would not be seen
-const LINES = ["points", "low", "high"]; // the mean, and the extremes around it
+const LINES = ["points", "low", "high", "marks"]; // the mean, the extremes around it, doubtful points
 let library = null;
 
 function load() {
@@ -51,8 +51,9 @@ export class TrendChart extends HTMLElement {
   }
 
   /**
-   * Show signals. spec: {from, to, bucket, series: [{title, unit, digits, points, low, high}]}, the
-   * last three as [[ms, value|null], ...]; ask(from, to, signal) resolves to the same of a part.
+   * Show signals. spec: {from, to, bucket, series: [{title, unit, digits, points, low, high,
+   * marks}]}, the last four as [[ms, value|null], ...], marks where there are any; ask(from, to,
+   * signal) resolves to the same of a part.
    */
   async set(spec, ask) {
     this.#spec = spec;
@@ -77,6 +78,12 @@ export class TrendChart extends HTMLElement {
     return chart;
   }
 
+  /** Whether the reader looks at a part of what is loaded. */
+  get zoomed() {
+    const zoom = this.#chart?.getOption()?.dataZoom?.[0];
+    return Boolean(zoom) && zoom.end - zoom.start < 99;
+  }
+
   async #refine() {
     const zoom = this.#chart.getOption().dataZoom[0];
     const { from, to } = this.#spec;
@@ -89,7 +96,7 @@ export class TrendChart extends HTMLElement {
       const fine = await this.#ask(left, right, this.#running.signal);
       this.#chart.setOption({
         series: this.#spec.series.flatMap((series, index) => LINES.map((line) => ({
-          data: merged(series[line], fine.series[index]?.[line] ?? [], left, right),
+          data: merged(series[line] ?? [], fine.series[index]?.[line] ?? [], left, right),
         }))),
       });
     } catch (error) {
@@ -138,9 +145,10 @@ export class TrendChart extends HTMLElement {
         },
       ],
       series: series.flatMap((each, index) => LINES.map((line) => ({
-        name: nameOf(each), type: "line", showSymbol: line === "points" && each.points.length < FEW_POINTS, symbolSize: 4, connectNulls: false, silent: line !== "points",
-        color: colours[index % colours.length], yAxisIndex: units.indexOf(each.unit), data: each[line],
-        lineStyle: line === "points" ? { width: 1.4 } : { width: 0.7, opacity: 0.45 },
+        name: nameOf(each), type: "line", showSymbol: line === "marks" || (line === "points" && each.points.length < FEW_POINTS),
+        symbol: line === "marks" ? "diamond" : "emptyCircle", symbolSize: line === "marks" ? 7 : 4, connectNulls: false, silent: line !== "points",
+        color: line === "marks" ? token("--level-2") : colours[index % colours.length], yAxisIndex: units.indexOf(each.unit), data: each[line] ?? [],
+        lineStyle: line === "points" ? { width: 1.4 } : { width: line === "marks" ? 0 : 0.7, opacity: 0.45 },
       }))),
     }, { notMerge: true });
   }
@@ -148,6 +156,7 @@ export class TrendChart extends HTMLElement {
   #tick(at) {
     const [date, clock] = full(at).split(" ");
     const days = (this.#spec.to - this.#spec.from) / 86_400_000;
+    if (days < 0.001 && at % 1000) return `${clock}.${String(at % 1000).padStart(3, "0")}`;
     if (days > 3) return date.slice(5);
     return clock === "00:00:00" ? date.slice(5) : clock.slice(0, days < 0.02 ? 8 : 5);
   }
