@@ -24,7 +24,8 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_CAMERA: Final = {"/scan": "camera=(self), geolocation=(), microphone=()"}  # pages that look
+_LOOKS: Final = "camera=(self), geolocation=(), microphone=()"
+_CAMERA: Final = {"/scan": _LOOKS, "/cards": _LOOKS}  # pages that look
 _TRANSPORT: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 

@@ -76,6 +76,7 @@ def mount_pages(
     app.add_api_route("/words/{name}", _answer_words, include_in_schema=False)
     for page in PAGES:
         _add(app, page.path, renderer.private(page))
+    app.add_api_route("/cards/worker.js", _answer_worker, include_in_schema=False)
     app.add_api_route("/rooms/{room}/{name}", _room_file(rooms), include_in_schema=False)
     # A path with a parameter would also match its literal neighbours, so it comes after them.
     for room in sorted(rooms, key=lambda r: "{" in r.page.path):
@@ -114,6 +115,13 @@ def _room_file(rooms: Sequence[RoomPage]) -> Callable[..., Response]:
         return FileResponse(path, media_type=ROOM_FILES[path.suffix])
 
     return endpoint
+
+
+def _answer_worker() -> Response:
+    """Serve the service worker of the job cards from where it may answer for their page."""
+    path = SHOW_FOLDER / "static" / "js" / "cards" / "worker.js"
+    headers = {"Service-Worker-Allowed": "/cards", "Cache-Control": "no-cache"}
+    return FileResponse(path, media_type="text/javascript", headers=headers)
 
 
 def _answer_words(name: str) -> Response:
@@ -189,9 +197,9 @@ class Renderer:
         return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
 
     def _ways(self, key: str) -> list[PlainPage]:
-        """Return the pages of a key that stand in its row of ways: ours first, then the rooms'."""
-        ours = [p for p in PAGES if key and p.key == key and p.way]
-        return ours + [w for w in self._room_ways if w.key == key]
+        """Return the pages of a key in its row of ways: its first page, ours, then the rooms'."""
+        ways = [p for p in (*PAGES, *self._room_ways) if key and p.key == key and p.way]
+        return sorted(ways, key=lambda p: p.path != f"/{key}")
 
 
 def _here(request: Request) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -126,16 +125,15 @@ def board(
     """Return open orders, those that will be latest first, and how many there are by state."""
     found, total = ledger.production.page(which, "due_at", "asc", 0, most)
     rows = rows_of(ledger, found, desk, caller)
-    rows.sort(key=lambda r: (-(r["late_s"] or 0) if r["is_late"] else 0, r["priority"],
-                             _when(r["promised_at"] or r["due_at"]), r["number"]))  # fmt: skip
+    rows.sort(key=lambda r: (-_lateness(r["late_s"]), r["priority"], r["number"]))
     return {
         "rows": rows, "total": total, "late": sum(r["is_late"] for r in rows),
         "states": ledger.production.counts(which), "as_of": instant_now(),
     }  # fmt: skip
 
 
-def _when(at: datetime | None) -> float:
-    return at.timestamp() if at else float("inf")
+def _lateness(late_s: float | None) -> float:
+    return float("-inf") if late_s is None else late_s
 
 
 def export(

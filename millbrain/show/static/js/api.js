@@ -55,9 +55,12 @@ async function send(method, url, body, signal) {
   throw new ApiError(answer.status, error.code ?? "", error.message ?? answer.statusText, error.detail);
 }
 
+/** get() for a page that goes on without a login: it never leaves for the login page by itself. */
+export const ask = (path, parameters, signal) => send("GET", address(path, parameters), undefined, signal);
+
 export async function get(path, parameters, signal) {
   try {
-    return await send("GET", address(path, parameters), undefined, signal);
+    return await ask(path, parameters, signal);
   } catch (error) {
     const wall = document.documentElement.hasAttribute("data-wall");
     if (error.status === 401 && !wall && location.pathname !== "/login") {

@@ -2,30 +2,17 @@
 // One scan has one id, made here: sent again after a lost answer, it changes nothing.
 
 import { get, post } from "../api.js";
+import { startCamera } from "../camera.js";
 import { byId, fill, h } from "../dom.js";
 import { number, time } from "../format.js";
+import { uuid } from "../uuid.js";
 import { _, pick } from "../words.js";
 
 const REMEMBERED = "millbrain.station";
-const LOOK_MS = 150;
-const SAME_MS = 4000; // the camera sees one code many times
 const ASK_MS = 1000;
 const LAST = 12;
-const FORMATS = ["qr_code", "data_matrix", "code_128", "ean_13", "itf", "code_39"];
 let stations = [];
 let busy = false;
-let detector = null;
-let stream = null;
-let seen = { text: "", at: 0 };
-
-function uuid() {
-  if (crypto.randomUUID) return crypto.randomUUID(); // over plain http it is not there
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 15) | 64;
-  bytes[8] = (bytes[8] & 63) | 128;
-  const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
 
 function show(state, verdict, ...children) {
   byId("scan").dataset.state = state;
@@ -139,68 +126,6 @@ async function startStations() {
   await chosen();
 }
 
-function read(text) {
-  const isSame = text === seen.text && Date.now() - seen.at < SAME_MS;
-  seen = { text, at: Date.now() };
-  if (!isSame) scan(text);
-}
-
-async function look() {
-  if (!stream) return;
-  try {
-    const [found] = await detector.detect(byId("video"));
-    if (found && !busy) read(found.rawValue);
-  } catch {
-    // a frame that is not there yet
-  }
-  setTimeout(look, LOOK_MS);
-}
-
-async function toggleCamera() {
-  if (stream) {
-    for (const track of stream.getTracks()) track.stop();
-    stream = null;
-  } else {
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      byId("video").srcObject = stream;
-      await byId("video").play();
-      look();
-    } catch (error) {
-      fill(byId("means"), _("The camera cannot be used: {reason}", { reason: error.message }));
-    }
-  }
-  byId("camera").hidden = !stream;
-  byId("look").setAttribute("aria-pressed", String(Boolean(stream)));
-}
-
-async function readPhoto(event) {
-  const [file] = event.target.files;
-  event.target.value = "";
-  if (!file) return;
-  const found = await detector.detect(await createImageBitmap(file));
-  if (found.length) scan(found[0].rawValue);
-  else fill(byId("means"), _("There is no code to read in the picture."));
-}
-
-async function startCamera() {
-  const known = "BarcodeDetector" in window ? await BarcodeDetector.getSupportedFormats() : [];
-  const formats = FORMATS.filter((name) => known.includes(name));
-  if (!formats.length) {
-    fill(byId("means"), _("This browser reads no codes from pictures: use a reader, or type."));
-    return;
-  }
-  detector = new BarcodeDetector({ formats });
-  byId("photo-label").hidden = false;
-  byId("photo").addEventListener("change", readPhoto);
-  if (!navigator.mediaDevices) {
-    fill(byId("means"), _("The camera needs https; photos, readers and typing work."));
-    return;
-  }
-  byId("look").hidden = false;
-  byId("look").addEventListener("click", toggleCamera);
-}
-
 byId("read").addEventListener("submit", (event) => {
   event.preventDefault();
   scan(byId("text").value.trim());
@@ -212,4 +137,7 @@ document.addEventListener("keydown", (event) => {
 });
 if (matchMedia("(pointer: fine)").matches) byId("text").focus();
 startStations().catch((error) => show("wait", _("Not answered"), h("p", {}, error.message)));
-startCamera();
+startCamera({
+  video: byId("video"), frame: byId("camera"), button: byId("look"), photo: byId("photo"),
+  photoLabel: byId("photo-label"), means: byId("means"),
+}, (text) => scan(text), () => busy);
