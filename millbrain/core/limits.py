@@ -79,6 +79,9 @@ RAW_FRAMES_HZ_MAX: Final = 2_000  # raw frames kept a second; beyond, the skippe
 SPLIT_PACK_WAIT_S_MAX: Final = 5  # how long half of a split 2016 pack waits for its other half
 SPLIT_PACKS_MAX: Final = 50_000  # halves waiting at once; the oldest is stored as it is
 
+# Plant ------------------------------------------------------------------------------------------
+PLANT_SPAN_MS_MAX: Final = 400 * 86_400_000  # one question about working time: a year and a bit
+
 # Identifiers ------------------------------------------------------------------------------------
 IDENTIFIER_BYTES_MAX: Final = 2_048  # an identifier as UTF-8; the reference library's own bound
 IDENTIFIER_BATCH_MAX: Final = 200_000  # records of one durable batch; a bigger load goes in parts
