@@ -1,6 +1,6 @@
 """What every route works with, made once per application and found through the request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from millbrain.core.errors import NotFoundError
 from millbrain.core.life.inspections import LaneRules
+from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.rooms import App
@@ -33,7 +34,7 @@ class WebSettings:
     rooms that find something, with the names of what they find. calendar: when people work.
     clean_days: after which a work order closes [d], None = not known here. tag_rules: the rooms
     that have connections and tags, and what these may look like. secrets: where the passwords of
-    connections are kept.
+    connections are kept. plants: those that are known.
     """
 
     time_zone: str = "Asia/Shanghai"
@@ -45,6 +46,7 @@ class WebSettings:
     clean_days: int | None = None
     tag_rules: TagRules = field(default_factory=TagRules)
     secrets: Secrets = field(default_factory=NoSecrets)
+    plants: Callable[[], Sequence[Plant]] = tuple
 
     def region(self, code: str) -> Mapping[str, Any]:
         """Return a region by its code; an unknown one is named by its code."""
