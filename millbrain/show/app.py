@@ -26,6 +26,7 @@ from millbrain.show.api import (
     orders,
     overview,
     peers,
+    plant,
     production,
     readings,
     rooms,
@@ -54,7 +55,7 @@ _DESCRIPTION = (
 )
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
             alarm_rules, orders, notices, inspections, record, replay, readings,
-            production, identifiers, recipes, stations, scans, connections, tags,
+            production, plant, identifiers, recipes, stations, scans, connections, tags,
             signal_limits)  # fmt: skip
 
 
