@@ -94,6 +94,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             clean_days=OrderRules.of(settings.decide.orders).clean_days,
             tag_rules=tag_rules(),
             secrets=SecretFiles(settings.data),
+            plants=PlantBook(settings.analyse.plants),
         ),
         engine=EngineClient(url, key),
         lane=rules(),
