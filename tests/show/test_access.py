@@ -23,6 +23,12 @@ VIN = "LDPGABAC2JN361504"
 ROUTES = {
     "GET /readings": "viewer",
     "GET /readings/latest": "viewer",
+    "GET /plants": "viewer",
+    "GET /plants/places/{id}": "viewer",
+    "GET /plants/places/{id}/working": "viewer",
+    "GET /plants/{key}/tree": "viewer",
+    "GET /plants/{key}/products": "viewer",
+    "GET /plants/{key}/reasons": "viewer",
     "GET /scans": "viewer",
     "POST /scans": "operator",
     "GET /scans/{id}": "viewer",
