@@ -161,7 +161,7 @@ def bound(seconds: float) -> None:
     """Insert the same rows into a bare store, ready as columns; print the rate. In its process."""
     import numpy as np
 
-    from millbrain.core.columns import Columns
+    from millbrain.core.columns import Column, Columns
     from millbrain.core.plant.readings import READING
     from millbrain.core.tables import arrow_batch
     from millbrain.record.warehouse import create_tables, open_embedded
@@ -177,7 +177,7 @@ def bound(seconds: float) -> None:
         while time.monotonic() - start_s < seconds:
             place = (np.arange(BOUND_ROWS) + number * BOUND_ROWS) % series
             step = (np.arange(BOUND_ROWS) + number * BOUND_ROWS) // series
-            values = {
+            values: dict[str, Column] = {
                 "thing": things[place // 10], "signal": signals[place % 10],
                 "device_at": now_ms + step * 1000, "received_at": np.full(BOUND_ROWS, now_ms),
                 "value": (place * 7 + step * 31) % 1000 / 10.0,
