@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from asyncua import Server, ua, uamethod
+from asyncua.crypto import cert_gen
 from asyncua.crypto.permission_rules import User
 from asyncua.server.user_managers import UserRole
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -71,7 +72,7 @@ class Simulator:
         before: Sequence[str] = (), variables: Mapping[str, Any] = VARIABLES,
         history: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.nodes: dict[str, Any] = {}
         self._policies, self._folder, self._users = policies, folder, dict(users or {})
         self._before, self._variables, self._history = before, variables, history
@@ -96,7 +97,7 @@ class Simulator:
         if not self._thread.is_alive():
             return
         assert self._server is not None, "it was started"
-        self.run(self._server.stop())
+        self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -184,13 +185,22 @@ class Simulator:
         for name in self._history:
             await server.historize_node_data_change(self.nodes[name], period=None, count=100_000)
 
+    async def _end(self) -> None:
+        assert self._server is not None, "it was started"
+        await self._server.stop()
+        # asyncua leaves the timers of sessions and subscriptions running.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _certify(self, server: Server, folder: Path) -> None:
         host = socket.gethostname()
         uri = f"urn:{host}:simulated"
         await server.set_application_uri(uri)
-        await server.setup_self_signed_certificate(
-            folder / "server.key.pem", folder / "server.cert.der",
-            extended=[ExtendedKeyUsageOID.SERVER_AUTH], host_name=host,
+        await cert_gen.setup_self_signed_certificate(
+            folder / "server.key.pem", folder / "server.cert.der", uri, host,
+            [ExtendedKeyUsageOID.SERVER_AUTH], {},
         )  # fmt: skip
         await server.load_certificate(str(folder / "server.cert.der"))
         await server.load_private_key(str(folder / "server.key.pem"))
@@ -201,7 +211,8 @@ def _add(_parent: ua.NodeId, a: int, b: int) -> int:
     return a + b
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on just now."""
     with socket.create_server((LOOPBACK, 0)) as s:
         port: int = s.getsockname()[1]
     return port

@@ -132,7 +132,8 @@ class Plant:
         return self.run(self.room.browse(connection, node))
 
     def state(self, connection: str = "press") -> ConnectionState:
-        return next(s for s in self.room.states() if s.connection == connection)
+        found = [s for s in self.room.states() if s.connection == connection]
+        return found[0] if found else ConnectionState(connection, Phase.OFF, 0)
 
     def is_up(self, connection: str = "press") -> bool:
         found = [s for s in self.room.states() if s.connection == connection]

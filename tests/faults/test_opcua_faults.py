@@ -1,0 +1,77 @@
+"""A server of machines killed at random moments while it serves: every value received counts once.
+
+The server is a process of its own. It numbers its values, and each value's device time is its
+number, so what was stored can be compared with what was handed over, value by value.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from millbrain.connect.opcua import driver, link
+from millbrain.connect.opcua.simulator import free_port
+from tests.connect.opcua.plants import Plant, press, tag, wait_until
+
+pytestmark = pytest.mark.fault
+
+
+class Server:
+    """The simulated press as a process, killed without a word."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.endpoint = f"opc.tcp://127.0.0.1:{self.port}/press"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "millbrain.connect.opcua.simulator",
+                   "--port", str(self.port), "--period", "0.005"]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    served = Server()
+    yield served
+    served.kill()
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_server_killed_at_random_moments(
+    kills: int, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr("millbrain.core.limits.OPCUA_RETRY_S_MAX", 0.5)
+    monkeypatch.setattr(link, "REFUSED_AGAIN_S", 0.5)
+    chance = random.Random(20)
+    plant = Plant(tmp_path)
+    try:
+        plant.register.put(press(server.endpoint), [tag("speed_rpm"), tag("good_count")])
+        for _ in range(kills):
+            server.start()
+            before = len(plant.store.rows)
+            assert wait_until(lambda n=before: len(plant.store.rows) > n + 20, 60), (
+                plant.state().why
+            )
+            time.sleep(chance.uniform(0, 0.4))
+            server.kill()
+            assert wait_until(lambda: not plant.is_up())
+        store = plant.store
+        assert sum(store.received.values()) == len(store.rows) + len(store.letters)
+        times = Counter((r.signal, r.device_ms) for r in store.rows)
+        # A press turns at most once in 5 ms: the same millisecond twice would be the same value.
+        assert max(times.values()) == 1
+        assert not store.letters
+    finally:
+        plant.stop()
