@@ -11,14 +11,19 @@ from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
 from millbrain.run.demo import fill, fill_cell, fill_lane
 from millbrain.run.processes import Supervisor
-from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.run.settings import Settings, prepare_data_folder
 
-# What a process calls a port -> the section and the name of its setting.
+# Process and what it calls a port -> the section and the name of its setting.
 _PORTS: Final = {
-    "gbt32960": ("gbt32960", "port"), "clickhouse": ("clickhouse", "port"), "web": ("web", "port"),
-    "handle": ("handle", "port"), "http": ("resolver", "http_port"),
-    "controllers": ("demo", "controllers_port"),
-}  # fmt: skip
+    ("engine", "gbt32960"): ("gbt32960", "port"),
+    ("engine", "http"): ("http", "port"),
+    ("engine", "clickhouse"): ("clickhouse", "port"),
+    ("web", "web"): ("web", "port"),
+    ("controllers", "controllers"): ("demo", "controllers_port"),
+    ("resolver", "handle"): ("handle", "port"),
+    ("resolver", "http"): ("resolver", "http_port"),
+}
+Ports = Mapping[str, Mapping[str, int]]  # process -> what it calls a port -> the port it took
 
 
 def run_up(settings: Settings, out: Console) -> None:
@@ -33,23 +38,26 @@ def run_up(settings: Settings, out: Console) -> None:
     prepare_data_folder(settings)
     password = _first_run(settings)
     supervisor = Supervisor(settings)
+    ports: dict[str, Mapping[str, int]] = {}
+
+    def start(process: str) -> None:
+        nonlocal settings
+        ports[process] = supervisor.start(process, [process, *_place(settings)])
+        settings = settled(settings, {process: ports[process]})
+
     try:
         with out.status("starting the engine (a first start compiles for about a minute) ..."):
-            ports = supervisor.start("engine", ["engine", *_place(settings)])
-            settings = settled(settings, ports)
+            start("engine")
         with out.status("starting the pages ..."):
-            ports |= supervisor.start("web", ["web", *_place(settings)])
-            settings = settled(settings, ports)
+            start("web")
         if settings.resolver.enabled:
             if settings.demo.enabled:
                 with out.status("writing the identifiers of the demonstration ..."):
                     fill(settings)
-                    ports |= supervisor.start("controllers", ["controllers", *_place(settings)])
-                    settings = settled(settings, ports)
-                    fill_cell(settings, ports["controllers"])
+                    start("controllers")
+                    fill_cell(settings, ports["controllers"]["controllers"])
             with out.status("starting the resolver ..."):
-                ports |= supervisor.start("resolver", ["resolver", *_place(settings)])
-                settings = settled(settings, ports)
+                start("resolver")
         if settings.demo.enabled:
             fill_lane(settings)
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
@@ -72,14 +80,14 @@ def _first_run(settings: Settings) -> str | None:
         ledger.close()
 
 
-def settled(settings: Settings, ports: Mapping[str, int]) -> Settings:
+def settled(settings: Settings, ports: Ports) -> Settings:
     """Return the settings with ports that were left to chance as they were first taken.
 
     A child that falls starts again where the others, and the vehicles, look for it.
     """
-    for name, (section, field) in _PORTS.items():
-        if name in ports:
-            placed = getattr(settings, section).model_copy(update={field: ports[name]})
+    for (process, name), (section, field) in _PORTS.items():
+        if name in ports.get(process, {}):
+            placed = getattr(settings, section).model_copy(update={field: ports[process][name]})
             settings = settings.model_copy(update={section: placed})
     return settings
 
@@ -127,17 +135,6 @@ def _city(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def _plant_line(settings: Settings) -> str:
-    plant = settings.plant
-    if not (settings.demo.enabled and plant.simulate):
-        return ""
-    which = "all" if plant.all_machines else "some"
-    return (
-        f"plant        {which} machines of {plant.pack}, simulated (仿真数据), over OPC UA, Modbus "
-        f"and Sparkplug; connected by themselves\n"
-    )
-
-
 def _plant(settings: Settings) -> list[str]:
     plant = settings.plant
     return [
@@ -150,47 +147,71 @@ def _plant(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def _where(settings: Settings, ports: dict[str, int], password: str | None) -> str:
+def _where(settings: Settings, ports: Ports, password: str | None) -> str:
+    """Return what is printed once everything runs: where to look, and what is simulated."""
     scheme = "https" if settings.web.tls_key else "http"
+    pages = f"{scheme}://{settings.web.host}:{ports['web']['web']}"
+    engine = ports["engine"]
     login = (
         f"account admin, admin password: {password}  (shown only this once)"
         if password
         else "account admin, with the password of the first run"
     )
-    city = (
-        f"{settings.demo.vehicles} simulated vehicles of a demonstration city report every "
-        f"{settings.demo.period_s:g} s; everything about them is simulated (仿真数据)"
-        if settings.demo.enabled
-        else "no demonstration city"
-    )
-    if settings.demo.enabled and settings.demo.history_days:
-        city += (
-            f"; on the first start {settings.demo.history_vehicles} of them send "
-            f"{settings.demo.history_days:g} days of history at once"
-        )
+    rows = {
+        "pages": pages,
+        "login": login,
+        "vehicles": f"GB/T 32960 on {settings.gbt32960.host}:{engine.get('gbt32960', 0)}",
+        "readings": f"pushed to http://{settings.http.host}:{engine['http']}"
+        if "http" in engine
+        else "",
+        "SQL": f"ClickHouse HTTP on {settings.clickhouse.host}:{engine['clickhouse']}",
+        "identifiers": _identifiers(settings, ports),
+        "machines": _machines(settings, ports, pages),
+        "data": str(settings.data.absolute()),
+        "city": _told_city(settings),
+        "stop": "Ctrl-C",
+    }
+    told = "".join(f"{name:13}{text}\n" for name, text in rows.items() if text)
+    return f"\nMillbrain is up\n\n{told}"
+
+
+def _identifiers(settings: Settings, ports: Ports) -> str:
     resolver = settings.resolver
-    identifiers = (
-        f"Handle (UDP, TCP) on {settings.handle.host}:{ports['handle']}, "
-        f"HTTP on {resolver.http_host}:{ports['http']}, as {resolver.role} node"
-        if resolver.enabled and settings.handle.enabled
-        else "resolver.enabled or handle.enabled is false"
-    )
-    machines = (
-        f"machines     simulated controllers on {LOOPBACK}:{ports['controllers']}; scan parts at "
-        f"{scheme}://{settings.web.host}:{ports['web']}/scan\n"
-        if "controllers" in ports
-        else ""
-    )
+    if not (resolver.enabled and settings.handle.enabled):
+        return "resolver.enabled or handle.enabled is false"
+    own = ports["resolver"]
     return (
-        f"\nMillbrain is up\n\n"
-        f"pages        {scheme}://{settings.web.host}:{ports['web']}\n"
-        f"login        {login}\n"
-        f"vehicles     GB/T 32960 on {settings.gbt32960.host}:{ports.get('gbt32960', 0)}\n"
-        f"SQL          ClickHouse HTTP on {settings.clickhouse.host}:{ports['clickhouse']}\n"
-        f"identifiers  {identifiers}\n"
-        f"{machines}"
-        f"{_plant_line(settings)}"
-        f"data         {settings.data.absolute()}\n"
-        f"city         {city}\n"
-        f"stop         Ctrl-C\n"
+        f"Handle (UDP, TCP) on {settings.handle.host}:{own['handle']}, "
+        f"HTTP on {resolver.http_host}:{own['http']}, as {resolver.role} node"
     )
+
+
+def _machines(settings: Settings, ports: Ports, pages: str) -> str:
+    """Return what of the demonstration's machines runs; all of it is simulated."""
+    told = []
+    plant = settings.plant
+    if settings.demo.enabled and plant.simulate:
+        which = "all" if plant.all_machines else "some"
+        told.append(
+            f"{which} of {plant.pack}, simulated (仿真数据), over OPC UA, Modbus and Sparkplug; "
+            "connected by themselves"
+        )
+    if "controllers" in ports:
+        told.append(f"scan parts at {pages}/scan")
+    return "; ".join(told)
+
+
+def _told_city(settings: Settings) -> str:
+    demo = settings.demo
+    if not demo.enabled:
+        return "no demonstration city"
+    told = (
+        f"{demo.vehicles} simulated vehicles of a demonstration city report every "
+        f"{demo.period_s:g} s; everything about them is simulated (仿真数据)"
+    )
+    if demo.history_days:
+        told += (
+            f"; on the first start {demo.history_vehicles} of them send "
+            f"{demo.history_days:g} days of history at once"
+        )
+    return told
