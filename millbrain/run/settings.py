@@ -259,6 +259,10 @@ class PlantSettings(Section):
     speed_ratio: float = Field(
         default=1.0, ge=0.1, le=3600, description="Seconds that pass in the plant in one of ours."
     )
+    history_days: float = Field(
+        default=7.0, ge=0, le=90,
+        description="Days before the first start that they tell at once; 0 = none.",
+    )  # fmt: skip
     opcua_port: Port = Field(
         default=4840, description="Port of the first simulated OPC UA server; 0 = any."
     )
