@@ -7,6 +7,7 @@ machines, and millbrain installed there.
 """
 
 import importlib
+import inspect
 import multiprocessing
 import os
 import time
@@ -22,11 +23,13 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from millbrain.core.errors import NotFoundError, SettingsError
+from millbrain.core.plant.plant import Plant
 from millbrain.core.times import BEIJING, utc_from_epoch
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse, open_server
 from millbrain.run.apps import parameters_of
 from millbrain.run.discovery import apps
+from millbrain.run.plant.load import PlantBook
 from millbrain.run.settings import Settings, prepare_data_folder
 from millbrain.run.web import engine_url
 from millbrain.show.engine_client import EngineClient
@@ -84,7 +87,8 @@ def backfill(settings: Settings, wanted: Wanted, err: Console) -> Tally:
     url, client = _source(settings)
     warehouse = open_server(url)
     try:
-        shards = _shards(warehouse, wanted, client, parameters, _things(settings))
+        plants = PlantBook(settings.analyse.plants)
+        shards = _shards(warehouse, wanted, client, parameters, _things(settings), plants)
     finally:
         warehouse.close()
         if client:
@@ -120,17 +124,21 @@ def _source(settings: Settings) -> tuple[str, EngineClient | None]:
 def _shards(
     warehouse: Warehouse, wanted: Wanted, client: EngineClient | None,
     parameters: Mapping[str, float], things: Mapping[str, Mapping[str, Any]],
+    plants: Callable[[], Sequence[Plant]],
 ) -> Sequence[Any]:  # fmt: skip
     def settled() -> int:
         if client:
             return int(client.status()["intake"]["settled"])
-        return int(warehouse.query("SELECT max(batch) FROM vehicle_report").column(0)[0].as_py())
+        table = {a.key: a for a in apps()}[wanted.app].reads[0]
+        return int(warehouse.query(f"SELECT max(batch) FROM {table}").column(0)[0].as_py())
 
     today = utc_from_epoch(time.time()).astimezone(BEIJING).date()
     since = (wanted.since or EPOCH) - EPOCH
     until = (wanted.until or today + timedelta(days=1)) - EPOCH  # a clock may be a day ahead
-    shards: Sequence[Any] = _room(wanted.app).shards(
-        warehouse, settled, wanted.vins, since.days, until.days, parameters, things
+    divide = _room(wanted.app).shards
+    more = {"plants": plants()} if "plants" in inspect.signature(divide).parameters else {}
+    shards: Sequence[Any] = divide(
+        warehouse, settled, wanted.vins, since.days, until.days, parameters, things, **more
     )
     return shards
 

@@ -47,6 +47,11 @@ class Element:
             return f"sum({self.of}){factor}"
         return f"sumIf({self.of}, {' AND '.join(conditions)}){factor}"
 
+    def measure(self, parts: Any) -> NDArray[np.float64]:
+        """Return what is summed of each part; columns are named as in the table."""
+        names = {c: getattr(parts, c.removeprefix("part_")) for c in _names(_tree(self.of))}
+        return np.asarray(_as_number(_tree(self.of), names), np.float64)
+
     def select(self, state: NDArray[np.uint8], busy: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return which parts count, by their state and whether they lie in planned busy time."""
         chosen = np.ones(len(state), np.bool_) if not self.busy else busy > 0
@@ -69,15 +74,18 @@ ELEMENTS: Final = (
             "part_time_ms", "h", (S.DOWN, S.MAINTENANCE, S.OFFLINE)),
     Element("AUBT", "actual busy time", "实际忙碌时间", "part_time_ms", "h",
             (S.PRODUCING, S.SETUP, *DELAYED)),
-    Element("TTR", "time of failures", "故障时间", "part_time_ms", "h", (S.DOWN,)),
-    Element("CMT", "corrective maintenance time", "纠正性维修时间", "part_time_ms", "h",
+    Element("TTR", "time of failures", "故障时间", "part_time_ms - part_micro_ms", "h",
+            (S.DOWN,)),
+    Element("CMT", "corrective maintenance time", "纠正性维修时间",
+            "part_time_ms - part_micro_ms", "h",
             (S.DOWN,), busy=False),
     Element("PMT", "planned maintenance time", "计划保养时间", "part_time_ms", "h",
             (S.MAINTENANCE,), busy=False),
     Element("UNK", "planned time of which nothing is known", "数据缺失时间", "part_time_ms", "h",
             (S.OFFLINE,)),
     Element("CAL", "calendar time", "日历时间", "part_time_ms", "h", busy=False),
-    Element("FE", "failures", "故障次数", "part_starts_count", "count", (S.DOWN,)),
+    Element("FE", "failures: stops in state down that are no micro-stops", "故障次数",
+            "part_starts_count - part_micro_count", "count", (S.DOWN,)),
     Element("STN", "stops", "停机次数", "part_starts_count", "count", (*DELAYED, S.DOWN)),
     Element("MSN", "micro-stops", "短停次数", "part_micro_count", "count"),
     Element("MST", "time of micro-stops", "短停时间", "part_micro_ms", "h"),
@@ -127,17 +135,15 @@ class Indicator:
     @property
     def elements(self) -> tuple[str, ...]:
         """The elements that it is made of."""
-        names = [n.id for n in ast.walk(_tree(self.formula)) if isinstance(n, ast.Name)]
-        return tuple(dict.fromkeys(names))
+        return _names(_tree(self.formula))
 
     @property
     def sql(self) -> str:
-        """The formula as ClickHouse text over columns named as the elements, NULL over nothing."""
+        """The formula as ClickHouse text; its elements are columns, NULL where not known."""
         text = _as_sql(_tree(self.formula))
         text = f"100 * {text}" if self.unit == PCT else text
-        needed = f" AND @{self.needs} > 0" if self.needs else ""
-        text = f"if(isFinite({text}){needed}, {text}, NULL)"
-        return f"if(@PQ = 0 AND @{self.over} > 0, 0, {text})" if self.over else text
+        text = f"if({self.needs} > 0, {text}, NULL)" if self.needs else text
+        return f"if(PQ = 0 AND {self.over} > 0, 0, {text})" if self.over else text
 
     def value(self, sums: Mapping[str, Any]) -> Any:
         """Return the indicator of sums (numbers or arrays by element), NaN over nothing."""
@@ -208,17 +214,6 @@ _SIGNS: Final[Mapping[type, tuple[str, Callable[[Any, Any], Any]]]] = {
 }
 
 
-def element_sql() -> str:
-    """Return all elements as selected columns of the sums of parts."""
-    return ",\n           ".join(f"{e.sql} AS {e.key}" for e in ELEMENTS)
-
-
-def indicator_sql(source: str = "") -> str:
-    """Return all indicators as selected columns over element columns. source: their table alias."""
-    texts = (f"{i.sql} AS {i.column}" for i in INDICATORS)
-    return ",\n           ".join(t.replace("@", f"{source}." if source else "") for t in texts)
-
-
 def values(sums: Mapping[str, Any]) -> dict[str, Any]:
     """Return every indicator of sums by element."""
     return {i.key: i.value(sums) for i in INDICATORS}
@@ -228,9 +223,13 @@ def _tree(formula: str) -> ast.expr:
     return ast.parse(formula, mode="eval").body
 
 
+def _names(node: ast.expr) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n.id for n in ast.walk(node) if isinstance(n, ast.Name)))
+
+
 def _as_sql(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
-        return f"@{node.id}"
+        return node.id
     if isinstance(node, ast.BinOp):
         left, right = _as_sql(node.left), _as_sql(node.right)
         sign = _SIGNS[type(node.op)][0]

@@ -115,7 +115,10 @@ class Machine:
     """A machine as this room needs it.
 
     cycle_s: nameplate time of one piece [s], NaN = not known. plant: None for a machine that no
-    plant knows: all its time is planned then. lows: limits of `STATE_RULES` of its own, by signal.
+    plant knows: all its time is planned then. is_output: its pieces are those of its line. takt_s:
+    time between two pieces of its line at nameplate. gap_s: longest silence in which it is believed
+    where that is not the rule's, since its source tells changes only; 0 = as the rule. lows: limits
+    of `STATE_RULES` of its own, by signal.
     """
 
     thing: str
@@ -130,6 +133,9 @@ class Machine:
     area_title_zh: str = ""
     equipment_class: str = ""
     cycle_s: float = float("nan")
+    is_output: bool = True
+    takt_s: float = float("nan")
+    gap_s: float = 0.0
     place: int = 0
     operator: str = ""
     is_digital: bool = True

@@ -1,12 +1,82 @@
-"""The text by which every query of the room reads parts, with each machine's place beside them."""
+"""The text by which the queries of the room read parts: which machines, which days, what is summed.
+
+Sums are made by machine first, over the parts alone; places are joined to the few rows that are
+left. Days are plant days; "today" begins at 08:00 Beijing time, the shift of the night before it
+is yesterday's.
+"""
 
 from typing import Final
 
+from millbrain.analyse.effectiveness.indicators import ELEMENTS, INDICATORS
 from millbrain.analyse.effectiveness.tables import MACHINE_HOUR
+from millbrain.core.pages import TEXT, Argument
+from millbrain.core.tables import Column
 
-_LISTS: Final = tuple(c.name for c in MACHINE_HOUR.columns if c.name.startswith("part_"))
+LISTS: Final = tuple(c.name for c in MACHINE_HOUR.columns if c.name.startswith("part_"))
 # Newest versions of hours, one row a part. A WHERE over machine and hour_at may follow.
 PARTS: Final = (
-    f"SELECT machine, hour_at, until_at, as_of, {', '.join(_LISTS)} "
-    f"FROM machine_hour FINAL ARRAY JOIN {', '.join(_LISTS)}"
+    f"SELECT machine, hour_at, until_at, as_of, {', '.join(LISTS)} "
+    f"FROM machine_hour FINAL ARRAY JOIN {', '.join(LISTS)}"
 )
+_TODAY: Final = "toUInt16(toDate(now() - toIntervalHour(8), 'Asia/Shanghai'))"
+_SINCE: Final = (
+    f"if({{since:String}} = '', {_TODAY} - {{days:UInt16}} + 1, "
+    "toUInt16(toDateOrZero({since:String})))"
+)
+_UNTIL: Final = "if({until:String} = '', 65535, toUInt16(toDateOrZero({until:String})))"
+# Machines of the caller's organisation that the filters leave.
+MACHINES: Final = """
+    SELECT machine FROM machine FINAL
+    WHERE ({operator:String} = '' OR operator = {operator:String})
+      AND ({machine:String} = '' OR machine = {machine:String})
+      AND ({line:String} = '' OR line = {line:String})
+      AND ({area:String} = '' OR area = {area:String})
+      AND ({plant:String} = '' OR plant = {plant:String})"""
+CHOSEN: Final = f"""
+    SELECT machine, hour_at, until_at, as_of, {", ".join(LISTS)}
+    FROM machine_hour FINAL ARRAY JOIN {", ".join(LISTS)}
+    WHERE machine IN ({MACHINES})
+      AND hour_at >= toDateTime(toDate({_SINCE}), 'Asia/Shanghai')
+      AND hour_at < toDateTime(toDate(least({_UNTIL}, 49000)), 'Asia/Shanghai') + toIntervalDay(2)
+      AND part_day BETWEEN {_SINCE} AND {_UNTIL}
+      AND ({{shift:String}} = '' OR part_shift = {{shift:String}})
+      AND ({{job:String}} = '' OR startsWith(part_job, {{job:String}}))"""
+
+
+def _text(name: str, meaning: str, meaning_zh: str) -> Argument:
+    return Argument(name, TEXT, meaning, meaning_zh, "", length_max=64)
+
+
+PLACES: Final = (
+    _text("machine", "One machine only", "设备"),
+    _text("line", "One line only", "生产线"),
+    _text("area", "One area only", "车间"),
+    _text("plant", "One plant only", "工厂"),
+)
+SPAN: Final = (
+    Argument("days", "UInt16", "Plant days back, today included", "天数（含今日）", 1, 1, 400),
+    _text("since", "First plant day as 2026-11-22, instead of days", "起始生产日"),
+    _text("until", "Last plant day as 2026-11-22", "结束生产日"),
+    _text("shift", "One shift only", "班次"),
+    _text("job", "Orders that begin so", "订单（前缀）"),
+)
+FILTERS: Final = (*PLACES, *SPAN)
+
+ELEMENT_COLUMNS: Final = tuple(
+    Column(f"{e.key.lower()}_{e.unit}", "f64", e.title.capitalize(), e.title_zh, missing=True)
+    for e in ELEMENTS
+)
+INDICATOR_COLUMNS: Final = tuple(
+    Column(i.column, "f64", i.title, i.title_zh, missing=True) for i in INDICATORS
+)
+SUMS: Final = ",\n           ".join(f"{e.sql} AS {e.key}" for e in ELEMENTS)
+# Where a nameplate is not known, the time at nameplate is NaN; from here on it is NULL.
+SUMS_AGAIN: Final = ", ".join(
+    f"if(isFinite(sum(s.{e.key})), sum(s.{e.key}), NULL) AS {e.key}"
+    if "ideal" in e.of
+    else f"sum(s.{e.key}) AS {e.key}"
+    for e in ELEMENTS
+)
+RATIOS: Final = ",\n           ".join(f"{i.sql} AS {i.column}" for i in INDICATORS)
+ELEMENTS_NAMED: Final = ", ".join(f"{e.key} AS {e.key.lower()}_{e.unit}" for e in ELEMENTS)
+AS_OF: Final = Column("as_of", "at_ms", "As of", "数据时刻", missing=True)

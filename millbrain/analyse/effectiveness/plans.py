@@ -26,15 +26,19 @@ def machines_of(
     override the plant's. things: those of which a standard signal was read.
     """
     found: dict[str, Machine] = {}
+    known = set(things)
     for plant in plants:
-        for place, unit in enumerate(plant.units()):
-            found[unit.id] = _of_plant(plant, unit, place, attributes.get(unit.id, {}))
-    for thing in sorted(set(things) - found.keys()):
+        units = plant.units()
+        if not known.isdisjoint(u.id for u in units):  # others are only drawings so far
+            for place, unit in enumerate(units):
+                found[unit.id] = _of_plant(plant, unit, place, attributes.get(unit.id, {}))
+    for thing in sorted(known - found.keys()):
         told = attributes.get(thing, {})
         found[thing] = Machine(
             thing, title=str(told.get("title") or thing),
             title_zh=str(told.get("title_zh") or thing),
-            cycle_s=_number(told, "cycle_s"), operator=str(told.get("operator") or ""),
+            cycle_s=_number(told, "cycle_s"), gap_s=_gap(told),
+            operator=str(told.get("operator") or ""),
             is_simulated=bool(told.get("simulated")), lows=_lows(told),
         )  # fmt: skip
     return found
@@ -44,6 +48,7 @@ def _of_plant(plant: Plant, unit: Node, place: int, told: Mapping[str, Any]) -> 
     area = plant.above(unit.id, Level.AREA)
     line = plant.above(unit.id, Level.LINE) or plant.above(unit.id, Level.CELL) or area
     cycle_s = _number(told, "cycle_s")
+    is_output, takt_s = _output(plant, unit)
     return Machine(
         unit.id, title=unit.title or unit.id, title_zh=unit.title_zh or unit.title or unit.id,
         plant=plant, place=place, equipment_class=unit.equipment_class,
@@ -52,9 +57,26 @@ def _of_plant(plant: Plant, unit: Node, place: int, told: Mapping[str, Any]) -> 
         area=area.id if area else "", area_title=area.title if area else "",
         area_title_zh=area.title_zh if area else "",
         cycle_s=cycle_s if np.isfinite(cycle_s) else plant.cycle_s(unit.id),
+        is_output=is_output, takt_s=takt_s, gap_s=_gap(told),
         operator=str(told.get("operator") or ""), is_digital=unit.digital,
         is_simulated=plant.simulated, lows=_lows(told),
     )  # fmt: skip
+
+
+def _output(plant: Plant, unit: Node) -> tuple[bool, float]:
+    """Return whether a unit's pieces are those of its line, and the line's time between two."""
+    line = plant.above(unit.id, Level.LINE)
+    if line is None:
+        return True, float("nan")
+    stages: dict[int, float] = {}  # stage -> pieces a second of its parallel units
+    for each in plant.units(line.id):
+        stages[each.stage] = stages.get(each.stage, 0.0) + 1 / plant.cycle_s(each.id)
+    return unit.stage == max(stages), 1 / min(stages.values())
+
+
+def _gap(told: Mapping[str, Any]) -> float:
+    gap_s = _number(told, "gap_s")
+    return gap_s if gap_s > 0 else 0.0
 
 
 def _number(told: Mapping[str, Any], name: str) -> float:

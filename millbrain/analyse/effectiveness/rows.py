@@ -91,15 +91,18 @@ def machine_columns(machines: Sequence[Machine], gone: Sequence[str], as_of_ms: 
     """Return machines as rows of `machine`; those that are gone as void ones."""
     rows = [*machines, *(Machine(thing) for thing in gone)]
     cycles = np.array([m.cycle_s for m in rows], np.float64)
+    takts = np.array([m.takt_s for m in rows], np.float64)
     values: dict[str, Any] = {name: _bytes([getattr(m, name) for m in rows]) for name in _TEXTS}
     values |= {
         "machine": _bytes([m.thing for m in rows]),
         "plant": _bytes([m.plant.key if m.plant else "" for m in rows]),
         "cycle_s": np.nan_to_num(cycles),
+        "takt_s": np.nan_to_num(takts),
+        "is_output": np.array([m.is_output for m in rows], np.uint8),
         "place": np.array([m.place for m in rows], np.uint32),
         "is_digital": np.array([m.is_digital for m in rows], np.uint8),
         "is_simulated": np.array([m.is_simulated for m in rows], np.uint8),
         "is_void": np.array([0] * len(machines) + [1] * len(gone), np.uint8),
         "as_of": np.full(len(rows), as_of_ms, np.int64),
     }  # fmt: skip
-    return Columns(len(rows), values, {"cycle_s": np.isnan(cycles)})
+    return Columns(len(rows), values, {"cycle_s": np.isnan(cycles), "takt_s": np.isnan(takts)})

@@ -51,7 +51,7 @@ MACHINE_HOUR: Final = Table(
     ),
     order_by=("machine", "hour_at"),
     partition_by="toYYYYMM(hour_at)",
-    keep_days=4_000,
+    keep_days=8_000,
     keep_by="hour_at",
     newest_by="as_of",
 )  # fmt: skip
@@ -73,6 +73,10 @@ MACHINE: Final = Table(
         Column("line_title_zh", "name", "Name of the line, Chinese", "生产线名称（中文）"),
         Column("equipment_class", "name", "Class of equipment", "设备类别"),
         Column("cycle_s", "f64", "Nameplate time of one piece", "铭牌节拍", missing=True),
+        Column("is_output", "u8", "1 = its pieces are those of its line: the last stage",
+               "计入产线产出"),
+        Column("takt_s", "f64", "Time between two pieces of its line at nameplate of the"
+               " slowest stage", "产线节拍（瓶颈工序铭牌）", missing=True),
         Column("place", "u32", "Place in the order of the plant", "排列序号"),
         Column("operator", "name", "Organisation it belongs to, empty = everybody's", "所属单位"),
         Column("is_digital", "u8", "1 = its data can be collected", "可采集数据"),

@@ -22,9 +22,13 @@ PORTIONS: Final = (8, 4_096)  # hours of machines told at once
 
 
 class Teller:
-    """Tells spans. machines: by thing. standing: how each stood when it was told last."""
+    """Tells spans. machines: by thing. standing: how each stood when it was told last.
 
-    def __init__(self, ground: Ground, store: Store, rules: Rules) -> None:
+    is_all: whether the things that it is told of are all there are; other machines are gone then.
+    """
+
+    def __init__(self, ground: Ground, store: Store, rules: Rules, *, is_all: bool = True) -> None:
+        self._is_all = is_all
         self._ground = ground
         self._store = store
         self._rules = rules
@@ -40,7 +44,7 @@ class Teller:
             return
         found = machines_of(self._ground.plants(), self._ground.things(), things)
         changed = [m for thing, m in found.items() if m != self.machines.get(thing)]
-        gone = self._store.stored_machines() - found.keys()
+        gone = self._store.stored_machines() - found.keys() if self._is_all else set()
         if changed or gone:
             self._store.write_machines(changed, gone)
         self.machines = found

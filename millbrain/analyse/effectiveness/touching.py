@@ -63,6 +63,7 @@ class Touched:
         self._near_ms = round(max(rules.gap_s, rules.micro_s) * 1000)
         self._back_ms = round(max(rules.reason_back_s * 1000, self._near_ms))
         self._newest: dict[Key, int] = {}
+        self._heard: dict[str, int] = {}
         self._ticked = 0
         self.known: dict[str, set[str]] = {}
         self.hours: dict[str, set[int]] = {}
@@ -77,13 +78,15 @@ class Touched:
         """Learn what is known of machines, and up to where their hours are told."""
         self._newest = {k: at for k, at in self._store.things().items() if at <= now + AHEAD_MS}
         self.known = {}
-        for thing, signal in self._newest:
+        for (thing, signal), at in self._newest.items():
             self.known.setdefault(thing, set()).add(signal)
+            self._heard[thing] = max(self._heard.get(thing, 0), at)
         self._ticked = self._store.told_until() or now
 
     def add(self, touches: Iterable[Touch], now: int) -> None:
         """Take what came."""
         late: dict[int, list[Touch]] = {}
+        heard: dict[str, int] = {}
         for touch in touches:
             if touch.first > now + AHEAD_MS:
                 self.ahead.add(touch.thing)
@@ -95,10 +98,16 @@ class Touched:
                 late.setdefault(touch.first // HOUR_MS, []).append(touch)
             else:
                 low = touch.first - self._reach(touch.signal)
-                if touch.signal == ENERGY_SIGNAL and newest is not None:
-                    low = min(low, newest)
+                since = self._heard.get(touch.thing, 0)
+                if newest is not None:
+                    since = min(newest, since) if touch.signal == ENERGY_SIGNAL else since
+                if since > touch.first - FORGOTTEN_MS:  # the time between is told anew, too
+                    low = min(low, since)
                 self._mark(touch.thing, low, touch.last + self._near_ms, now)
-            self._newest[key] = max(newest or 0, min(touch.last, now + AHEAD_MS))
+            self._newest[key] = max(newest or 0, touch.last)
+            heard[touch.thing] = max(heard.get(touch.thing, 0), touch.last)
+        for thing, at in heard.items():
+            self._heard[thing] = max(self._heard.get(thing, 0), at)
         for hour, found in late.items():
             self._add_late(hour, found, now)
 
@@ -122,10 +131,7 @@ class Touched:
 
     def tick(self, now: int) -> None:
         """Let time pass: machines that bring nothing are silent, and that is told, too."""
-        heard: dict[str, int] = {}
-        for (thing, _), at in self._newest.items():
-            heard[thing] = max(heard.get(thing, 0), at)
-        for thing, at in heard.items():
+        for thing, at in self._heard.items():
             if at > now - FORGOTTEN_MS:
                 self._mark(thing, max(self._ticked - 2 * self._near_ms, at), now, now)
         self._ticked = now

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from millbrain.analyse.effectiveness import indicators
 from millbrain.analyse.effectiveness.findings import BY_SHIFT, LIVE, ShiftSums, by_shift, live
 from millbrain.analyse.effectiveness.model import APP, Rules
-from millbrain.analyse.effectiveness.parts_sql import PARTS
+from millbrain.analyse.effectiveness.parts_sql import PARTS, SUMS
 from millbrain.analyse.effectiveness.store import text
 from millbrain.analyse.effectiveness.telling import Teller
 from millbrain.core import finding_rows
@@ -84,19 +84,14 @@ class Watch:
         return found
 
 
-def _query() -> str:
-    elements: Any = indicators.element_sql()
-    return f"""
+_SHIFTS: Final = f"""
     SELECT toString(machine) AS machine, part_day AS day, toString(part_shift) AS shift,
            toUnixTimestamp64Milli(min(hour_at)) DIV 1000 AS first,
            toUnixTimestamp64Milli(max(until_at)) DIV 1000 AS last,
-           {elements}
+           {SUMS}
     FROM ({PARTS}
           WHERE hour_at >= fromUnixTimestamp64Milli({{now:Int64}}, 'UTC')
                            - toIntervalDay({{days:UInt16}}))
     GROUP BY machine, day, shift
     HAVING last * 1000 < {{now:Int64}}
     ORDER BY machine, first"""
-
-
-_SHIFTS: Final = _query()

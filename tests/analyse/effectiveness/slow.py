@@ -5,7 +5,7 @@ what the room gives for readings at whole seconds.
 """
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 OFFLINE, PRODUCING = 0, 1
@@ -53,9 +53,9 @@ def elements(
     states: Mapping[int, int], busy: Callable[[int], bool],
     good: Told, scrap: Told, rework: Told, energy: Told, cycle_s: float, limit: int,
     span: tuple[int, int],
-) -> Counter[str]:  # fmt: skip
+) -> dict[str, float]:  # fmt: skip
     """Return seconds, pieces and kWh within a span of seconds."""
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     micro = micro_seconds(states, limit)
     low, high = span
     for second in range(low, high):
@@ -65,7 +65,8 @@ def elements(
         found["PBT"] += 1
         found[f"state {states[second]}"] += 1
         found["MST"] += second in micro
-        found["FE"] += states[second] == 4 and states.get(second - 1, 4) != 4
+        begins = states[second] == 4 and states.get(second - 1, 4) != 4
+        found["FE"] += begins and second not in micro
     for name, counter in (("GQ", good), ("SQ", scrap), ("RQ", rework)):
         for at, came in deltas(counter):
             if low < at <= high and busy(at - 1):

@@ -1,5 +1,6 @@
 """Runs, parts and indicators: by hand, by a published example, and by an independent version."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.analyse.effectiveness import slow
 
 T0 = 1_700_000_400_000 // HOUR_MS * HOUR_MS
 RULES = Rules(gap_s=60, micro_s=120, reason_back_s=600)
-Points = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 
 
 def signal(points: Points, texts: list[str] | None = None) -> Signal:

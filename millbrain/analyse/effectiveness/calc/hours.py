@@ -112,7 +112,7 @@ def told(
     begin = min(max(low, int(heard.at[0])), min(high, now)) if len(heard.at) else min(high, now)
     runs = runs_of(
         heard.at, _states(machine, heard, rules), _texts(heard, REASON_SIGNAL, reasons),
-        edge, end, round(rules.gap_s * 1000), round(rules.reason_back_s * 1000),
+        edge, end, round((machine.gap_s or rules.gap_s) * 1000), round(rules.reason_back_s * 1000),
     )  # fmt: skip
     parts = parts_of(
         runs, job, np.full(len(jobs.texts), round(machine.cycle_s * 1000, 3)), plan,

@@ -18,11 +18,9 @@ def sums_of(parts: Sequence[Parts]) -> dict[str, float]:
     """Return every element of some parts: times in hours, pieces, energy in kWh."""
     found = {}
     for element in ELEMENTS:
-        names = [n.strip().removeprefix("part_") for n in element.of.split("+")]
         total = 0.0
         for part in parts:
-            chosen = element.select(part.state, part.busy)
-            total += float(sum(getattr(part, n)[chosen].sum() for n in names))
+            total += float(element.measure(part)[element.select(part.state, part.busy)].sum())
         found[element.key] = total / HOUR_MS if element.unit == "h" else total
     return found
 

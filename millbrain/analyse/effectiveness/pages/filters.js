@@ -1,0 +1,50 @@
+// The filters of a page: places from the machines that there are, kept in the address.
+
+import { byId, fill, h } from "/static/js/dom.js";
+import { areaName, ask, grouped, lineName, machineName } from "./works.js";
+
+const NAMES = ["by", "days", "area", "line", "machine", "job", "elements"];
+
+function options(name, rows, label) {
+  const field = byId("filters").elements[name];
+  const chosen = field.value || new URLSearchParams(location.search).get(name) || "";
+  const first = field.options[0];
+  const found = [...grouped(rows.filter((row) => row[name]), (row) => row[name]).entries()];
+  fill(field, first, found.map(([key, [row]]) => h("option", { value: key }, label(row))));
+  field.value = found.some(([key]) => key === chosen) ? chosen : "";
+}
+
+/** The values of the filters by name, empty ones left out. */
+export function chosen() {
+  return Object.fromEntries([...new FormData(byId("filters"))].filter(([, value]) => value));
+}
+
+/** Fill the filters, then call load(values) now and after each change. */
+export async function startFilters(load) {
+  const form = byId("filters");
+  const given = new URLSearchParams(location.search);
+  for (const name of NAMES) {
+    const field = form.elements[name];
+    if (!field || !given.get(name)) continue;
+    if (field.type === "checkbox") field.checked = true;
+    else field.value = given.get(name);
+  }
+  const { rows } = await ask("now", { size: 500 });
+  const places = () => {
+    const { area, line } = { area: form.elements.area.value, line: form.elements.line.value };
+    options("area", rows, areaName);
+    options("line", rows.filter((row) => !area || row.area === area), lineName);
+    options("machine", rows.filter((row) => (!area || row.area === area) && (!line || row.line === line)), machineName);
+  };
+  form.elements.area.value = given.get("area") ?? "";
+  places();
+  places();
+  const changed = () => {
+    history.replaceState(null, "", `?${new URLSearchParams(chosen())}`);
+    places();
+    load(chosen());
+  };
+  form.addEventListener("change", changed);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  load(chosen());
+}

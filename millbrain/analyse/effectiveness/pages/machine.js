@@ -1,0 +1,114 @@
+// A machine: its state, the ribbon of the day, indicators, pieces, a trend, losses, stops, signals.
+
+import { get } from "/static/js/api.js";
+import { byId, data, fill, h } from "/static/js/dom.js";
+import { figure, instant, number, span, time } from "/static/js/format.js";
+import { every } from "/static/js/poll.js";
+import { _ } from "/static/js/words.js";
+import "/static/js/elements/live-value.js";
+import "/static/js/elements/xy-chart.js";
+import { areaName, ask, asOf, clock, dayBegin, hourSpec, legend, lineName, linePath, lossTable, machineName, pct, problem, reasonName, ribbon, simulated, since, stateMark, stopHead, stopRows } from "./works.js";
+
+const STATES_S = 5;
+const FIGURES_S = 15;
+const MONTH_S = 300;
+const TREND_MS = 8 * 3_600_000;
+const OTHERS = ["power_kw", "spindle_speed_rpm", "spindle_load_pct"]; // drawn first where they are there
+const TEXTS = ["stop_reason", "order_operation"];
+const machine = data("parameters").machine;
+let shown = new URLSearchParams(location.search).get("signal") ?? "";
+
+function showState(answer) {
+  const row = answer.rows[0];
+  if (!row) {
+    problem({ message: _("Nothing is known of machine {machine}: no signal of it that tells a state, pieces or energy was read.", { machine }) });
+    return;
+  }
+  fill(byId("name"), machineName(row));
+  fill(byId("state"), stateMark(row.state), " ", h("small", { class: "soft" }, row.reason ? `${reasonName(row.reason)} · ` : "", _("for {span}", { span: since(row) }), row.job ? ` · ${row.job}` : ""));
+  fill(byId("where"), row.line ? h("a", { href: linePath(row.line) }, lineName(row)) : null, row.area ? ` · ${areaName(row)}` : null, ` · ${machine}`);
+  simulated([row]);
+  asOf("as-of", answer);
+  problem(null);
+}
+
+function showTags(answer) {
+  const numbers = answer.rows.filter((row) => row.value !== null && !TEXTS.includes(row.signal)).map((row) => row.signal);
+  if (!shown) shown = OTHERS.find((name) => numbers.includes(name)) ?? numbers[0] ?? "";
+  const field = byId("signal");
+  if (field.options.length !== numbers.length) fill(field, numbers.map((name) => h("option", { value: name }, name)));
+  field.value = shown;
+  fill(byId("tags"),
+    h("thead", {}, h("tr", {}, h("th", {}, _("Signal")), h("th", { class: "number" }, _("Value")), h("th", {}, _("Age")), h("th", {}, _("Quality")), h("th", {}, _("Connection")))),
+    h("tbody", {}, answer.rows.map((row) => h("tr", {}, h("td", {}, row.signal),
+      h("td", { class: "number" }, row.value === null || row.value === undefined ? row.text : figure(row.value, "")),
+      h("td", { title: time(row.device_at) }, span((Date.now() - instant(row.device_at)) / 1000)),
+      h("td", {}, { 192: _("good"), 64: _("uncertain"), 0: _("bad") }[row.quality] ?? row.quality), h("td", {}, row.link)))));
+}
+
+async function showTrend(signal) {
+  if (!shown) return;
+  const from = new Date(Date.now() - TREND_MS).toISOString();
+  const answer = await get("/readings", { thing: machine, signals: shown, from, points: 400 }, signal);
+  const curve = answer.curves[0];
+  byId("trend").set({
+    x: { kind: "time", clock: true }, y: { digits: 2 },
+    series: [
+      { type: "band", tone: "--drive", name: _("lowest to highest"), data: curve.t.map((at, i) => [at, curve.min[i], curve.max[i]]) },
+      { type: "line", tone: "--drive", name: shown, data: curve.t.map((at, i) => [at, curve.avg[i]]) },
+    ],
+    empty: _("Nothing was read of this signal in 8 hours."),
+  });
+}
+
+function showIndicators(all, hours) {
+  const row = all.rows[0];
+  for (const name of ["oee", "availability", "effectiveness", "quality"]) byId(name).set(row?.[`${name}_pct`], all.as_of);
+  if (row && row.effectiveness_pct === null && row.pq_count) fill(byId("effectiveness-sub"), _("no nameplate cycle is known"));
+  byId("made").set(row?.gq_count, all.as_of);
+  fill(byId("made-sub"), _("scrap {s}, rework {r}", { s: number(row?.sq_count ?? 0), r: number(row?.rq_count ?? 0) }));
+  byId("energy").set(row?.en_kwh, all.as_of);
+  fill(byId("energy-sub"), row?.piece_kwh ? _("{n} kWh a good piece", { n: number(row.piece_kwh, 2) }) : "\u00a0");
+  byId("hours").set(hourSpec(hours.rows));
+}
+
+function showEnergy(answer) {
+  const whole = answer.rows.reduce((sum, row) => sum + row.energy_kwh, 0);
+  fill(byId("energies"),
+    h("thead", {}, h("tr", {}, h("th", {}, _("State")), h("th", { class: "number" }, "kWh"), h("th", { class: "number" }, _("Share")), h("th", { class: "number" }, _("h:min:s")), h("th", { class: "number" }, _("mean kW")))),
+    h("tbody", {}, answer.rows.map((row) => h("tr", {}, h("td", {}, stateMark(row.state)), h("td", { class: "number" }, number(row.energy_kwh, 1)),
+      h("td", { class: "number" }, whole ? pct((100 * row.energy_kwh) / whole, 0) : "–"), h("td", { class: "number" }, clock(row.time_h * 3_600_000)),
+      h("td", { class: "number" }, row.time_h ? number(row.energy_kwh / row.time_h, 1) : "–")))));
+}
+
+fill(byId("legend"), legend());
+byId("signal").addEventListener("change", (event) => {
+  shown = event.target.value;
+  showTrend().catch(problem);
+});
+every(STATES_S, async (signal) => {
+  const [state, tags] = await Promise.all([
+    ask("now", { machine }, signal), get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
+      if (error.name === "AbortError") throw error;
+      return { rows: [] };
+    })]);
+  showState(state);
+  showTags(tags);
+});
+every(FIGURES_S, async (signal) => {
+  const [all, hours, losses, energy, stops, runs] = await Promise.all([
+    ask("indicators", { machine, by: "all" }, signal), ask("hours", { machine }, signal), ask("losses", { machine }, signal),
+    ask("energy", { machine }, signal), ask("stops", { machine, hours: 24, sort: "start_at", order: "desc", size: 10 }, signal),
+    ask("runs", { machine, since_ms: dayBegin(), size: 2000 }, signal)]);
+  showIndicators(all, hours);
+  fill(byId("losses"), lossTable(losses.rows.slice(0, 12)));
+  showEnergy(energy);
+  fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(stops.rows, false)));
+  fill(byId("ribbon"), ribbon(runs.rows, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
+  if (shown) await showTrend(signal);
+});
+every(MONTH_S, async (signal) => {
+  const answer = await ask("indicators", { machine, by: "all", days: 31 }, signal);
+  const row = answer.rows[0];
+  for (const name of ["mttr", "mtbf"]) byId(name).set(row?.[`${name}_h`], answer.as_of);
+});

@@ -1,0 +1,141 @@
+"""How machines stand now, their runs of the day, and their stops."""
+
+from typing import Final
+
+from millbrain.analyse.effectiveness.parts_sql import AS_OF, MACHINES, PLACES
+from millbrain.analyse.effectiveness.tables import MACHINE, STATES
+from millbrain.core.pages import TEXT, Argument, Query
+from millbrain.core.tables import Column
+
+_STATE: Final = Column("state", "u8", "State", "状态", codes=STATES)
+_PLACE: Final = tuple(
+    c for c in MACHINE.columns
+    if c.name not in ("operator", "is_void", "as_of", "is_output", "takt_s", "cycle_s")
+)  # fmt: skip
+_NAMED: Final = ", ".join(f"m.{c.name} AS {c.name}" for c in _PLACE)
+
+NOW: Final = Query(
+    "now",
+    "How every machine stands",
+    "设备当前状态",
+    f"""
+    SELECT {_NAMED}, m.takt_s AS takt_s, m.cycle_s AS cycle_s,
+           if(h.told = 0, 0, h.last_state) AS state,
+           h.last_reason AS reason, h.last_job AS job,
+           if(h.told = 0, NULL, h.since) AS since_at, if(r.thing = '', NULL, r.heard) AS heard_at,
+           if(h.told = 0, NULL, h.at) AS as_of
+    FROM (SELECT * FROM machine FINAL WHERE machine IN ({MACHINES})) AS m
+    LEFT JOIN (SELECT machine, max(until_at) AS at, 1 AS told,
+                      argMax(arrayElement(run_state, -1), hour_at) AS last_state,
+                      argMax(arrayElement(run_reason, -1), hour_at) AS last_reason,
+                      argMax(arrayElement(run_job, -1), hour_at) AS last_job,
+                      max(arrayMax(arrayMap((b, t) -> if(b = 1, hour_at + toIntervalMillisecond(t),
+                          toDateTime64(0, 3, 'UTC')), run_begins, run_ms))) AS begun,
+                      greatest(begun, min(hour_at)) AS since
+               FROM machine_hour FINAL
+               WHERE hour_at > now() - toIntervalHour(26) AND notEmpty(run_ms)
+               GROUP BY machine) AS h
+      ON h.machine = m.machine
+    LEFT JOIN (SELECT thing, max(device_at) AS heard FROM reading_latest FINAL GROUP BY thing) AS r
+      ON r.thing = m.machine""",
+    (
+        *_PLACE,
+        Column("takt_s", "f64", "Takt of the line", "产线节拍", missing=True),
+        Column("cycle_s", "f64", "Nameplate time of a piece", "铭牌节拍", missing=True),
+        _STATE,
+        Column("reason", "text", "Reason", "原因"),
+        Column("job", "text", "Order and operation", "订单工序"),
+        Column("since_at", "at_ms", "Since when, at most a day back", "起始时刻", missing=True),
+        Column("heard_at", "at_ms", "When it was heard last", "最近数据时刻", missing=True),
+        AS_OF,
+    ),
+    "plant, place, machine",
+    PLACES,
+    rows=500,
+)  # fmt: skip
+
+# Runs are cut at hours; what begins none goes on from the hour before.
+_RUNS: Final = f"""
+    SELECT machine, hour_at + toIntervalMillisecond(run_ms) AS start_at,
+           hour_at + toIntervalMillisecond(run_end) AS end_at, run_state, run_reason, run_job,
+           run_begins, until_at AS as_of
+    FROM machine_hour FINAL
+    ARRAY JOIN run_ms, arrayPushBack(arrayPopFront(run_ms), toUInt32(
+                 dateDiff('millisecond', hour_at, until_at))) AS run_end,
+               run_state, run_reason, run_job, run_begins
+    WHERE machine IN ({MACHINES})
+      AND hour_at >= toStartOfHour(if({{since_ms:Int64}} = 0,
+                                      now64(3) - toIntervalHour({{hours:UInt16}}),
+                                      fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')))
+      AND ({{until_ms:Int64}} = 0
+           OR hour_at < fromUnixTimestamp64Milli({{until_ms:Int64}}, 'UTC'))"""
+_MERGED: Final = f"""
+    SELECT machine, min(start_at) AS start_at, max(end_at) AS end_at, any(run_state) AS state,
+           any(run_reason) AS reason, any(run_job) AS job, max(as_of) AS as_of
+    FROM (SELECT *, sum(is_new) OVER (PARTITION BY machine ORDER BY start_at) AS no
+          FROM (SELECT *, toUInt32(run_begins = 1 OR run_state != lagInFrame(run_state, 1, 255)
+                         OVER w OR run_reason != lagInFrame(run_reason) OVER w) AS is_new
+                FROM ({_RUNS})
+                WINDOW w AS (PARTITION BY machine ORDER BY start_at
+                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)))
+    GROUP BY machine, no"""
+_SPAN: Final = (
+    Argument("hours", "UInt16", "Hours back", "小时数", 24, 1, 2400),
+    Argument(
+        "since_ms", "Int64", "From an instant [ms since 1970], instead of hours", "起始时刻", 0
+    ),
+    Argument("until_ms", "Int64", "Up to an instant [ms since 1970], 0 = now", "结束时刻", 0),
+)
+_RUN: Final = (
+    Column("machine", "name", "Machine", "设备"),
+    Column("start_at", "at_ms", "Begin", "开始"),
+    Column("end_at", "at_ms", "End", "结束"),
+    _STATE,
+    Column("reason", "text", "Reason", "原因"),
+    Column("job", "text", "Order and operation", "订单工序"),
+)
+
+RUNS: Final = Query(
+    "runs",
+    "What machines did, run by run, to the millisecond",
+    "设备状态段（毫秒级）",
+    _MERGED,
+    (*_RUN, AS_OF),
+    "machine, start_at",
+    (*PLACES, *_SPAN),
+    rows=2000,
+)
+
+STOPS: Final = Query(
+    "stops",
+    "Stops, the longest first",
+    "停机清单，按时长排序",
+    f"""
+    SELECT s.machine AS machine, m.title AS title, m.title_zh AS title_zh, m.line AS line,
+           s.start_at AS start_at, s.end_at AS end_at,
+           dateDiff('millisecond', s.start_at, s.end_at) / 1000 AS stop_s, s.state AS state,
+           s.reason AS reason, s.job AS job, s.as_of AS as_of
+    FROM ({_MERGED}) AS s
+    JOIN (SELECT machine, title, title_zh, line FROM machine FINAL) AS m ON m.machine = s.machine
+    WHERE s.state != 1 AND stop_s >= {{longer_s:Float64}}
+      AND ({{state:UInt8}} = 255 OR s.state = {{state:UInt8}})
+      AND ({{reason:String}} = '' OR s.reason = {{reason:String}})""",
+    (
+        *_RUN,
+        Column("title", "name", "Name of the machine, English", "设备名称（英文）"),
+        Column("title_zh", "name", "Name of the machine", "设备名称"),
+        Column("line", "name", "Line", "生产线"),
+        Column("stop_s", "f64", "How long", "时长"),
+        AS_OF,
+    ),
+    "stop_s desc, machine, start_at",
+    (
+        *PLACES,
+        *_SPAN,
+        Argument("longer_s", "Float64", "Stops of at least so long", "最短时长", 0, 0, 1e9),
+        Argument("state", "UInt8", "One state only, 255 = any but producing", "状态", 255, 0, 255),
+        Argument("reason", TEXT, "One reason only", "原因", "", length_max=64),
+    ),
+)
+
+QUERIES: Final = (NOW, RUNS, STOPS)

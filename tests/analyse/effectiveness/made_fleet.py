@@ -1,0 +1,79 @@
+"""Two made machines of a company as rows of the room's tables, for pages."""
+
+import numpy as np
+
+from millbrain.analyse.effectiveness.calc.hours import Heard, Signal, told
+from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
+from millbrain.analyse.effectiveness.model import Machine, Rules
+from millbrain.analyse.effectiveness.plans import Plans
+from millbrain.analyse.effectiveness.rows import hour_columns, machine_columns
+from millbrain.analyse.effectiveness.tables import MACHINE, MACHINE_HOUR, TABLES
+from millbrain.core.columns import Columns
+from millbrain.core.plant.readings import READING_LATEST
+from millbrain.core.tables import Table, arrow_batch
+from millbrain.record.warehouse import Warehouse
+
+__all__ = ["TABLES", "given", "store_company"]
+
+HOURS = 5
+STATES = (1, 4, 1, 7, 1, 3, 2)
+
+
+def given(argument: str, operator: str) -> str:
+    """Return a value for an argument that has no default; there is none."""
+    raise KeyError(f"{argument} of {operator}")
+
+
+def machines_of(operator: str) -> list[Machine]:
+    """Return the machines of a company; their number depends on its name."""
+    count = 2 if operator.startswith("N") else 3
+    return [
+        Machine(f"{operator[:1]}-M{n}", title=f"{operator} {n}", line=f"{operator[:1]}-L1",
+                line_title=f"Line of {operator}", cycle_s=30.0 + n, operator=operator)
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def heard_of(number: int, low: int) -> Heard:
+    """Return what was heard of a machine in some hours."""
+    at = low + 20_000 * np.arange(HOURS * 180 + 1)
+    place = np.arange(len(at))
+    state = np.array(STATES)[(place // (11 + number)) % len(STATES)].astype(np.float64)
+    made = np.cumsum(state == 1) // 2
+    quality = np.full(len(at), 192, np.uint8)
+    numbers = {"machine_state": state, "good_count": made - made // 20, "scrap_count": made // 20,
+               "energy_kwh": 0.05 * place}  # fmt: skip
+    signals = {n: Signal(at, v.astype(np.float64), (), quality) for n, v in numbers.items()}
+    signals["order_operation"] = Signal(at[:1], at[:1] * np.nan, ("SIM-1/10",), quality[:1])
+    return Heard(at, signals)
+
+
+def store_company(warehouse: Warehouse, operator: str, now_s: int) -> None:
+    """Store the rows of a company."""
+    now = now_s * 1000
+    low = (now // HOUR_MS - HOURS) * HOUR_MS
+    machines = machines_of(operator)
+    rows = []
+    for number, machine in enumerate(machines):
+        plan, shifts = Plans().of(machine, low, low + HOURS * HOUR_MS)
+        one = told(machine, heard_of(number, low), plan, low, low + HOURS * HOUR_MS,
+                   low + HOURS * HOUR_MS, Rules())  # fmt: skip
+        rows.append((machine.thing, one, shifts))
+    _insert(warehouse, MACHINE_HOUR, hour_columns(rows, low + HOURS * HOUR_MS, now))
+    _insert(warehouse, MACHINE, machine_columns(machines, [], now))
+    names = np.empty(len(machines), object)
+    names[:] = [m.thing.encode() for m in machines]
+    at = np.full(len(machines), now, np.int64)
+    latest = {"thing": names, "device_at": at, "received_at": at, "as_of": at}
+    _insert(warehouse, READING_LATEST, Columns(len(machines), latest))
+
+
+def _insert(warehouse: Warehouse, table: Table, columns: Columns) -> None:
+    batch = arrow_batch(table, columns)
+    if "hour_at" in columns.values:  # an insert falls into one month
+        months = columns.array("hour_at").astype("datetime64[ms]").astype("datetime64[M]")
+        for month in np.unique(months):
+            rows = np.flatnonzero(months == month).tolist()
+            warehouse.insert(table, batch.take(rows))
+        return
+    warehouse.insert(table, batch)
