@@ -34,6 +34,10 @@ Register = Annotated[
         "--register", help="Register machines and connections in the data folder's ledger."
     ),
 ]
+HistoryDays = Annotated[
+    float,
+    typer.Option(min=0, max=90, help="With --register: days before the first start, told once."),
+]
 Seconds = Annotated[float, typer.Option(min=0, help="How long; 0 = until stopped.")]
 
 
@@ -43,6 +47,7 @@ def simulate(
     mqtt_port: PortOption = None, host: Annotated[str, typer.Option(help="Address.")] = LOOPBACK,
     seed: Annotated[int, typer.Option(min=0, help="Of chance.")] = 1, fault: Fault = None,
     tags: Tags = None, register: Register = False, seconds: Seconds = 0.0,
+    history_days: HistoryDays = 0.0,
 ) -> None:  # fmt: skip
     """Start the simulated machines of a plant behind OPC UA, Modbus and Sparkplug servers.
 
@@ -58,7 +63,9 @@ def simulate(
         MQTT_PORT if mqtt_port is None else mqtt_port,
     )
     settings = load(data, config) if register else None
-    wanted = Wanted(pack, ports, speed, seed, only or (), quick, fault or (), seconds, tags)
+    wanted = Wanted(
+        pack, ports, speed, seed, only or (), quick, fault or (), seconds, tags, history_days
+    )
     main(wanted, out, settings)
 
 

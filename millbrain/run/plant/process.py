@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ from millbrain.core.plant.plant import Plant
 from millbrain.record.ledger import Ledger
 from millbrain.run import logs, run_files
 from millbrain.run.packs import FOLDER
+from millbrain.run.plant.history import KEY, PlantHistory, close_connection, open_connection
 from millbrain.run.plant.points import Ports, Server, read_servers, tags_of
 from millbrain.run.plant.register import register_places, register_servers
 from millbrain.run.plant.serving import read_fault
 from millbrain.run.plant.simulate import Plan, Running, Simulation, sentence
-from millbrain.run.settings import Settings, prepare_data_folder
+from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
+from millbrain.run.tags.secrets import SecretFiles
 from millbrain.show.tag_sheet import sheet_of
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Wanted:
 
     only: servers or places; empty = all, or those that are quick. seconds: how long, 0 = until
     told to stop. tags: folder into which tag list and connections are written, None = nowhere.
+    history_days: days before the first start that are told at once, in an installation only.
     """
 
     pack: str
@@ -45,6 +49,7 @@ class Wanted:
     faults: Sequence[str] = ()
     seconds: float = 0.0
     tags: Path | None = None
+    history_days: float = 0.0
     folder: Path = FOLDER
 
 
@@ -103,7 +108,9 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
         loop.add_signal_handler(number, stopping.set)
     if wanted.seconds:
         loop.call_later(wanted.seconds, stopping.set)
-    simulation = Simulation(plan)
+    history = _history_of(plan, wanted, settings)
+    simulation = Simulation(plan, history)
+    telling: asyncio.Future[None] | None = None
     try:
         await simulation.start()
         _show(simulation, out, is_short=settings is not None)
@@ -112,9 +119,42 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
             out.print(f"tag list and connections written to {wanted.tags}", highlight=False)
         if settings is not None:
             await asyncio.to_thread(_register, simulation, settings)
+        if history is not None and settings is not None:
+            telling = asyncio.ensure_future(asyncio.to_thread(_tell_past, simulation, settings,
+                                                              history))  # fmt: skip
         await simulation.run(stopping)
     finally:
         await simulation.stop()
+        if telling is not None:
+            telling.cancel()
+
+
+def _history_of(plan: Plan, wanted: Wanted, settings: Settings | None) -> PlantHistory | None:
+    """Return the history that is still to be told, None where there is none."""
+    if settings is None or wanted.history_days <= 0:
+        return None
+    marker = settings.data / "plant_history.json"
+    found = PlantHistory(marker, plan.plant.key, wanted.history_days, time.time())
+    return None if found.is_complete else found
+
+
+def _tell_past(simulation: Simulation, settings: Settings, history: PlantHistory) -> None:
+    """Push what the machines did before they were first started."""
+    engine = run_files.read(settings.run_file("engine"))
+    port = engine["ports"].get("http") if engine else None
+    if not port or simulation.past is None:
+        log.warning("no engine with an HTTP port runs; the history is pushed at the next start")
+        return
+    ledger = Ledger(settings.ledger_url)
+    try:
+        token = open_connection(ledger, SecretFiles(settings.data))
+        url = f"http://{LOOPBACK}:{port}/push/{KEY}"
+        history.push(simulation.past, url, token, lambda said: print(said, flush=True))
+        simulation.past = None
+        if history.is_complete:
+            close_connection(ledger)
+    finally:
+        ledger.close()
 
 
 def _show(simulation: Simulation, out: Console, *, is_short: bool) -> None:

@@ -1,9 +1,9 @@
 """Runs the simulated machines of a plant behind their real servers until told to stop.
 
-The plant's clock runs `speed` times as fast as ours and starts at now; an event of it is told with
-the instant at which it happens by our clock, so device times are never in the future and follow
-one another as the events do. At speed 60 a shift passes in minutes: counters grow 60 times as fast,
-while times that a machine measures itself (`cycle_s`) stay those of the plant.
+The plant's clock runs `speed_ratio` times as fast as ours and starts at now; an event of it is told
+with the instant at which it happens by our clock, so device times are never in the future and
+follow one another as the events do. At 60 a shift passes in minutes: counters grow 60 times as
+fast, while times that a machine measures itself (`cycle_s`) stay those of the plant.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.tags import Connection
 from millbrain.run.plant.analogue import Analogue
 from millbrain.run.plant.floor import Change, Floor
+from millbrain.run.plant.history import Past, PlantHistory, live_through
 from millbrain.run.plant.modbus_server import ModbusServer
 from millbrain.run.plant.opcua_server import OpcUaServer
 from millbrain.run.plant.points import Ports, Server, connection_of
@@ -38,7 +39,7 @@ _SPEAKERS: Final[Mapping[str, Callable[[Setting, str, int], Speaking]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is simulated. servers: those that run. speed: seconds of the plant in one of ours."""
+    """What is simulated. servers: those that run. speed_ratio: seconds of the plant in ours."""
 
     plant: Plant
     servers: Sequence[Server]
@@ -78,11 +79,14 @@ class Clock:
 class Simulation:
     """The floor of a plan and its servers."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, history: PlantHistory | None = None) -> None:
         self.plan = plan
         self.clock = Clock(plan.speed_ratio)
+        self.past: Past | None = None
+        self._history = history
+        begin_s = history.begin_s if history else self.clock.begun_s
         units = [u for s in plan.servers for u in s.units]
-        self.floor = Floor(plan.plant, self.clock.begun_s - WARM_S, plan.seed, units)
+        self.floor = Floor(plan.plant, begin_s - WARM_S, plan.seed, units)
         self.running: list[Running] = []
         self._analogue = Analogue(self.floor.machines, plan.seed)
         self._broker: OwnBroker | None = None
@@ -90,9 +94,8 @@ class Simulation:
         self._of_unit: dict[str, Running] = {}
 
     async def start(self) -> None:
-        """Warm the floor up and start every server that can be started."""
-        self.floor.advance(self.clock.begun_s)
-        self.floor.take_changes()
+        """Warm the floor up, through its past if it has one, and start what can be started."""
+        await asyncio.to_thread(self._warm)
         plan, ports = self.plan, self.plan.ports
         mqtt_port, why = await asyncio.to_thread(self._find_broker)
         next_port = {"opcua": ports.opcua, "modbus": ports.modbus}
@@ -137,6 +140,14 @@ class Simulation:
                 await running.speaking.stop()
         if self._broker is not None:
             await asyncio.to_thread(self._broker.stop)
+
+    def _warm(self) -> None:
+        if self._history is not None:
+            self.floor.advance(self._history.begin_s)
+            self.floor.take_changes()
+            self.past = live_through(self.floor, self._analogue, self._history.since_s)
+        self.floor.advance(self.clock.begun_s)
+        self.floor.take_changes()
 
     def _find_broker(self) -> tuple[int, str]:
         ports = self.plan.ports
