@@ -140,6 +140,7 @@ def _plant(settings: Settings) -> list[str]:
     return [
         "simulate", plant.pack, *_place(settings), "--register",
         "--speed", str(plant.speed_ratio),
+        "--history-days", str(plant.history_days),
         "--opcua-port", str(plant.opcua_port),
         "--modbus-port", str(plant.modbus_port),
         "--mqtt-port", str(plant.mqtt_port),
