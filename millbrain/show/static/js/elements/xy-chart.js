@@ -61,7 +61,7 @@ export class XyChart extends HTMLElement {
   }
 
   /**
-   * spec: {x: {kind: "time"|"number"|"log", name, unit, digits of the readout, min, max}, y: the
+   * spec: {x: {kind: "time"|"number"|"log", clock: label hours, name, unit, digits of the readout, min, max}, y: the
    * same, series:
    * [{type: "line"|"band"|"dots"|"bars", name, tone, data, ...}], limits: [{value, name}] across
    * the plot, empty: what to say where there are no points, tip(point) -> lines of text}. Data are
@@ -103,7 +103,7 @@ export class XyChart extends HTMLElement {
   }
 
   #label(given, value) {
-    if (given.kind === "time") return full(value).slice(5, 10);
+    if (given.kind === "time") return given.clock ? full(value).slice(11, 16) : full(value).slice(5, 10);
     const decimals = (String(Number(value.toFixed(4))).split(".")[1] ?? "").length;
     return number(value, decimals); // as many as the step between two labels needs
   }
