@@ -183,6 +183,7 @@ analyse = typer.Typer(
 )
 app.add_typer(analyse, name="analyse")
 analyse.command("battery")(guarded(analyse_commands.battery))
+analyse.command("effectiveness")(guarded(analyse_commands.effectiveness))
 
 labels = typer.Typer(help="Labels of identifiers, to print.", no_args_is_help=True)
 app.add_typer(labels, name="labels")
