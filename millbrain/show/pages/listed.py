@@ -54,7 +54,7 @@ PAGES: Final = (
     _plant("/connections", "connections.html", "Connections"),
     PlainPage("/connections/{key}", "connection.html", "Connection", "plant"),
     _plant("/trend", "trend.html", "Trend"),
-    _plant("/plant/limits", "plant_limits.html", "Limits"),
+    _plant("/plant/limits", "plant_limits.html", "Signal limits"),
     PlainPage("/scan", "scan.html", "Scan"),
     PlainPage("/intake", "intake.html", "Intake", "intake"),
     PlainPage("/system", "system.html", "System", "system"),
