@@ -58,14 +58,16 @@ export class TrendChart extends HTMLElement {
   async set(spec, ask) {
     this.#spec = spec;
     this.#ask = ask;
+    let echarts;
     try {
-      const echarts = await load();
-      if (!this.isConnected) return;
-      this.#chart ??= this.#start(echarts);
-      this.#draw();
+      echarts = await load();
     } catch {
       fill(this, h("p", { class: "empty" }, _("The chart library is not installed; run: make setup")));
+      return;
     }
+    if (!this.isConnected) return;
+    this.#chart ??= this.#start(echarts);
+    this.#draw();
   }
 
   #start(echarts) {

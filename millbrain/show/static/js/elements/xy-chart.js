@@ -75,19 +75,20 @@ export class XyChart extends HTMLElement {
       fill(this, h("p", { class: "empty" }, spec.empty ?? _("No data in this span.")));
       return;
     }
+    let echarts;
     try {
-      const echarts = await load();
-      if (!this.isConnected || this.#spec !== spec) return;
-      if (!this.#chart) {
-        this.replaceChildren();
-        this.#chart = echarts.init(this, null, { renderer: "canvas" });
-        this.#chart.on("click", (point) => this.#spec.onpick?.(point));
-      }
-      this.#draw();
-    } catch (error) {
-      console.warn(error.message);
+      echarts = await load();
+    } catch {
       fill(this, h("p", { class: "empty" }, _("The chart library is not installed; run: make setup")));
+      return;
     }
+    if (!this.isConnected || this.#spec !== spec) return;
+    if (!this.#chart) {
+      this.replaceChildren();
+      this.#chart = echarts.init(this, null, { renderer: "canvas" });
+      this.#chart.on("click", (point) => this.#spec.onpick?.(point));
+    }
+    this.#draw();
   }
 
   #axis(given, text, lines) {
