@@ -58,6 +58,14 @@ PUSH_REASONS_MAX: Final = 100  # refused rows that an answer names; the others a
 PUSH_SERIES_MAX: Final = 100_000  # series of one connection that are noted among its tags
 PUSH_NOISE_HZ_MAX: Final = 20  # senseless requests a second that are kept as dead letters
 
+# Edge -------------------------------------------------------------------------------------------
+EDGE_BLOCK_ROWS: Final = 100_000  # rows of a joined block of the buffer: one push
+EDGE_SMALL_BLOCKS_MAX: Final = 2_000  # small blocks that wait to be joined, however few their rows
+EDGE_LETTERS_MAX: Final = 10_000  # refusals that an edge keeps; older ones are only counted
+EDGE_RULES_MAX: Final = 500  # rules and models of one edge
+EDGE_WINDOW_MAX: Final = 10_000  # values of one signal that a model sees
+EDGE_EXPRESSION_MAX: Final = 500  # characters of an expression of a rule
+
 # Intake -----------------------------------------------------------------------------------------
 COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...
 COMMIT_WAIT_MS_MAX: Final = 250  # ... or the age of its oldest row, whichever comes first

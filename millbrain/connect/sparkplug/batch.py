@@ -13,6 +13,7 @@ from millbrain.connect.sparkplug.slots import Slots
 from millbrain.connect.sparkplug.topics_json import Sample
 from millbrain.core import limits
 from millbrain.core.columns import Columns, DeadLetter
+from millbrain.core.plant.admission import LETTER_ROWS_MAX
 from millbrain.core.plant.readings import BAD, GOOD
 
 
@@ -50,9 +51,11 @@ class Batch:
         self.received += values
         raw = message.payload[: limits.DEAD_LETTER_BYTES_MAX]
         text = f"{self.link} {message.topic}: {detail}; kept in dead letters"
-        self.rejected.append(
-            DeadLetter(self.link, reason, text, raw, message.received_ms, frames=values)
-        )
+        for left in range(values, 0, -LETTER_ROWS_MAX):  # the count of a letter is one byte
+            count = min(left, LETTER_ROWS_MAX)
+            letter = DeadLetter(self.link, reason, text, raw, message.received_ms, frames=count)
+            self.rejected.append(letter)
+            raw = b""
 
     def store(self, metrics: Metrics, slots: Slots) -> None:
         """Make readings of all that was collected."""

@@ -17,6 +17,7 @@ from rich.table import Table
 import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
+from millbrain.run.cli import edge as edge_commands
 from millbrain.run.cli import labels as label_commands
 from millbrain.run.cli import replay as replay_commands
 from millbrain.run.cli import plant as plant_commands
@@ -212,6 +213,11 @@ replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_a
 app.add_typer(replay, name="replay")
 for _name in ("log", "check", "routing"):
     replay.command(_name)(guarded(getattr(replay_commands, _name)))
+
+edge = typer.Typer(help="The edge: connect rooms beside the machines, with a buffer.")
+app.add_typer(edge, name="edge")
+edge.callback(invoke_without_command=True)(guarded(edge_commands.run))
+edge.command("status")(guarded(edge_commands.status))
 
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
