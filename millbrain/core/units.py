@@ -25,6 +25,8 @@ _ROWS: Final = (
     ("ah", "Ah", "charge", "电量"),
     ("kwh", "kWh", "energy", "能量"),
     ("kw", "kW", "power", "功率"),
+    ("kvarh", "kvarh", "reactive energy", "无功电量"),
+    ("t", "t", "mass", "质量"),
     ("kohm", "kΩ", "resistance", "电阻"),
     ("mohm", "mΩ", "resistance", "电阻"),
     ("degc", "°C", "temperature", "温度"),

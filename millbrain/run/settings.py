@@ -114,6 +114,7 @@ class AnalyseSettings(Section):
 
     battery: bool = Field(default=True, description="Whether battery health is analysed.")
     limits: bool = Field(default=True, description="Whether limits of signals are watched.")
+    energy: bool = Field(default=True, description="Whether days of meters are computed.")
     process: bool = Field(
         default=True, description="Whether the characteristics of characteristics.toml are charted."
     )

@@ -211,7 +211,7 @@ connections.command("add")(guarded(tag_commands.connections_add))
 
 replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_args_is_help=True)
 app.add_typer(replay, name="replay")
-for _name in ("log", "check", "routing"):
+for _name in ("log", "check", "routing", "energy"):
     replay.command(_name)(guarded(getattr(replay_commands, _name)))
 
 edge = typer.Typer(help="The edge: connect rooms beside the machines, with a buffer.")

@@ -7,11 +7,12 @@ from millbrain.core.pages import Page
 
 PAGES: Final = (
     Page(
-        path="/process",
+        path="/plant/spc",
         title="SPC",
         title_zh="过程控制",
         template="pages/process.html",
         queries=charts.QUERIES,
         documents=(charts.CHART,),
+        within="/plant",
     ),
 )

@@ -78,7 +78,7 @@ function showRules(view, row) {
       h("td", { class: "wrap" }, h("b", {}, rule.split("_")[1]), ` ${pick(...view.rules[rule])}`),
       h("td", {}, CHARTS[chart.name]?.() ?? chart.name),
       h("td", { class: "wrap" }, points.slice(-8).map((i) => number(view.place + i + 1)).join(", ")),
-      h("td", { title: full(view.at_ms[points.at(-1)]) }, time(view.at_ms[points.at(-1)])))));
+      h("td", { title: full(view.at_ms[points.at(-1)]) }, time(view.at_ms[points.at(-1)]))))));
 }
 
 function showCapability(view, row) {
