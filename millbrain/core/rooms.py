@@ -49,7 +49,8 @@ class Driver:
     its meaning in English and Chinese. check: dotted ``module:function`` that judges the endpoint,
     options and addresses of a connection before they are kept (`core.tagging.rules.RoomCheck`),
     empty where nothing can be said without asking the counterpart. secrets: names of options that
-    are kept apart (`plant.secrets`) and never shown again.
+    are kept apart (`plant.secrets`) and never shown again. pattern: how the thing of a browsed
+    value is proposed (`core.tagging.proposals`).
     """
 
     key: str
@@ -65,6 +66,7 @@ class Driver:
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     check: str = ""
     secrets: tuple[str, ...] = ()
+    pattern: str = "{-2}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,9 @@ def test_a_tag_shows_its_newest_reading(
     row = viewer.get(f"{API}/tags", params={"q": "SPEED"}).json()["rows"][0]
     assert (row["value"], row["quality"], row["stale"], row["trouble"]) == (1480.0, 192, False, "")
     assert viewer.get(f"{API}/tags", params={"q": "%"}).json()["total"] == 0
+    line.post(f"{API}/tags", json=SPEED | {"enabled": False})
+    off = viewer.get(f"{API}/tags").json()["rows"][0]
+    assert (off["value"], off["stale"]) == (1480.0, True)
     other = SPEED | {"address": "r:2", "signal": "oil_degc"}
     made = line.post(f"{API}/tags", json=other).json()
     assert (made["value"], made["quality"], made["trouble"]) == (None, None, "no such register")

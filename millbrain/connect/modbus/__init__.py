@@ -32,4 +32,5 @@ ROOM: Final = Driver(
                           "false 表示单个值也用功能码 15 或 16 写入，默认 true"),
     },
     check="millbrain.connect.modbus.options:check",
+    pattern="{0}",
 )  # fmt: skip

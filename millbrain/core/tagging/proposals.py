@@ -1,9 +1,10 @@
 """From a browsed node to a proposed tag: which thing, which signal.
 
 The path of a node is the names from the root down to it. A *pattern* says which of them name the
-thing: ``{1}`` is the first name, ``{-1}`` the last, anything else stands as it is written, so that
-``MW-{-3}-{-2}`` makes MW-L03-M07 of Plant / L03 / M07 / Spindle speed. The signal is the last name
-as snake_case, its unit behind it where the unit is known.
+thing: ``{1}`` is the first name, ``{-1}`` the last, ``{0}`` the key of the connection; anything
+else stands as it is written, so that ``MW-{-3}-{-2}`` makes MW-L03-M07 of the path
+Plant / L03 / M07 / Spindle speed. The signal is the last name as snake_case, its unit behind it
+where the unit is known.
 """
 
 import re
@@ -43,13 +44,14 @@ def proposed(connection: str, walked: Walked, pattern: str = THING_PATTERN) -> T
         The pattern names a part that the path has not, or leaves nothing of a name.
     """
     found = walked.found
+    thing = thing_of(walked.path, pattern, connection)
     return Tag(
-        connection, found.address, thing_of(walked.path, pattern), signal_of(found), found.kind,
+        connection, found.address, thing, signal_of(found), found.kind,
         found.unit, writable=found.writable, title=found.name[:128],
     )  # fmt: skip
 
 
-def thing_of(path: Sequence[str], pattern: str = THING_PATTERN) -> str:
+def thing_of(path: Sequence[str], pattern: str = THING_PATTERN, connection: str = "") -> str:
     """Return the identifier of the thing by a pattern over the names of a path.
 
     >>> thing_of(("Plant", "L03", "M07", "Spindle speed"), "MW-{-3}-{-2}")
@@ -59,10 +61,13 @@ def thing_of(path: Sequence[str], pattern: str = THING_PATTERN) -> str:
     def part(match: re.Match[str]) -> str:
         number = int(match.group(1))
         index = number if number < 0 else number - 1
-        if number == 0 or not -len(path) <= index < len(path):
+        if number == 0:
+            return connection
+        if not -len(path) <= index < len(path):
             raise SettingsError(
                 f"pattern {pattern!r}: {match.group()} names no part of {' / '.join(path)}; "
-                f"1 to {len(path)}, or -1 to -{len(path)} from the end, are allowed"
+                f"1 to {len(path)}, -1 to -{len(path)} from the end, and 0, the connection, are "
+                "allowed"
             )
         return path[index]
 

@@ -117,8 +117,8 @@ def browse(
         bool, typer.Option("--create", help="Make a tag of each value that is none yet.")
     ] = False,
     pattern: Annotated[
-        str, typer.Option(help="Thing by the path: {1} = first name, {-2} = the parent.")
-    ] = THING_PATTERN,
+        str, typer.Option(help="Thing by the path: {1} first name, {-2} parent, {0} connection.")
+    ] = "",
 ) -> None:
     """Show what lies under a node of a running connection, and make tags of it.
 
@@ -128,11 +128,19 @@ def browse(
     found = _client(settings).browse(connection, node, (), depth)
     with _ledger(settings) as ledger:
         known = ledger.tags.tags(connection)
+        pattern = pattern or _pattern(ledger, connection)
         fresh = _print_nodes(connection, found, {t.address for t in known}, pattern)
         if create:
             _create(ledger, connection, known, fresh)
     if not found["all"]:
         err.print("the tree is larger than one browse; name a node further down", highlight=False)
+
+
+def _pattern(ledger: Ledger, key: str) -> str:
+    """Return how the room of a connection proposes things."""
+    connection = ledger.tags.connection(key)
+    card = tag_rules().rooms.get(connection.room) if connection else None
+    return card.pattern if card else THING_PATTERN
 
 
 def _client(settings: Settings) -> EngineClient:

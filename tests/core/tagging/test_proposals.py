@@ -32,6 +32,12 @@ def test_a_pattern_that_names_nothing_is_refused(pattern: str) -> None:
         thing_of(PATH, pattern)
 
 
+def test_a_flat_counterpart_is_one_thing() -> None:
+    found = Found("holding:7", "holding 7")
+    tag = proposed("press-3", Walked(found, ("Holding registers", "0 to 99", "holding 7")), "{0}")
+    assert (tag.thing, tag.signal) == ("press-3", "holding_7")
+
+
 def test_blanks_become_hyphens() -> None:
     assert thing_of(("Line 3", "Oil press", "x")) == "Oil-press"
 

@@ -79,6 +79,7 @@ class RoomAnswer(BaseModel):
     endpoint: str = Field(description="An example.")
     options: dict[str, tuple[str, str]] = Field(description="Name -> meaning, English, Chinese.")
     secrets: list[str]
+    pattern: str = Field(description="How the thing of a browsed value is proposed.")
 
 
 class TestAnswer(BaseModel):
@@ -131,6 +132,7 @@ def rooms(_: ViewerCaller, use: Use) -> list[RoomAnswer]:
         RoomAnswer(
             key=card.key, title=card.title, title_zh=card.title_zh, standards=list(card.standards),
             endpoint=card.endpoint, options=dict(card.options), secrets=list(card.secrets),
+            pattern=card.pattern,
         )
         for card in use.settings.tag_rules.rooms.values()
     ]  # fmt: skip
@@ -207,11 +209,17 @@ def browse(
     path: Annotated[list[str] | None, Query(description="Names that lead to the node.")] = None,
     depth: Annotated[int, Query(ge=1, le=12, description="Levels below it.")] = 1,
     pattern: Annotated[
-        str, Query(max_length=128, description="Thing of a tag by the path: {-2} = the parent.")
-    ] = THING_PATTERN,
+        str,
+        Query(
+            max_length=128,
+            description="Thing by the path: {-2} = the parent, {0} = the "
+            "connection; empty = as the room proposes.",
+        ),
+    ] = "",
 ) -> Nodes:
     """Ask the counterpart; each value comes with the thing and signal proposed for it."""
-    one(key, caller, use)
+    card = use.settings.tag_rules.rooms.get(one(key, caller, use).room)
+    pattern = pattern or (card.pattern if card else THING_PATTERN)
     found = use.engine.browse(key, node, path or (), depth)
     known = {tag.address for tag in use.ledger.tags.tags(key)}
     nodes = [_node(key, given, known, pattern) for given in found["nodes"]]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError
-from millbrain.core.plant.tags import Tag, TagKind
+from millbrain.core.plant.tags import Phase, Tag, TagKind
 from millbrain.core.tagging.rules import twice
 from millbrain.core.times import utc_from_epoch
 from millbrain.show import tag_sheet
@@ -66,7 +66,10 @@ class TagAnswer(TagFields):
     quality: int | None = Field(description="0 bad, 64 uncertain, 192 good; null = no reading.")
     device_at: datetime | None
     received_at: datetime | None
-    stale: bool = Field(description="Older than three of its periods and ten seconds.")
+    stale: bool = Field(
+        description="Its connection does not stand, it is switched off or in trouble: the value is "
+        "the last one, not the present one."
+    )
     trouble: str = Field(description="Why it brings no value; empty = it does.")
 
 
@@ -215,29 +218,36 @@ def change_tags(made: Sequence[Tag], key: str, caller: Caller, use: Services) ->
 
 def _with_values(tags: Sequence[Tag], use: Services) -> list[dict[str, Any]]:
     values = tag_values.latest(use.warehouse, tags)
-    troubles = _troubles(use)
-    at_ms = now_ms()
+    states = _states(use)
     rows = []
     for tag in tags:
         value = values.get((tag.thing, tag.signal), tag_values.EMPTY)
-        trouble = troubles.get(tag.connection, {}).get(tag.address, "")
+        state = states.get(tag.connection) if states is not None else None
+        trouble = state["troubles"].get(tag.address, "") if state else ""
         row = tag_sheet.as_json(tag) | {n: value[n] for n in tag_values.EMPTY}
-        rows.append(row | {"stale": _is_stale(row, at_ms), "trouble": trouble})
+        is_stale = row["received_at"] is not None and (
+            _is_old(row) if states is None else not (state and _brings(tag, state) and not trouble)
+        )
+        rows.append(row | {"stale": is_stale, "trouble": trouble})
     return rows
 
 
-def _is_stale(row: Mapping[str, Any], at_ms: int) -> bool:
-    if not row["received_at"]:
-        return False
-    age_ms = at_ms - datetime.fromisoformat(row["received_at"]).timestamp() * 1000
+def _brings(tag: Tag, state: Mapping[str, Any]) -> bool:
+    return tag.enabled and state["phase"] == Phase.CONNECTED
+
+
+def _is_old(row: Mapping[str, Any]) -> bool:
+    """Whether a reading is old by its age alone: nobody knows how its connection stands."""
+    age_ms = now_ms() - datetime.fromisoformat(row["received_at"]).timestamp() * 1000
     return bool(age_ms > 3 * row["period_ms"] + 10_000)
 
 
-def _troubles(use: Services) -> dict[str, Mapping[str, str]]:
+def _states(use: Services) -> dict[str, Mapping[str, Any]] | None:
+    """Return how each connection stands, None where the engine does not say."""
     try:
-        return {s["connection"]: s["troubles"] for s in use.engine.connections()}
+        return {state["connection"]: state for state in use.engine.connections()}
     except ConnectionError:
-        return {}
+        return None
 
 
 @router.post("/import", summary="Import the tag list from XLSX, CSV or TOML")

@@ -5,12 +5,12 @@ import { figure, full, instant, NONE, number, span, unitText } from "./format.js
 import { _, pick } from "./words.js";
 
 const PHASES = {
-  connected: () => _("connected"),
+  connected: () => _("is connected"),
   connecting: () => _("connecting"),
   failed: () => _("not connected"),
   off: () => _("switched off"),
 };
-const QUALITIES = { 0: () => _("bad"), 64: () => _("uncertain"), 192: () => _("good") };
+const QUALITIES = { 0: () => _("bad value"), 64: () => _("uncertain value"), 192: () => _("good value") };
 
 export function phaseWord(row) {
   return (PHASES[row.phase] ?? (() => _("not known")))();

@@ -13,7 +13,7 @@ export function startTree(key, path, changed, problem) {
   const form = byId("proposing");
 
   async function ask(node, names, depth) {
-    const query = new URLSearchParams({ node, depth, pattern: form.elements.pattern.value || "{-2}" });
+    const query = new URLSearchParams({ node, depth, pattern: form.elements.pattern.value });
     for (const name of names) query.append("path", name);
     return get(`${path}/browse?${query}`);
   }

@@ -156,8 +156,8 @@ function drawn(tag) {
   return h("tr", { class: tag.enabled ? "" : "faint" },
     h("td", {}, h("input", { type: "checkbox", "aria-label": _("Choose {signal}", { signal: tag.signal }),
       checked: chosen.has(tag.address), onchange: (event) => choose(tag, event.target.checked) })),
-    h("td", {}, tag.thing),
-    h("td", {}, h("a", { href: trendPath([tag]), title: tagTitle(tag) }, tag.signal)),
+    h("td", {}, h("a", { href: trendPath([tag]), title: tag.signal }, tagTitle(tag)), h("br"),
+      h("small", { class: "soft" }, tagTitle(tag) === tag.signal ? tag.thing : `${tag.thing} ${tag.signal}`)),
     valueCells(tag),
     h("td", { class: "wrap" }, h("span", { class: trouble ? "why trouble" : "" }, trouble)),
     h("td", { class: "mono wide" }, tag.address, tag.writable ? h("span", { class: "badge" }, _("writable")) : null),
@@ -168,7 +168,7 @@ function drawn(tag) {
 
 async function loadTags(signal) {
   const answer = await get("/tags", { connection: key, ...shown, size: SIZE }, signal);
-  const heads = [[""], [_("Thing")], [_("Signal")], [_("Newest value"), "number"], [_("Quality")], [_("Age")], [_("Trouble")],
+  const heads = [[""], [_("Signal")], [_("Newest value"), "number"], [_("Quality")], [_("Age")], [_("Trouble")],
     [_("Address"), "wide"], [_("Period [ms]"), "number wide"], [""]];
   const none = shown.q ? _("No tag matches.") : _("No tag yet: browse below, add one, or bring a sheet.");
   fill(byId("tags"), h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))),
@@ -231,6 +231,7 @@ async function start() {
   const rooms = await get("/connections/rooms");
   await loadConnection();
   room = rooms.find((each) => each.key === connection.room);
+  byId("proposing").elements.pattern.value = room?.pattern ?? "";
   startActs();
   startTagSheet();
   startTags();

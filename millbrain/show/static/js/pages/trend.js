@@ -179,9 +179,11 @@ async function start() {
     const cut = name.lastIndexOf("~");
     if (cut > 0) await add(name.slice(0, cut), name.slice(cut + 1));
   }
+  let first = true; // of which the controls are set already
   turn();
   every(LIVE_S, async (signal) => {
-    if (shown.live && wanted.length && shown.seconds < LIVE_BELOW_S && !byId("trend").zoomed) await load(signal);
+    if (first) first = false;
+    else if (shown.live && wanted.length && shown.seconds < LIVE_BELOW_S && !byId("trend").zoomed) await load(signal);
   });
 }
 
