@@ -1,14 +1,13 @@
 """Tags of plants: readings pushed, committed with fsync, queryable; engine and senders share it.
 
     millbrain bench tags [--seconds 20] [--json]
-    python benchmarks/tags.py [--seconds 20] [--json] [--only http]
+    python benchmarks/tags.py [--seconds 20] [--json] [--only http|sparkplug|opcua]
 
-Each part starts an engine of its own in an empty folder, sends for so many seconds from a process
-beside it, and compares what the senders were told with what is stored: a reading missing or doubled
-ends the run. The bound is a bare embedded ClickHouse that is given the same rows by itself, in
-commits of the same size with the same fsync, in the same run.
-
-A part is a function `(seconds) -> figures` in `PARTS`; rooms that bring tags add theirs.
+Each part starts an engine of its own in an empty folder and its senders beside it. Over HTTP what
+the senders were told is compared with what is stored: a reading missing or doubled is an error. Its
+bound is a bare embedded ClickHouse that is given the same rows by itself, in commits of the same
+size with the same fsync, in the same run; that of OPC UA a bare client of the same server. A part
+that fails is named, the others go on.
 """
 
 import argparse
