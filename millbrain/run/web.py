@@ -74,7 +74,8 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
     warehouse = await asyncio.to_thread(open_server, settings.clickhouse.url or url)
     ports = partial(_ports, settings)
     uplink = ResolverUplink(ports, key, settings.decide.prefix)
-    scans = ScanKeeper(ledger, uplink, settings.time_zone).start()
+    engine = EngineClient(url, key)
+    scans = ScanKeeper(ledger, uplink, settings.time_zone, lambda: engine).start()
     rules_of_production = ProductionRules.of(settings.decide.production)
     production = ProductionKeeper(
         ledger, uplink, PlantBook(settings.analyse.plants), calendar_of(settings),
@@ -96,7 +97,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
             secrets=SecretFiles(settings.data),
             plants=PlantBook(settings.analyse.plants),
         ),
-        engine=EngineClient(url, key),
+        engine=engine,
         lane=rules(),
         resolver=ResolverClient(ports, key),
         scanner=scans,

@@ -42,8 +42,11 @@ class EngineClient:
         answer: list[dict[str, Any]] = self._ask("GET", "/engine/links", _TIMEOUT_S)
         return answer
 
-    def command(self, room: str, thing: str, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Send an order to a thing and wait for its answer.
+    def command(
+        self, room: str, thing: str, order: Mapping[str, Any],
+        wait_s: float = limits.ANSWER_WAIT_S_MAX + 2 * _TIMEOUT_S,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Send an order to a thing and wait for its answer, so long [s].
 
         Raises
         ------
@@ -57,7 +60,6 @@ class EngineClient:
             The engine does not answer.
         """
         body = {"room": room, "thing": thing, "order": dict(order)}
-        wait_s = limits.ANSWER_WAIT_S_MAX + 2 * _TIMEOUT_S
         answer: dict[str, Any] = self._ask("POST", "/engine/command", wait_s, body)
         return answer
 

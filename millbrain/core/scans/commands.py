@@ -22,6 +22,10 @@ class ControllerError(MillbrainError):
     """A controller was not reached, or refused; whether it took a write is not known."""
 
 
+class NotTakenError(ControllerError):
+    """A controller does not take these values, and would not if they were sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One parameter of a machine. unit: symbol as people write it, '' = none."""
@@ -97,6 +101,7 @@ class Result(StrEnum):
     OVERTAKEN = "overtaken"  # the controller holds a later command; nothing was written
     UNREACHED = "unreached"  # nobody knows whether the controller took it
     LATE = "late"  # its deadline passed before it was written
+    REFUSED = "refused"  # the machine or its connection does not take these values
 
 
 RESULTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -105,6 +110,7 @@ RESULTS: Final[Mapping[str, tuple[str, str]]] = {
     Result.OVERTAKEN: ("overtaken by a later command", "已被后续指令取代"),
     Result.UNREACHED: ("controller not reached", "控制器无响应"),
     Result.LATE: ("deadline passed", "已超过时限"),
+    Result.REFUSED: ("refused by the machine", "设备拒绝写入"),
 }
 
 
@@ -136,6 +142,8 @@ class Controller(Protocol):
 
         Raises
         ------
+        NotTakenError
+            It does not take the values.
         ControllerError
             It was not reached, did not answer, or refused.
         """

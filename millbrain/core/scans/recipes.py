@@ -58,7 +58,8 @@ class Job:
 class Station:
     """A machine with its controller.
 
-    address: host:port of the controller. tool_life: cycles left of the tool set that is mounted,
+    address: host:port of the controller, or the machine behind a connection: its thing, or
+    room:connection/thing. tool_life: cycles left of the tool set that is mounted,
     None = not counted. operator: organisation that it belongs to, '' = the centre's own.
     is_simulated: its controller is a simulator.
     """

@@ -16,6 +16,7 @@ from millbrain.core.scans.commands import (
     Controller,
     ControllerError,
     Held,
+    NotTakenError,
     Outcome,
     Result,
 )
@@ -37,6 +38,8 @@ def carry_out(command: Command, controller: Controller, clock: Callable[[], date
                                f"its deadline was {command.deadline:%H:%M:%S}")  # fmt: skip
             written += 1
             controller.write(command)
+        except NotTakenError as error:
+            return Outcome(Result.REFUSED, (), written, str(error))
         except ControllerError as error:
             detail = str(error)
     with contextlib.suppress(ControllerError):

@@ -7,7 +7,7 @@ left is found by the next (`decide.recipes.app`), with a look a second.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from millbrain.core.times import utc_from_epoch
 from millbrain.decide.recipes.app import Recipes
 from millbrain.decide.recipes.controller import LineController
 from millbrain.record.ledger import Ledger
+from millbrain.run.scans.machines import Controllers, Engine, MachineController
 from millbrain.run.scans.uplink import ResolverUplink
 
 log = logging.getLogger(__name__)
@@ -36,14 +37,21 @@ class ScanKeeper:
         The resolver.
     time_zone
         Of the plant.
+    engine
+        Returns the running engine, through which machines are written to; None = there is none.
     """
 
-    def __init__(self, ledger: Ledger, uplink: ResolverUplink, time_zone: str) -> None:
+    def __init__(
+        self, ledger: Ledger, uplink: ResolverUplink, time_zone: str,
+        engine: Callable[[], Engine] | None = None,
+    ) -> None:  # fmt: skip
         self._book = ledger.recipes
         self._uplink = uplink
         self._known: dict[str, tuple[float, str]] = {}
-        self._controller = LineController(self._address_of)
-        self._recipes = Recipes(ledger.recipes, ledger.scans, self._controller, uplink, _now,
+        self._lines = LineController(self._address_of)
+        machines = MachineController(ledger, engine or _no_engine, self._address_of)
+        controllers = Controllers(self._lines, machines, self._address_of)
+        self._recipes = Recipes(ledger.recipes, ledger.scans, controllers, uplink, _now,
                                 ZoneInfo(time_zone))  # fmt: skip
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scans", daemon=True)
@@ -68,7 +76,7 @@ class ScanKeeper:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._controller.close()
+        self._lines.close()
         self._uplink.close()
 
     def _address_of(self, station: str) -> str:
@@ -91,6 +99,10 @@ class ScanKeeper:
             else:
                 self._trouble = ""
             self._stopping.wait(TICK_S)
+
+
+def _no_engine() -> Engine:
+    raise ConnectionError("no engine is running; machines cannot be written to")
 
 
 def _now() -> datetime:
