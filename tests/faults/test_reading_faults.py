@@ -107,7 +107,6 @@ def test_killed_at_random_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path
             running.kill()
             taken = [g.taken for g in gateways]
             running.start()
-            balance(running)
             for gateway, batches in zip(gateways, taken, strict=True):
                 assert stored(running, gateway) >= batches * width
         time.sleep(1)

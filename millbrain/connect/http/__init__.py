@@ -15,6 +15,9 @@ ROOM: Final = Driver(
     start="millbrain.connect.http.driver:start",
     endpoint="/push/line-3",
     options={
+        "token": ("What a push carries after `Authorization: Bearer`; one of its own for each "
+                  "connection, 16 characters at least",
+                  "推送请求中 Authorization: Bearer 之后的令牌；每个连接各用一个，至少 16 个字符"),
         "rate_hz": ("Most readings a second that are taken; default: no limit of its own",
                     "每秒最多接收的测点值数，默认不另设限制"),
     },

@@ -1,11 +1,14 @@
 """What a connection of this room may say: where it pushes to, and how fast."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from millbrain.core import limits
 from millbrain.core.plant.tags import Connection, Tag, Wrong
+from millbrain.core.tagging.rules import HIDDEN
 
-PATH = "/push/"
+PATH: Final = "/push/"
+TOKEN_CHARACTERS_MIN: Final = 16  # `openssl rand -hex 16` gives 32
 
 
 def check(connection: Connection, tags: Sequence[Tag]) -> Sequence[Wrong]:
@@ -20,6 +23,10 @@ def check(connection: Connection, tags: Sequence[Tag]) -> Sequence[Wrong]:
         found.append(
             Wrong("rate_hz", str(connection.options.get("rate_hz")), f"1 to {limits.PUSH_HZ_MAX}")
         )
+    token = connection.options.get("token")
+    if token is not None and token != HIDDEN and len(str(token)) < TOKEN_CHARACTERS_MIN:
+        allowed = f"a text of {TOKEN_CHARACTERS_MIN} characters or more"
+        found.append(Wrong("token", "a shorter one", allowed))
     return found
 
 

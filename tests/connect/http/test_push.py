@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from millbrain.connect.http import fields
+from millbrain.connect.http import ROOM, fields
 from millbrain.connect.http.options import check
 from millbrain.connect.http.simulator import Plant, encoded
 from millbrain.core import limits
 from millbrain.core.errors import NotFoundError, RefusedError
 from millbrain.core.plant.tags import Connection, Phase
+from millbrain.core.tagging.rules import TagRules
 from millbrain.record.intake import check_balance
 from tests.connect.http.conftest import Room
 
@@ -254,3 +255,9 @@ def test_what_a_connection_may_say() -> None:
         (wrong,) = check(replace(good, options=options), ())
         assert wrong.field == "rate_hz"
     assert [w.field for w in check(replace(good, endpoint="http://x"), ())] == ["endpoint"]
+    rules = TagRules({"http": ROOM}, {"http": check})
+    with_token = replace(good, options={"token": "0123456789abcdef", "rate_hz": 5})
+    assert rules.of_connection(with_token) == []
+    assert [w.field for w in rules.of_connection(replace(good, options={"token": "x"}))] == [
+        "token"
+    ]
