@@ -11,6 +11,7 @@ from millbrain.record.ledger import Ledger
 from millbrain.run import run_files
 from millbrain.run.demo import fill, fill_cell, fill_lane
 from millbrain.run.processes import Supervisor
+from millbrain.run.production.demo import fill_production
 from millbrain.run.settings import Settings, prepare_data_folder
 
 # Process and what it calls a port -> the section and the name of its setting.
@@ -60,6 +61,7 @@ def run_up(settings: Settings, out: Console) -> None:
                 start("resolver")
         if settings.demo.enabled:
             fill_lane(settings)
+            fill_production(settings)
             supervisor.start("demo", ["play", *_city(settings)], waits=False)
             if settings.plant.simulate:
                 supervisor.start("plant", ["plant", *_plant(settings)], waits=False)

@@ -5,6 +5,7 @@ own, so that two installations show the same; what people do with them afterward
 """
 
 import random
+import time
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from millbrain.core.plant.plant import Plant
 from millbrain.core.production.andon import AndonCall
 from millbrain.core.production.orders import PlannedOperation, ProductionOrder
 from millbrain.core.production.reports import Kind, Lot, Report
+from millbrain.core.times import utc_from_epoch
 from millbrain.decide.production.calc import plan_of
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.production.orders import Asker, ProductionFilter
+from millbrain.run.plant.load import PlantBook
+from millbrain.run.settings import Settings
 
 WHO: Final = Asker("demonstration")
 _PREFIX: Final = "88.999.1"  # of the demonstration's parts
@@ -28,6 +32,16 @@ _BEGUN: Final = 4  # of them are worked on
 _PROMISED_H: Final = (3, 7, 40, 9, 70, 84, 120)  # from now; some cannot be kept
 _TAPS: Final = 6  # reports of good pieces of one step
 _NAMESPACE: Final = uuid.UUID("5d3c2f52-2f0b-4c1e-9a44-0d9d2f6a7c11")
+
+
+def fill_production(settings: Settings) -> int:
+    """Write the orders of the installation's simulated plants unless there are some."""
+    plants = [plant for plant in PlantBook(settings.analyse.plants)() if plant.simulated]
+    ledger = Ledger(settings.ledger_url)
+    try:
+        return fill_orders(ledger, plants, utc_from_epoch(time.time()))
+    finally:
+        ledger.close()
 
 
 def fill_orders(ledger: Ledger, plants: Sequence[Plant], at: datetime) -> int:
