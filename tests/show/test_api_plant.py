@@ -53,7 +53,7 @@ def test_one_place(viewer: TestClient) -> None:
     told = viewer.get(f"{API}/plants/places/MW-L01-M03").json()
     assert [p["id"] for p in told["path"]] == ["MW", "MW-S1", "MW-A1", "MW-L01", "MW-L01-M03"]
     assert (told["plant"], told["class_title"], told["cycle_s"]) == (
-        "machining-works", "Gear hobbing machine", 85.0,
+        "machining-works", "Gear hobbing machine", 116.0,
     )  # fmt: skip
     assert told["products"] == ["IG-21", "IG-24"]
     assert "feed_set_mmpmin" in {s["name"] for s in told["signals"] if s["writable"]}

@@ -113,9 +113,16 @@ class Plant:
         return self.classes.get(self.node(node_id).equipment_class)
 
     def cycle_s(self, node_id: str) -> float:
-        """Return the nameplate time of a piece on a unit [s], NaN for other places."""
+        """Return the nameplate time of a piece on a unit [s], NaN for other places.
+
+        The shortest standard time of what runs on it, else the time of its class. Loss of speed is
+        told against it, so slower products count as one.
+        """
         kind = self.equipment_class(node_id)
-        return kind.cycle_s / self.node(node_id).speed_ratio if kind else float("nan")
+        if kind is None:
+            return float("nan")
+        times = [o.run_s / o.batch_max for _, o in self.operations_at(node_id) if o.run_s > 0]
+        return min(times, default=kind.cycle_s) / self.node(node_id).speed_ratio
 
     def calendar_of(self, node_id: str) -> Calendar:
         """Return the calendar of a place: its own, else the one of the nearest place above."""

@@ -66,6 +66,13 @@ def test_alternatives_and_ranks(works: Plant) -> None:
     assert works.routing_of("B-BAR") is None
 
 
+def test_nameplate_times(works: Plant) -> None:
+    assert works.cycle_s("MW-L01-M03") == 116  # hobbing of the faster of two gears
+    assert works.cycle_s("MW-L04-M03") == pytest.approx(132 / 1.05)  # the pack says it is faster
+    assert works.cycle_s("MW-Z5-M01") == 14400 / 240  # a piece of a full furnace
+    assert works.cycle_s("MW-L01") != works.cycle_s("MW-L01")  # a line has none: NaN
+
+
 def test_setup_times_take_the_closest_entry(works: Plant) -> None:
     assert works.setup_s("furnace", "carb-12", "carb-08") == 5400
     assert works.setup_s("furnace", "carb-12", "spare") == works.classes["furnace"].setup_s
