@@ -22,7 +22,10 @@ Only = Annotated[
 Quick = Annotated[bool, typer.Option("--quick", help="Only the small servers of the pack.")]
 Fault = Annotated[
     list[str] | None,
-    typer.Option(help="KIND=SERVER[:SECONDS]: drop, clock or nodes; may be repeated."),
+    typer.Option(
+        help="KIND=TARGET[:AMOUNT]; may be repeated. Of a server [s]: drop, clock, nodes; of a "
+        "dimension such as MW-L01-M08.bore_mm [sigma]: shift, drift."
+    ),
 ]
 Tags = Annotated[
     Path | None,

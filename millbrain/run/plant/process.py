@@ -62,7 +62,7 @@ def plan_of(wanted: Wanted) -> Plan:
         The pack, a server, a place or a fault is not known, or nothing is left to run.
     """
     plant, servers = read_servers(wanted.pack, wanted.folder)
-    faults = [read_fault(text, servers) for text in wanted.faults]
+    faults = [read_fault(text, plant, servers) for text in wanted.faults]
     known = {s.served.key for s in servers} | plant.nodes.keys()
     for name in wanted.only:
         if name not in known:

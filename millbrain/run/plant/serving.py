@@ -15,16 +15,23 @@ FAULTS: Final = {
     "drop": "the server goes away for so many seconds, ten seconds after the start",
     "clock": "its clock is wrong by so many seconds",
     "nodes": "its nodes, metrics or registers are at other addresses than the tag list says",
+    "shift": "a measured dimension, MACHINE.NAME, jumps by so many sigma",
+    "drift": "the same moves away by so many sigma an hour of the plant",
 }
+_SERVER: Final = ("drop", "clock", "nodes")
+_USUAL: Final = {"shift": 2.0, "drift": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of a server on request: kind of `FAULTS`, server, and how many seconds."""
+    """A fault on request. kind: of `FAULTS`. target: server, or machine and dimension.
+
+    amount: seconds, or sigmas.
+    """
 
     kind: str
-    server: str
-    seconds: float = 0.0
+    target: str
+    amount: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +101,26 @@ def free_port(host: str) -> int:
         return int(listener.getsockname()[1])
 
 
-def read_fault(text: str, servers: Sequence[Server]) -> Fault:
-    """Return a fault given as KIND=SERVER or KIND=SERVER:SECONDS.
+def read_fault(text: str, plant: Plant, servers: Sequence[Server]) -> Fault:
+    """Return a fault given as KIND=TARGET or KIND=TARGET:AMOUNT.
 
     Raises
     ------
     SettingsError
-        Kind, server or seconds are none.
+        Kind, target or amount are none.
     """
     kind, _, rest = text.partition("=")
-    name, _, seconds = rest.partition(":")
+    target, _, amount = rest.partition(":")
     if kind not in FAULTS:
         raise SettingsError(f"fault {text!r}: kinds are {', '.join(FAULTS)}, as clock=KEY:3600")
-    known = [s.served.key for s in servers]
-    if name not in known:
-        raise SettingsError(f"fault {text!r}: there is no server {name!r}; {', '.join(known)} are")
+    if kind in _SERVER:
+        known = [s.served.key for s in servers]
+    else:
+        units = [u.id for s in servers for u in s.units]
+        known = [f"{u}.{c.name}" for u in units for c in plant.characteristics_of(u)]
+    if target not in known:
+        raise SettingsError(f"fault {text!r}: {target!r} is none of {', '.join(known)}")
     try:
-        return Fault(kind, name, float(seconds or 30))
+        return Fault(kind, target, float(amount) if amount else _USUAL.get(kind, 30.0))
     except ValueError:
-        raise SettingsError(f"fault {text!r}: {seconds!r} is no number of seconds") from None
+        raise SettingsError(f"fault {text!r}: {amount!r} is no number") from None

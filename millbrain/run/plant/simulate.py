@@ -31,7 +31,7 @@ TICK_S: Final = 0.5
 WARM_S: Final = 2 * 3600.0  # of the plant, before it is shown: buffers and tools are as in a shift
 SLOW_S: Final = 5.0  # how often values that change slowly are told
 _SLOW: Final = ("energy_kwh", "coolant_temp_degc", "tool_life_pct")
-_DROP_AFTER_S: Final = 10.0
+DROP_AFTER_S: Final = 10.0
 _SPEAKERS: Final[Mapping[str, Callable[[Setting, str, int], Speaking]]] = {
     "opcua": OpcUaServer, "modbus": ModbusServer, "sparkplug": SparkplugNode,
 }  # fmt: skip
@@ -148,6 +148,10 @@ class Simulation:
             self.past = live_through(self.floor, self._analogue, self._history.since_s)
         self.floor.advance(self.clock.begun_s)
         self.floor.take_changes()
+        for fault in self.plan.faults:
+            unit, _, name = fault.target.partition(".")
+            if fault.kind in ("shift", "drift"):
+                self.floor.skew(unit, name, fault.amount, drifts=fault.kind == "drift")
 
     def _find_broker(self) -> tuple[int, str]:
         ports = self.plan.ports
@@ -167,10 +171,10 @@ class Simulation:
 
     async def _started(self, server: Server, port: int, why: str) -> Running:
         plan, host = self.plan, self.plan.ports.host
-        faults = {f.kind: f for f in plan.faults if f.server == server.served.key}
+        faults = {f.kind: f for f in plan.faults if f.target == server.served.key}
         setting = Setting(
             server, plan.plant, self._first(server), self.floor.write,
-            round(faults["clock"].seconds * 1000) if "clock" in faults else 0, "nodes" in faults,
+            round(faults["clock"].amount * 1000) if "clock" in faults else 0, "nodes" in faults,
         )  # fmt: skip
         speaking = _SPEAKERS[server.served.room](setting, host, port)
         if not why:
@@ -210,12 +214,12 @@ class Simulation:
 
     async def _drop(self, fault: Fault) -> None:
         """Let a server go away and come back."""
-        await asyncio.sleep(_DROP_AFTER_S)
+        await asyncio.sleep(DROP_AFTER_S)
         for number, one in enumerate(self.running):
-            if one.connection.key == fault.server and one.speaking is not None:
+            if one.connection.key == fault.target and one.speaking is not None:
                 speaking, one.speaking = one.speaking, None
                 await speaking.stop()
-                await asyncio.sleep(fault.seconds)
+                await asyncio.sleep(fault.amount)
                 fresh = await self._started(one.server, one.port, "")
                 self.running[number] = fresh
                 self._of_unit |= {u.id: fresh for u in one.server.units}

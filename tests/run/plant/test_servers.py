@@ -23,6 +23,7 @@ from millbrain.core.errors import SettingsError
 from millbrain.run.plant.points import Ports, read_servers, tags_of
 from millbrain.run.plant.process import Wanted, plan_of, write_tags
 from millbrain.run.plant.simulate import Simulation
+from millbrain.run.plant.sparkplug_node import listens
 from tests.brokers import mosquitto
 
 FREE = Ports(opcua=0, modbus=0, mqtt=0)
@@ -221,12 +222,37 @@ def test_faults_on_request() -> None:
     simulated("MW-L01", steps, faults=("clock=mw-l01:-3600", "nodes=mw-l01"))
 
 
+def test_a_server_goes_away_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millbrain.run.plant.simulate.DROP_AFTER_S", 0.2)
+
+    async def steps(simulation: Simulation) -> None:
+        host, _, port = endpoint(simulation).partition(":")
+        seen = []
+        for _ in range(30):
+            seen.append(await asyncio.to_thread(listens, host, int(port)))
+            if seen[-1] and False in seen:
+                break
+            await asyncio.sleep(0.05)
+        assert seen[0]
+        assert seen[-1]
+        assert False in seen
+
+    simulated("MW-Z5", steps, faults=("drop=mw-heat:0.4",))
+
+
+def test_a_dimension_shifts_from_the_start() -> None:
+    plan = plan_of(Wanted("machining-works", FREE, faults=("drift=MW-L01-M08.bore_mm:4",)))
+    (fault,) = plan.faults
+    assert (fault.kind, fault.target, fault.amount) == ("drift", "MW-L01-M08.bore_mm", 4.0)
+
+
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        ({"faults": ("burn=mw-l01",)}, "kinds are drop, clock, nodes"),
-        ({"faults": ("drop=mw-x",)}, "there is no server 'mw-x'"),
-        ({"faults": ("drop=mw-l01:soon",)}, "'soon' is no number of seconds"),
+        ({"faults": ("burn=mw-l01",)}, "kinds are drop, clock, nodes, shift"),
+        ({"faults": ("drop=mw-x",)}, "'mw-x' is none of mw-l01, mw-gears"),
+        ({"faults": ("shift=MW-L01-M08.size_mm",)}, "'MW-L01-M08.size_mm' is none of MW-L01-M08"),
+        ({"faults": ("drop=mw-l01:soon",)}, "'soon' is no number"),
         ({"only": ("MW-L99",)}, "--only MW-L99: neither a server nor a place"),
         ({"only": ("MW-Z6-M04",)}, "nothing of machining-works is left"),  # a bench has no data
     ],
