@@ -17,7 +17,7 @@ KINDS: Final = {
 STATES: Final = {
     "raised": ("called", "已呼叫"),
     "acknowledged": ("somebody is coming", "已响应"),
-    "resolved": ("solved", "已解决"),
+    "solved": ("solved", "已解决"),
 }
 # Who hears of a call when nobody came: roles, never people.
 ESCALATION: Final = (
@@ -37,12 +37,12 @@ LIFECYCLE: Final = Lifecycle(
     },
     steps=(
         Step("acknowledge", ("raised",), "acknowledged"),
-        Step("resolve", ("raised", "acknowledged"), "resolved"),
+        Step("resolve", ("raised", "acknowledged"), "solved"),
         Step("escalate", ("raised",), "raised", "can_rise"),
         Step("escalate", ("acknowledged",), "acknowledged", "can_rise"),
     ),
     start="raised",
-    final=frozenset(("resolved",)),
+    final=frozenset(("solved",)),
 )
 
 

@@ -28,7 +28,7 @@ class ProductionRules:
 
     def rise_at(self, at: datetime, *, state: str, stops_line: bool, level: int) -> datetime | None:
         """Return when a call in a state is escalated next, None where nobody is above."""
-        if level >= LEVEL_MAX or state == "resolved":
+        if level >= LEVEL_MAX or state == "solved":
             return None
         name = "resolve_min" if state == "acknowledged" else "acknowledge_min"
         minutes = self.values["stop_min" if stops_line and state == "raised" else name]

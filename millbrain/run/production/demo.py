@@ -187,7 +187,7 @@ def _calls(ledger: Ledger, plant: Plant, routing: Routing, at: datetime) -> None
         ledger.andon.raise_call(AndonCall(
             str(uuid.uuid5(_NAMESPACE, f"{plant.key} call {n}")), unit.id, kind,
             next(iter(plant.people), "P000"), raised_at, unit.parent, stops_line=n == 3,
-            state="raised" if is_open else "resolved",
+            state="raised" if is_open else "solved",
             rise_at=raised_at + timedelta(minutes=30) if is_open else None,
             acknowledged_by="" if is_open else WHO.who, acknowledged_at=came_at,
             resolved_by="" if is_open else WHO.who, resolved_at=solved_at,

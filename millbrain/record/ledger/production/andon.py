@@ -29,7 +29,7 @@ from millbrain.record.ledger.production.orders import Asker
 
 _RENAMED: Final = {"order": "order_number"}
 _COLUMNS: Final = [ANDON.c[_RENAMED.get(f.name, f.name)].label(f.name) for f in fields(AndonCall)]
-_OPEN: Final = ANDON.c.state != "resolved"
+_OPEN: Final = ANDON.c.state != "solved"
 
 
 @dataclass(frozen=True, slots=True)
