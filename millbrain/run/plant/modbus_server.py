@@ -5,6 +5,7 @@ word first, texts padded with zeros. Modbus has no instants: whoever reads gets 
 """
 
 import errno
+import logging
 import struct
 from collections.abc import Sequence
 from functools import partial
@@ -94,7 +95,8 @@ class ModbusServer:
         self._server: ModbusTcpServer | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen. What a client does wrong is no trouble of ours, so pymodbus stays quiet."""
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
         devices = [
             SimDevice(
                 id=number,
