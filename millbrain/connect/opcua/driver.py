@@ -17,6 +17,7 @@ import uvloop
 from asyncua import ua
 
 from millbrain.connect.opcua import browsing, history, trust, writing
+from millbrain.connect.opcua.ending import end
 from millbrain.connect.opcua.handover import Handover
 from millbrain.connect.opcua.link import Link, Room
 from millbrain.connect.opcua.session import quiet
@@ -28,9 +29,15 @@ from millbrain.core.rooms import Wiring
 log = logging.getLogger(__name__)
 
 FOLLOW_S: Final = 1.0  # pause between two looks whether people changed connections or tags
+LEAVE_S: Final = 6.0  # a server that has not said farewell by then is left without one
 MARKS_S: Final = 5.0  # pause between two writings of what is on disk
 _KEY: Final = "opcua"
 _MARKS: Final = "marks.json"
+_SWITCHED_OFF: Final = ("switched off", "已停用")
+_TOO_MANY: Final = (
+    f"an engine holds at most {limits.OPCUA_CONNECTIONS_MAX} OPC UA connections; add an edge",
+    f"每个引擎最多 {limits.OPCUA_CONNECTIONS_MAX} 个 OPC UA 连接，请增设边缘节点",
+)
 T = TypeVar("T")
 
 
@@ -48,7 +55,7 @@ class OpcUa:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True)
         self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
-        self._off: dict[str, Connection] = {}
+        self._off: dict[str, tuple[str, str]] = {}  # connection -> why it is not tried
         self._marks: dict[str, int] = {}
         self._following: asyncio.Task[None] | None = None
         self._room: Room | None = None
@@ -79,7 +86,7 @@ class OpcUa:
 
     def states(self) -> Sequence[ConnectionState]:
         """Describe how every connection of the room stands."""
-        off = [ConnectionState(key, Phase.OFF, 0, "switched off", "已停用") for key in self._off]
+        off = [ConnectionState(key, Phase.OFF, 0, *why) for key, why in self._off.items()]
         return [*(link.state() for link, _ in list(self._links.values())), *off]
 
     async def browse(self, connection: str, node: str) -> Sequence[Found]:
@@ -160,11 +167,8 @@ class OpcUa:
         self._following = asyncio.create_task(self._follow())
 
     async def _end(self) -> None:
-        tasks = [task for _, task in self._links.values()]
-        for task in (self._following, *tasks):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([self._following], LEAVE_S)
+        await end([task for _, task in self._links.values()], LEAVE_S)
 
     async def _follow(self) -> None:
         """Do what people change, and keep what is on disk, for ever."""
@@ -188,15 +192,16 @@ class OpcUa:
     async def _change(self) -> None:
         book = self._wiring.tags
         found = await asyncio.to_thread(book.connections, _KEY)
-        wanted = {c.key: c for c in found[: limits.OPCUA_CONNECTIONS_MAX] if c.enabled}
-        self._off = {c.key: c for c in found if not c.enabled}
+        enabled = [c for c in found if c.enabled]
+        wanted = {c.key: c for c in enabled[: limits.OPCUA_CONNECTIONS_MAX]}
+        self._off = {c.key: _SWITCHED_OFF for c in found if not c.enabled}
+        self._off |= {c.key: _TOO_MANY for c in enabled[limits.OPCUA_CONNECTIONS_MAX :]}
         for key in [k for k, (link, _) in self._links.items() if wanted.get(k) != link.connection]:
             _, task = self._links.pop(key)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task], LEAVE_S)
         for key, connection in wanted.items():
             tags = [t for t in await asyncio.to_thread(book.tags, key) if t.enabled]
-            self._set(connection, tags[: limits.OPCUA_TAGS_MAX])
+            self._set(connection, tags)
 
     def _set(self, connection: Connection, tags: Sequence[Tag]) -> None:
         assert self._room is not None, "it was made by start"

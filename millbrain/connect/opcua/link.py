@@ -20,6 +20,7 @@ from asyncua import ua
 
 from millbrain.connect.opcua import history, layout, options, sentences
 from millbrain.connect.opcua.codec import Published
+from millbrain.connect.opcua.ending import end
 from millbrain.connect.opcua.handover import Handover
 from millbrain.connect.opcua.options import Options
 from millbrain.connect.opcua.session import Login, Passport, Session, open_session, where
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 FOLLOW_S: Final = 0.5  # pause between two looks at what is to be watched
 REFUSED_AGAIN_S: Final = 60.0  # a refused node is tried again that often: it may come back
 _RETRY_S: Final = 0.5  # first pause; each further one is twice as long
+_STABLE_S: Final = 10.0  # a connection that held so long begins again with the first pause
+_TAKEN_UP_MAX: Final = 10  # ... and one that breaks sooner so often is not taken up once more
 _BROKEN: Final = (ConnectionError, OSError, TimeoutError)
 
 
@@ -64,14 +67,14 @@ class Link:
         self.subscription: Subscription | None = None
         self.connects = 0
         self._room = room
-        self._wanted = list(tags)
+        self.change_tags(tags)
         self._passport: Passport | None = None
         self._phase, self._since_ms = Phase.CONNECTING, _now_ms()
         self._why = ("not tried yet", "尚未尝试连接")
         self._gap_from_ms = self._received_ms = last_ms
         self._gap = (0, 0)
         self._clock_ms = 0
-        self._tries = 0
+        self._tries = self._breaks = 0
 
     # What is told ---------------------------------------------------------------------------------
 
@@ -92,6 +95,10 @@ class Link:
             count = len(self._wanted)
             parts.append((f"{troubled} of {count} tags bring no value or no good one",
                           f"{count} 个测点中有 {troubled} 个无值或质量不佳"))  # fmt: skip
+        if self._left_out:
+            most, more = limits.OPCUA_TAGS_MAX, self._left_out
+            parts.append((f"{more} tags are left out, a connection has at most {most}",
+                          f"超出每连接上限 {most}，{more} 个测点未采集"))  # fmt: skip
         if abs(self._clock_ms) > limits.OPCUA_CLOCK_S_MAX * 1000:
             shown = f"{abs(self._clock_ms) / 1000:.0f} s"
             early = self._clock_ms > 0
@@ -112,8 +119,9 @@ class Link:
         return self.session
 
     def change_tags(self, tags: Sequence[Tag]) -> None:
-        """Watch these tags from now on."""
-        self._wanted = list(tags)
+        """Watch these tags from now on; those beyond the limit are left out, and said."""
+        self._wanted = list(tags[: limits.OPCUA_TAGS_MAX])
+        self._left_out = len(tags) - len(self._wanted)
 
     @property
     def tags(self) -> Sequence[Tag]:
@@ -151,7 +159,10 @@ class Link:
             raise
         finally:
             self.session = None
-            self._passport = session.client.passport() if broke else None
+            stable = _now_ms() - self._since_ms > _STABLE_S * 1000
+            self._breaks = 0 if stable else self._breaks + 1
+            again = broke and self._breaks <= _TAKEN_UP_MAX
+            self._passport = session.client.passport() if again else None
             if broke:
                 session.drop()
             else:
@@ -211,9 +222,7 @@ class Link:
             for task in done:
                 task.result()
         finally:
-            for task in (*work, filling):
-                task.cancel()
-            await asyncio.gather(*work, filling, return_exceptions=True)
+            await end((*work, filling), patience_s=1)
 
     async def _follow(self, session: Session, chosen: Options) -> None:
         """Watch what people add, forget what they take away, for ever."""

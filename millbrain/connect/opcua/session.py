@@ -95,9 +95,11 @@ class Session:
         self._renewing.cancel()
         client = self.client.uaclient
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(client.close_session(True), 2)
+            async with asyncio.timeout(2):
+                await client.close_session(True)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(client.close_secure_channel(), 2)
+            async with asyncio.timeout(2):
+                await client.close_secure_channel()
         self.drop()
 
     def drop(self) -> None:
@@ -199,7 +201,8 @@ def _client(url: str) -> FreshClient:
 
 
 async def _soon(work: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(work, limits.OPCUA_REQUEST_S_MAX + 1)
+    async with asyncio.timeout(limits.OPCUA_REQUEST_S_MAX + 1):
+        return await work
 
 
 async def _secure(client: FreshClient, login: Login) -> None:

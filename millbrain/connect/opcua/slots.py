@@ -110,7 +110,8 @@ class Slots:
 
     def sentences(self) -> Mapping[str, str]:
         """Return address -> why it brings no value, or no good one."""
-        said = {t.address: s for n, s in self.refused.items() if (t := self.tags[n])}
+        refused = list(self.refused.items())  # the room's loop may add one meanwhile
+        said = {t.address: s for n, s in refused if (t := self.tags[n])}
         for n in np.flatnonzero(self.troubles):
             tag = self.tags[n]
             if tag and tag.address not in said:

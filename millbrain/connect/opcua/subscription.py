@@ -17,6 +17,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from millbrain.connect.opcua import codec, sentences
 from millbrain.connect.opcua.codec import Published
+from millbrain.connect.opcua.ending import end
 from millbrain.connect.opcua.handover import Handover, Part
 from millbrain.connect.opcua.options import Options
 from millbrain.connect.opcua.session import Session
@@ -200,22 +201,17 @@ class Subscription:
                 await self._handover.room()
                 while len(waiting) < limits.OPCUA_PUBLISHES_OPEN:
                     waiting.append(asyncio.create_task(session.ask(self._request(), wait_s=0)))
+                done, _ = await asyncio.wait({waiting[0]}, timeout=self.numbers.silence_s)
+                if not done:
+                    raise LinkError(f"the server said nothing for {self.numbers.silence_s:.0f} s")
                 try:
-                    body = await asyncio.wait_for(waiting[0], self.numbers.silence_s)
+                    body = waiting.popleft().result()
                 except ua.uaerrors.BadTooManyPublishRequests:
-                    waiting.popleft()
                     await asyncio.sleep(self.numbers.publishing_ms / 1000)
                     continue
-                except TimeoutError:
-                    raise LinkError(
-                        f"the server said nothing for {self.numbers.silence_s:.0f} s"
-                    ) from None
-                waiting.popleft()
                 await self._answered(session, codec.published(body), body)
         finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+            await end(waiting, patience_s=1)
 
     async def _answered(self, session: Session, found: Published, body: bytes) -> None:
         if found.ended:

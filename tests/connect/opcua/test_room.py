@@ -192,3 +192,26 @@ def test_tags_are_followed_without_a_restart(plant: Plant, machine: Simulator) -
     assert plant.room.links()[0]["connects"] == connects
     plant.register.put(press(machine.endpoint, queue=7), [])
     assert wait_until(lambda: plant.state().values and plant.is_up())
+
+
+def test_a_structure_is_refused_once_and_no_longer_watched(
+    plant: Plant, machine: Simulator
+) -> None:
+    plant.register.put(press(machine.endpoint), [tag("speed_rpm.unit"), tag("machine_state")])
+    assert wait_until(lambda: plant.store.letters)
+    letter = plant.store.letters[0]
+    assert (letter.reason, letter.frames) == ("structure", 1)
+    assert "structure of type i=889" in letter.detail  # EUInformation, binary encoding
+    assert "is a structure" in plant.state().troubles[f"{NODE}.speed_rpm.unit"]
+    assert "speed_rpm.unit" not in {r.signal for r in plant.store.rows}
+
+
+def test_a_deadband_is_in_the_unit_of_the_tag(plant: Plant, machine: Simulator) -> None:
+    machine.put("speed_rpm", 1000.0)
+    plant.register.put(press(machine.endpoint), [tag("speed_rpm", scale=0.1, deadband=5.0)])
+    assert wait_until(lambda: plant.store.rows)
+    for value in (1030.0, 1010.0, 1070.0, 1080.0, 1200.0):
+        machine.put("speed_rpm", value)
+    assert wait_until(lambda: plant.store.rows[-1].value == 120.0)
+    # asyncua's server compares with the value before: 60 and 120 are more than 50 apart from it.
+    assert [r.value for r in plant.store.rows] == [100.0, 107.0, 120.0]
