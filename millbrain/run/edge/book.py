@@ -44,10 +44,11 @@ class EdgeBook:
     def add_found(self, tags: Sequence[Tag]) -> int:
         """Keep tags that a room found; return how many were new."""
         with self._lock:
-            fresh = [t for t in tags if (t.connection, t.address) not in self._tags]
-            fresh = fresh[: max(0, TAGS_MAX - len(self._tags))]
+            known, room = self._tags, max(0, TAGS_MAX - len(self._tags))
+            listed = {(t.connection, t.address): t for t in reversed(tags)}
+            fresh = [key for key in listed if key not in known][:room]
             if fresh:
-                self._tags.update({(t.connection, t.address): t for t in fresh})
+                known.update({key: listed[key] for key in fresh})
                 self._keep()
                 self._revision += 1
             return len(fresh)

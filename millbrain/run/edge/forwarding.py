@@ -1,9 +1,10 @@
 """From the buffer to the centre in two lanes: what is fresh at once, what waited beside it.
 
 The live lane sends what was written in the last `live_s` seconds, newest first in line, in order
-within a push. The backlog lane sends the oldest rows first, one push at a time, so that the gap at
-the centre closes from its beginning; it rests between pushes so that it uses no more than `share`
-of the time, and waits while the live lane is late. A block leaves the buffer when the centre has
+within a push. The backlog lane sends the oldest rows first, so that the gap at the centre closes
+from its beginning; of its two pushes one is made ready and sent while the centre commits the
+other. It rests between pushes so that it uses no more than `share` of the time, and waits while the
+live lane is late. A block leaves the buffer when the centre has
 answered; a push that was not answered is sent again, and the identity of a reading (thing, signal,
 device_at) makes it count once.
 """
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 5.0
 IDLE_S: Final = 1.0
+BACKLOG_PUSHES: Final = 2  # of the backlog under way at once
 LATE_S: Final = 2.0  # a live row that has waited so long makes the backlog wait
 
 
@@ -43,6 +45,7 @@ class Forwarder:
         self._buffer, self._centre, self._name = buffer, centre, name
         self._share, self._live_s = share, live_s
         self._stopping = threading.Event()
+        self._counting = threading.Lock()
         self._live_since = 0.0  # when the push of the live lane that is under way began, 0 = none
         self.connected = False
         self.why = "the centre has not been reached yet"
@@ -51,7 +54,7 @@ class Forwarder:
         self.sent = {"live": 0, "backlog": 0}
         self._threads = [
             threading.Thread(target=lane, name=f"edge-{lane.__name__.strip('_')}")
-            for lane in (self._live, self._backlog, self._joining)
+            for lane in (self._live, *[self._backlog] * BACKLOG_PUSHES, self._joining)
         ]
 
     def start(self) -> None:
@@ -63,7 +66,8 @@ class Forwarder:
         """End the lanes; what is not answered stays in the buffer."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(self._centre.wait_s + 10)
+            if thread.ident is not None:  # it was started
+                thread.join(self._centre.wait_s + 10)
 
     def status(self) -> dict[str, Any]:
         """Describe how the centre stands and what was sent."""
@@ -136,7 +140,8 @@ class Forwarder:
             blocks, delivered=told["stored"], duplicate=told["duplicate"],
             rejected=told["rejected"],
         )  # fmt: skip
-        self.sent[lane] += len(rows)
+        with self._counting:
+            self.sent[lane] += len(rows)
         if lane == "live":
             self.live_age_s = (_now_ms() - blocks[0].written_ms) / 1000
         if not self.connected:
