@@ -19,9 +19,8 @@ from millbrain.run.tags.secrets import SecretFiles
 from tests import engines
 from tests.engines import Process
 
-pytestmark = pytest.mark.fault
-
 LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800 if LONG else 300)]
 KILLS = 20 if LONG else 3
 START_MS = int(time.time() * 1000) - 3_600_000
 MACHINES, STEPS = 8, 5

@@ -1,5 +1,6 @@
 """Readings of plant tags: newest values, curves, exports."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -35,6 +36,7 @@ class ReadingCurve(BaseModel):
     avg: list[float | None] = Field(description="Mean value around that instant.")
     count: list[int] = Field(description="Readings that the point stands for.")
     quality: list[int | None] = Field(description="Worst of their qualities: 192, 64, 0.")
+    numbers: list[int] = Field(description="Readings among them that are a number.")
     texts: list[tuple[int, str]] = Field(description="When the text changed, and to what.")
 
 
@@ -112,8 +114,9 @@ def readings(
         rows = queries.export(use.warehouse, asked, limits.EXPORT_ROWS_MAX)
         return export_response(rows, format, "readings", queries.EXPORTED)
     curves, width_ms = queries.trend(use.warehouse, asked, points, round(gap_s * 1000))
-    texts = queries.changes(use.warehouse, asked, points)
-    drawn = [ReadingCurve(signal=s, texts=texts[s], **curves[s]) for s in names]
+    worded = tuple(s for s in names if sum(curves[s]["numbers"]) < sum(curves[s]["count"]))
+    texts = queries.changes(use.warehouse, replace(asked, signals=worded), points)
+    drawn = [ReadingCurve(signal=s, texts=texts.get(s, []), **curves[s]) for s in names]
     return ReadingTrend.model_validate({
         "thing": thing, "curves": drawn, "bucket_ms": width_ms, "from": iso(asked.from_ms),
         "to": iso(asked.to_ms), "as_of": iso(now_ms()),

@@ -161,26 +161,35 @@ def trend(
     Returns
     -------
     dict, int
-        Signal -> `t` [ms since 1970], `min`, `max`, `avg`, `count`, `quality` (the worst), of one
-        length; None among the values breaks the line.
+        Signal -> `t` [ms since 1970], `min`, `max`, `avg`, `count`, `quality` (the worst) and
+        `numbers` (readings that are one), of one length; None among the values breaks the line.
     """
-    count = f"SELECT signal, count() AS n FROM reading WHERE {_IN_SPAN} GROUP BY signal"
-    counts = {r["signal"]: r["n"] for r in rows_of(warehouse.query(count, asked.params()))}
-    is_few = max(counts.values(), default=0) <= points
-    width_ms = 1 if is_few else -(-(asked.to_ms - asked.from_ms + 1) // points)
+    width_ms = -(-(asked.to_ms - asked.from_ms + 1) // points)
+    rows = _reduced(warehouse, asked, width_ms)
+    counts = {s: sum(r["count"] for r in mine) for s, mine in _by_signal(rows)}
+    if max(counts.values(), default=0) <= points:
+        width_ms = 1
+        rows = _reduced(warehouse, asked, width_ms)
+    found = {s: _curve(list(mine), gap_ms) for s, mine in _by_signal(rows)}
+    return {s: found.get(s) or _curve([], gap_ms) for s in asked.signals}, width_ms
+
+
+def _by_signal(rows: Sequence[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
+    return groupby(rows, lambda r: r["signal"])
+
+
+def _reduced(warehouse: Warehouse, asked: Asked, width_ms: int) -> list[Row]:
     sql = f"""
         SELECT signal, intDiv(t - {{from_ms:Int64}}, {{width:Int64}}) AS bucket, min(t) AS first,
                max(t) AS last, count() AS count, count(value) AS n, min(value) AS low,
                max(value) AS high, avg(value) AS mean, min(quality) AS quality
         FROM (SELECT signal, {_AT} AS t, value, quality FROM reading WHERE {_IN_SPAN})
         GROUP BY signal, bucket ORDER BY signal, bucket"""
-    rows = rows_of(warehouse.query(sql, asked.params() | {"width": width_ms}))
-    found = {s: _curve(list(mine), gap_ms) for s, mine in groupby(rows, lambda r: r["signal"])}
-    return {s: found.get(s) or _curve([], gap_ms) for s in asked.signals}, width_ms
+    return rows_of(warehouse.query(sql, asked.params() | {"width": width_ms}))
 
 
 def _curve(rows: Sequence[Row], gap_ms: int) -> Curve:
-    curve: Curve = {n: [] for n in ("t", "min", "max", "avg", "count", "quality")}
+    curve: Curve = {n: [] for n in ("t", "min", "max", "avg", "count", "quality", "numbers")}
     longest_ms = gap_ms or _usual_pause_ms(rows) * GAP_FACTOR
     for before, row in zip([None, *rows], rows, strict=False):
         if before is not None and row["first"] - before["last"] > longest_ms:
@@ -203,10 +212,13 @@ def _add(curve: Curve, at_ms: int, row: Row, count: int) -> None:
         curve[name].append(row[key] if has_value else None)
     curve["count"].append(count)
     curve["quality"].append(row.get("quality"))
+    curve["numbers"].append(row.get("n", 0))
 
 
 def changes(warehouse: Warehouse, asked: Asked, points: int) -> dict[str, list[tuple[int, str]]]:
     """Return when the texts of signals changed: signal -> (instant [ms], text), newest `points`."""
+    if not asked.signals:
+        return {}
     sql = f"""
         SELECT signal, t, text FROM (
             SELECT signal, {_AT} AS t, text,
