@@ -176,6 +176,16 @@ def test_a_start_is_refused_with_its_reasons(operator: TestClient) -> None:
     assert asked(step="20", machine="LATHE1", person="P2") == ["pieces", "qualified"]
 
 
+def test_work_begun_off_line_without_the_qualification_is_kept_and_flagged(
+    operator: TestClient,
+) -> None:
+    enter(operator)
+    [taken] = send(operator, report("start", "20", person="P2"))
+    assert (taken["fate"], [c["kind"] for c in taken["conflicts"]]) == ("stored", ["unqualified"])
+    [taken] = send(operator, report("start", "20", person="P1"))
+    assert taken["conflicts"] == []
+
+
 def test_batches_again_wrong_clocks_and_conflicts(operator: TestClient) -> None:
     enter(operator)
     late = report("good", quantity=4, device_at="2031-01-01T00:00:00Z")
@@ -195,11 +205,12 @@ def test_batches_again_wrong_clocks_and_conflicts(operator: TestClient) -> None:
 def test_lots_and_their_genealogy(operator: TestClient, ledger: Ledger) -> None:
     enter(operator)
     serial = {"key": "hdl:88.100.1/S1", "quantity": 1, "is_serial": True}
-    bar = {"key": "hdl:88.100.1/BAR7", "quantity": 1}
+    bar = {"key": "https://hdl.handle.net/88.100.1/bar7", "quantity": 1}
     send(operator, report("good", quantity=1, produced=[serial], consumed=[bar]))
     [move] = operator.get(f"{API}/orders/PO1/genealogy").json()
-    assert (move["consumed"][0]["key"], move["produced"][0]["key"]) == (bar["key"], serial["key"])
-    [found] = operator.get(f"{API}/lots", params={"key": bar["key"]}).json()
+    assert move["consumed"][0]["key"] == "hdl:88.100.1/BAR7"
+    assert move["produced"][0]["key"] == serial["key"]
+    [found] = operator.get(f"{API}/lots", params={"key": "hdl:88.100.1/BAR7"}).json()
     assert found["order"] == "PO1"
     question = {"order": "PO1", "step": "10", "person": "P1", "machine": "SAW"}
     again = operator.post(f"{API}/checks", json=question | {"text": serial["key"]})

@@ -34,6 +34,9 @@ CHECKS: Final = (
     Check("right_part", "Right part", "零件正确", "part.part_type", "one_of", "operation.parts",
           "wrong part: this is {found}, step {step} takes {wanted}",
           "零件不符：当前为 {found}，工序 {step} 使用 {wanted}"),
+    Check("lot", "Right lot", "批次正确", "part.lot", "one_of", "station.lots",
+          "wrong lot: this is of {found}, allowed at this station are {wanted}",
+          "批次不符：当前批次 {found}，本工位允许 {wanted}"),
     Check("hold", "Part is not blocked", "零件未被冻结", "part.hold", "empty", "always",
           "the part is blocked: {found}", "零件已被冻结：{found}"),
     Check("not_twice", "Serial was not made yet", "序列号未重复", "part.key", "not_held_by",
@@ -54,7 +57,8 @@ class StartFacts:
 
     available: pieces that the step before has ready. parts: products that the step takes, empty =
     any. qualifications: valid ones of the person. part: None = nothing was scanned. serials: made
-    at the step already. tool_life: cycles left, None = not counted.
+    at the step already. lots: allowed at the station, empty = any. tool_life: cycles left, None =
+    not counted.
     """
 
     order: ProductionOrder
@@ -67,4 +71,5 @@ class StartFacts:
     qualifications: tuple[str, ...] = ()
     part: Part | None = None
     serials: tuple[str, ...] = ()
+    lots: tuple[str, ...] = ()
     tool_life: int | None = None

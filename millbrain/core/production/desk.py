@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from millbrain.core.plant.plant import Plant
 from millbrain.core.production.orders import OrderOperation, PlannedOperation, ProductionOrder
+from millbrain.core.production.reports import Report
 from millbrain.core.scans.recipes import Failed
 
 
@@ -100,6 +101,10 @@ class ProductionDesk(Protocol):
 
     def may_start(self, asked: StartAsked) -> Sequence[Failed]:
         """Return the checks that a start does not pass, none = it may go on."""
+        ...
+
+    def flags(self, reports: Sequence[Report]) -> Mapping[str, tuple[str, ...]]:
+        """Return what is wrong with reports beyond what the ledger sees: id -> conflicts."""
         ...
 
     def place(self, station: str) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ from millbrain.core.production.orders import (
     PlannedOperation,
     ProductionOrder,
 )
-from millbrain.core.production.reports import Report
+from millbrain.core.production.reports import Kind, Report
 from millbrain.core.scans.recipes import Failed, Part
 from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.decide.production import calc
@@ -33,6 +33,7 @@ from millbrain.decide.production.stores import AndonStore, Books, OrderStore, Re
 log = logging.getLogger(__name__)
 
 _TOLD: Final = 100  # events of one document
+_BEGINS: Final = (Kind.SETUP, Kind.START, Kind.RESUME)
 Tell = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
@@ -153,9 +154,29 @@ class Production:
             order, operation, asked.person, asked.machine,
             calc.available(order, operations[index - 1] if index else None, operation), today,
             self._parts(operation.plan), self._qualified(asked.person, operation.plan, today),
-            part, self._serials(asked, part), station.tool_life if station else None,
+            part, self._serials(asked, part), station.job.lots if station else (),
+            station.tool_life if station else None,
         )  # fmt: skip
         return calc.judge(facts)
+
+    def flags(self, reports: Sequence[Report]) -> Mapping[str, tuple[str, ...]]:
+        """Return what is wrong with reports beyond what the ledger sees: id -> conflicts.
+
+        Work that was begun off line by somebody without the qualification is kept, and flagged.
+        """
+        begun = [r for r in reports if r.kind in _BEGINS and not r.reversal_of]
+        if not begun:
+            return {}
+        operations = self._orders.operations(sorted({r.order for r in begun}))
+        plans = {(o.order, o.plan.step): o.plan for own in operations.values() for o in own}
+        today = self._clock().astimezone(self._calendar.zone).date()
+        found = {}
+        for report in begun:
+            plan = plans.get((report.order, report.step))
+            needed = plan.qualification if plan else ""
+            if plan and needed and needed not in self._qualified(report.person, plan, today):
+                found[report.id] = ("unqualified",)
+        return found
 
     def _parts(self, plan: PlannedOperation) -> tuple[str, ...]:
         """Return the products that a step takes: what it makes, and what goes into it."""

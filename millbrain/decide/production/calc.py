@@ -76,7 +76,7 @@ def judge(facts: StartFacts) -> list[Failed]:
 
 def _told(facts: StartFacts) -> dict[str, Any]:
     plan, part = facts.operation.plan, facts.part
-    names = ("key", "part_type", "hold", "expires")
+    names = ("key", "part_type", "lot", "hold", "expires")
     told: dict[str, Any] = {f"part.{n}": getattr(part, n) if part else "" for n in names}
     finished = facts.operation.finished_at
     return told | {
@@ -89,7 +89,8 @@ def _told(facts: StartFacts) -> dict[str, Any]:
         "operation.available": facts.available, "one": 1,
         "operation.qualification": plan.qualification,
         "person.qualifications": facts.qualifications, "operation.parts": facts.parts,
-        "operation.serials": facts.serials, "station.tool_life": facts.tool_life,
+        "operation.serials": facts.serials, "station.lots": facts.lots,
+        "station.tool_life": facts.tool_life,
         "operation.tool_cycles": plan.tool_cycles, "today": facts.today.isoformat(),
         "always": "always",
     }  # fmt: skip

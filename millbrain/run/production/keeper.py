@@ -15,6 +15,7 @@ from millbrain.core import keys
 from millbrain.core.plant.plant import Plant
 from millbrain.core.production.desk import Projection, Runnable, StartAsked
 from millbrain.core.production.orders import PlannedOperation, ProductionOrder
+from millbrain.core.production.reports import Report
 from millbrain.core.scans.recipes import Failed, Part
 from millbrain.core.times import utc_from_epoch
 from millbrain.core.work.working_time import WorkingCalendar
@@ -88,6 +89,10 @@ class ProductionKeeper:
     def may_start(self, asked: StartAsked) -> Sequence[Failed]:
         """Return the checks that a start does not pass, none = it may go on."""
         return self._production().may_start(asked)
+
+    def flags(self, reports: Sequence[Report]) -> Mapping[str, tuple[str, ...]]:
+        """Return what is wrong with reports beyond what the ledger sees."""
+        return self._production().flags(reports)
 
     def place(self, station: str) -> Mapping[str, str]:
         """Return a station with its titles and its line."""

@@ -92,7 +92,7 @@ def facts(**more: object) -> StartFacts:
                             tool_cycles=2)  # fmt: skip
     good = StartFacts(ORDER, OrderOperation("PO1", plan), "P1", "M2", 5, date(2026, 11, 23),
                       ("SHAFT", "BLANK"), ("grinding", "turning"), Part("hdl:1/S1", "BLANK"),
-                      (), 10)  # fmt: skip
+                      (), (), 10)  # fmt: skip
     return replace(good, **more)  # type: ignore[arg-type]  # fields by name
 
 
@@ -113,6 +113,7 @@ def test_each_check_refuses() -> None:
     assert failed(part=Part("hdl:1/S1")) == ["part_known"]
     assert failed(part=Part("hdl:1/S1", "BLANK", hold="crack")) == ["hold"]
     assert failed(part=Part("hdl:1/S1", "BLANK", expires="2026-11-22")) == ["in_date"]
+    assert failed(lots=("L8",), part=Part("hdl:1/S1", "BLANK", lot="L7")) == ["lot"]
     assert failed(serials=("hdl:1/S1",)) == ["not_twice"]
     assert failed(tool_life=1) == ["tool_life"]
     assert failed(tool_life=None) == []

@@ -1,12 +1,13 @@
 """Reports of job cards: batches in, the log out, lots; and what can run at a station."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from millbrain.core import keys
 from millbrain.core.production.andon import ESCALATION
 from millbrain.core.production.andon import KINDS as ANDON_KINDS
 from millbrain.core.production.checks import CHECKS
@@ -21,6 +22,7 @@ from millbrain.show.api.paging import Page
 from millbrain.show.api.production.answers import (
     CODE,
     BatchAnswer,
+    LotTold,
     ReportAnswer,
     ReportBatch,
     ReportTold,
@@ -88,6 +90,8 @@ def take(batch: ReportBatch, caller: OperatorCaller, use: Use) -> BatchAnswer:
     """
     at = instant_now()
     reports = [_report(told, batch.device, caller.name, at) for told in batch.reports]
+    wrong = use.desk.flags(reports)
+    reports = [replace(r, flags=(*r.flags, *wrong.get(r.id, ()))) for r in reports]
     asker = Asker(caller.name, caller.address, caller.operator)
     taken = use.ledger.reports.take(reports, asker)
     return BatchAnswer.model_validate(
@@ -136,9 +140,17 @@ def _report(told: ReportTold, device: str, who: str, at: datetime) -> Report:
     return Report(
         **fields, kind=Kind(told.kind), at=happened_at, device_at=device_at, received_at=at,
         flags=("clock",) if is_wrong else (), device=device, who=who,
-        consumed=tuple(Lot(**lot.model_dump()) for lot in told.consumed),
-        produced=tuple(Lot(**lot.model_dump()) for lot in told.produced),
+        consumed=tuple(map(_lot, told.consumed)), produced=tuple(map(_lot, told.produced)),
     )  # fmt: skip
+
+
+def _lot(told: LotTold) -> Lot:
+    """Return a lot under the one text of its identifier; what is none stays as it is."""
+    try:
+        key = keys.parse(told.key).text
+    except ValueError:
+        key = told.key
+    return Lot(key[:255], told.quantity, told.is_serial)
 
 
 def _taken(taken: Taken) -> TakenAnswer:

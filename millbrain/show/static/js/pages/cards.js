@@ -195,6 +195,7 @@ function bar(row) {
 function listed(row) {
   const cannot = !row.can_run && row.state === "ready";
   return h("button", { type: "button", class: `work ${row.state} ${cannot ? "cannot" : ""}`, "data-order": row.order.number,
+    "aria-pressed": String(keyOf(row) === open),
     onclick: () => {
       open = keyOf(row);
       failed = [];
@@ -265,15 +266,14 @@ function draw() {
   const found = rows();
   const row = found.find((each) => keyOf(each) === open);
   if (open && !row) open = "";
-  byId("list").hidden = Boolean(row);
+  byId("cards").toggleAttribute("data-open", Boolean(row));
   byId("card").hidden = !row;
   if (row) {
     const typing = document.activeElement?.closest?.(".stepper");
     if (!typing || !byId("card").contains(typing)) fill(byId("card"), card(row));
-  } else {
-    fill(byId("list"), found.length ? found.map(listed) : h("p", { class: "soft empty" },
-      work ? _("There is nothing to do at this station.") : _("Nothing is known of this station yet: go on line once.")));
   }
+  fill(byId("list"), found.length ? found.map(listed) : h("p", { class: "soft empty" },
+    work ? _("There is nothing to do at this station.") : _("Nothing is known of this station yet: go on line once.")));
 }
 
 // Start ------------------------------------------------------------------------------------------
