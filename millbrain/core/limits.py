@@ -213,6 +213,14 @@ BROWSE_NODES_MAX: Final = 20_000  # nodes of one browse; a larger tree is walked
 TAGS_AT_ONCE_MAX: Final = 10_000  # tags of one bulk change: one transaction of a second
 CONNECTIONS_MAX: Final = 2_000  # connections of one installation; a page lists them all
 
+# Files in folders -------------------------------------------------------------------------------
+FILE_BYTES_MAX: Final = 512 << 20  # one file of a watched folder; a larger one is to be parted
+FILE_UNPACKED_BYTES_MAX: Final = 1 << 30  # of an XLSX, which is a ZIP
+FILE_FAULTS_MAX: Final = 10_000  # refused cells of one file that are named; more are counted
+FILE_READINGS_MAX: Final = 20_000  # readings of one delivery
+FILES_WAITING_MAX: Final = 10_000  # files of one folder that are looked at, the oldest first
+FILE_RECEIPTS_MAX: Final = 200_000  # files of one connection that are remembered, 150 B each
+
 # Web --------------------------------------------------------------------------------------------
 PAGE_ROWS_MAX: Final = 500  # rows of one page of a table
 EXPORT_ROWS_MAX: Final = 1_000_000  # rows of one export (a worksheet holds 1,048,576)
@@ -241,6 +249,7 @@ SIGNAL_LIMITS_MAX: Final = 100_000  # signals with limits; each costs 25 B of st
 LIMIT_ROWS_QUEUED_MAX: Final = 1_000_000  # readings that wait to be judged; then from the store
 
 # Production -------------------------------------------------------------------------------------
+B2MML_BYTES_MAX: Final = 16 << 20  # one B2MML document: some thousand orders
 ORDER_PIECES_MAX: Final = 10_000_000  # pieces of one production order
 ORDER_OPERATIONS_MAX: Final = 200  # operations of one order
 REPORTS_BATCH_MAX: Final = 1_000  # reports of one batch of a job card: a week off line

@@ -37,9 +37,11 @@ from millbrain.show.api import (
 )
 from millbrain.show.api.life import inspections, record, replay
 from millbrain.show.api.scans import recipes, scans, stations
+from millbrain.show.api.tags import commands as machine_commands
 from millbrain.show.api.tags import connections, tags
 from millbrain.show.api.tags import limits as signal_limits
 from millbrain.show.engine_client import EngineClient
+from millbrain.show.exchange import routes as b2mml
 from millbrain.show.pages import mount_pages
 from millbrain.show.queries.overview import OverviewBoard
 from millbrain.show.resolver_client import ResolverClient
@@ -56,7 +58,7 @@ _DESCRIPTION = (
 _ROUTERS = (me, overview, vehicles, vehicle, intake, system, things, accounts, peers, audit, alarms,
             alarm_rules, orders, notices, inspections, record, replay, readings,
             production, plant, identifiers, recipes, stations, scans, connections, tags,
-            signal_limits)  # fmt: skip
+            signal_limits, machine_commands, b2mml)  # fmt: skip
 
 
 def create_app(

@@ -17,10 +17,11 @@ from rich.table import Table
 import millbrain
 from millbrain.core.errors import MillbrainError
 from millbrain.run.cli import analyse as analyse_commands
+from millbrain.run.cli import b2mml as b2mml_commands
 from millbrain.run.cli import edge as edge_commands
 from millbrain.run.cli import labels as label_commands
-from millbrain.run.cli import replay as replay_commands
 from millbrain.run.cli import plant as plant_commands
+from millbrain.run.cli import replay as replay_commands
 from millbrain.run.cli import signing as signing_commands
 from millbrain.run.cli import tags as tag_commands
 from millbrain.run.cli.options import Config, Data, PortOption, err, out
@@ -210,14 +211,13 @@ connections.command("list")(guarded(tag_commands.connections_list))
 connections.command("add")(guarded(tag_commands.connections_add))
 
 replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_args_is_help=True)
+b2mml = typer.Typer(help="B2MML: production orders in, performance out.", no_args_is_help=True)
 app.add_typer(replay, name="replay")
+app.add_typer(b2mml, name="b2mml")
 for _name in ("log", "check", "routing", "energy"):
     replay.command(_name)(guarded(getattr(replay_commands, _name)))
-
-edge = typer.Typer(help="The edge: connect rooms beside the machines, with a buffer.")
-app.add_typer(edge, name="edge")
-edge.callback(invoke_without_command=True)(guarded(edge_commands.run))
-edge.command("status")(guarded(edge_commands.status))
+for _name in ("import", "export"):
+    b2mml.command(_name)(guarded(getattr(b2mml_commands, f"{_name}_")))
 
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
