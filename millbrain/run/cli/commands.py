@@ -219,6 +219,11 @@ for _name in ("log", "check", "routing", "energy"):
 for _name in ("import", "export"):
     b2mml.command(_name)(guarded(getattr(b2mml_commands, f"{_name}_")))
 
+edge = typer.Typer(help="The edge: connect rooms beside the machines, with a buffer.")
+app.add_typer(edge, name="edge")
+edge.callback(invoke_without_command=True)(guarded(edge_commands.run))
+edge.command("status")(guarded(edge_commands.status))
+
 handles = typer.Typer(help="Identifiers of this node: load, get, check.", no_args_is_help=True)
 app.add_typer(handles, name="handles")
 handles.command("sign")(guarded(signing_commands.sign))
