@@ -352,3 +352,37 @@ def test_a_viewer_changes_nothing(line: TestClient, app: FastAPI, ledger: Ledger
     assert viewer.post(f"{API}/tags", json=SPEED).status_code == 403
     assert viewer.post(f"{API}/connections", json=LINE).status_code == 403
     assert viewer.delete(f"{API}/connections/line-3").status_code == 403
+
+
+def test_an_order_to_a_machine_is_recorded_with_its_end(
+    line: TestClient, viewer: TestClient, engine: StubEngine, ledger: Ledger
+) -> None:
+    order = {"thing": "MW-L03-M07", "signal": "speed_rpm", "value": 900}
+    assert viewer.post(f"{API}/tags/commands", json=order).status_code == 403
+    done = line.post(f"{API}/tags/commands", json=order).json()
+    assert (done["state"], done["thing"]) == ("answered", "MW-L03-M07")
+    sent = {"do": "write", "signal": "speed_rpm", "value": 900.0}
+    assert engine.orders == [("field", "MW-L03-M07", sent)]
+    engine.failure = LinkError("line-3 is not connected: nothing listens")
+    assert "nothing listens" in problem(line.post(f"{API}/tags/commands", json=order), 502)
+    rows = viewer.get(f"{API}/tags/commands", params={"thing": "MW-L03-M07"}).json()["rows"]
+    assert [(r["state"], r["order"]) for r in rows] == [("failed", sent), ("answered", sent)]
+    trail, _ = ledger.audit.page(what="command.write")
+    assert [(e.object, e.result[:7]) for e in trail] == [
+        ("MW-L03-M07 speed_rpm", "failed:"), ("MW-L03-M07 speed_rpm", "ok"),
+    ]  # fmt: skip
+
+
+def test_an_order_goes_only_where_the_caller_may_change_things(
+    line: TestClient, engine: StubEngine
+) -> None:
+    unknown = {"thing": "MW-L03-M07", "signal": "torque_nm", "value": 1}
+    assert "reaches signal 'torque_nm'" in problem(
+        line.post(f"{API}/tags/commands", json=unknown), 404
+    )
+    call = {"thing": "MW-L03-M07", "do": "call", "connection": "line-9", "method": "m"}
+    assert "reaches MW-L03-M07" in problem(line.post(f"{API}/tags/commands", json=call), 404)
+    span = {"thing": "MW-L03-M07", "do": "history", "signal": "speed_rpm",
+            "since": "2026-01-01T00:00:00", "until": "2026-01-02T00:00:00Z"}  # fmt: skip
+    assert "with its zone" in problem(line.post(f"{API}/tags/commands", json=span))
+    assert engine.orders == []
