@@ -26,7 +26,8 @@ from millbrain.core.rooms import Ground
 _log = logging.getLogger(__name__)
 
 READING: Final = "reading"
-COSTS_MIN: Final = 10  # telling takes at most a tenth of the time
+COSTS_MIN: Final = 4  # telling takes at most a fifth of the time ...
+WAIT_S_MAX: Final = 60.0  # ... but hours never wait longer than this
 TICK_S: Final = 60.0  # pause between two looks at machines that bring nothing
 PAUSE_S_MIN: Final = 1.0  # after a failure, doubled from one to the next ...
 PAUSE_S_MAX: Final = 60.0  # ... up to this
@@ -97,7 +98,7 @@ class Follower:
                 pause_s = min(2 * pause_s, PAUSE_S_MAX)
             spent_s = time.monotonic() - began
             wait_s = 0.0 if self._touched.behind else self._rules.flush_s
-            self._stopping.wait(max(wait_s, COSTS_MIN * spent_s))
+            self._stopping.wait(max(wait_s, min(COSTS_MIN * spent_s, WAIT_S_MAX)))
 
     def _step(self) -> None:
         """Tell what is touched, the newest hours first; progress once nothing is left."""

@@ -37,7 +37,7 @@ PARAMETERS: Final = (
               120, 1, 1800),
     Parameter("reason_back_s", "How far back a reason that is given later reaches",
               "补录停机原因的回溯时间", 3600, 0, 3600),
-    Parameter("flush_s", "Least pause between two writings", "两次写入的最小间隔", 10, 1, 600),
+    Parameter("flush_s", "Least pause between two writings", "两次写入的最小间隔", 10, 0.1, 600),
     Parameter("oee_low_pct", "OEE of a shift below which it counts as low", "班次OEE下限",
               40, 0, 100),
     Parameter("oee_shifts", "Shifts in a row before low OEE is told", "连续低于下限的班次数",

@@ -69,6 +69,10 @@ ELEMENT_COLUMNS: Final = tuple(
 INDICATOR_COLUMNS: Final = tuple(
     Column(i.column, "f64", i.title, i.title_zh, missing=True) for i in INDICATORS
 )
+MEASURES: Final = tuple(c.name for c in MACHINE_HOUR.columns if c.name in (
+    "part_time_ms", "part_starts_count", "part_micro_count", "part_micro_ms", "part_good",
+    "part_scrap", "part_rework", "part_ideal_ms", "part_ideal_good_ms", "part_energy_kwh",
+))  # fmt: skip
 SUMS: Final = ",\n           ".join(f"{e.sql} AS {e.key}" for e in ELEMENTS)
 # Where a nameplate is not known, the time at nameplate is NaN; from here on it is NULL.
 SUMS_AGAIN: Final = ", ".join(
@@ -80,3 +84,16 @@ SUMS_AGAIN: Final = ", ".join(
 RATIOS: Final = ",\n           ".join(f"{i.sql} AS {i.column}" for i in INDICATORS)
 ELEMENTS_NAMED: Final = ", ".join(f"{e.key} AS {e.key.lower()}_{e.unit}" for e in ELEMENTS)
 AS_OF: Final = Column("as_of", "at_ms", "As of", "数据时刻", missing=True)
+
+
+def few(source: str, keys: str, named: str) -> str:
+    """Return the text of sums of parts by keys, state and planned time, named as the parts are.
+
+    Elements tell parts apart by state and planned time only, so that few rows are left for them.
+    keys: names of key columns; named: their texts, also as selected columns.
+    """
+    sums = ", ".join(f"sum({m}) AS sum_{m}" for m in MEASURES)
+    names = ", ".join(f"sum_{m} AS {m}" for m in MEASURES)
+    return f"""SELECT {keys}, at, part_state, part_busy, {names}
+                FROM (SELECT {named}, max(until_at) AS at, part_state, part_busy, {sums}
+                      FROM ({source}) GROUP BY {keys}, part_state, part_busy)"""

@@ -8,7 +8,7 @@ from millbrain.analyse.effectiveness.model import Machine, Rules
 from millbrain.analyse.effectiveness.plans import Plans
 from millbrain.analyse.effectiveness.rows import hour_columns, machine_columns
 from millbrain.analyse.effectiveness.tables import MACHINE, MACHINE_HOUR, TABLES
-from millbrain.core.columns import Columns
+from millbrain.core.columns import Column, Columns
 from millbrain.core.plant.readings import READING_LATEST
 from millbrain.core.tables import Table, arrow_batch
 from millbrain.record.warehouse import Warehouse
@@ -44,7 +44,7 @@ def heard_of(number: int, low: int) -> Heard:
     numbers = {"machine_state": state, "good_count": made - made // 20, "scrap_count": made // 20,
                "energy_kwh": 0.05 * place}  # fmt: skip
     signals = {n: Signal(at, v.astype(np.float64), (), quality) for n, v in numbers.items()}
-    signals["order_operation"] = Signal(at[:1], at[:1] * np.nan, ("SIM-1/10",), quality[:1])
+    signals["order_operation"] = Signal(at[:1], np.full(1, np.nan), ("SIM-1/10",), quality[:1])
     return Heard(at, signals)
 
 
@@ -64,7 +64,7 @@ def store_company(warehouse: Warehouse, operator: str, now_s: int) -> None:
     names = np.empty(len(machines), object)
     names[:] = [m.thing.encode() for m in machines]
     at = np.full(len(machines), now, np.int64)
-    latest = {"thing": names, "device_at": at, "received_at": at, "as_of": at}
+    latest: dict[str, Column] = {"thing": names, "device_at": at, "received_at": at, "as_of": at}
     _insert(warehouse, READING_LATEST, Columns(len(machines), latest))
 
 

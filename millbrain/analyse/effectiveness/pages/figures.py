@@ -14,6 +14,7 @@ from millbrain.analyse.effectiveness.parts_sql import (
     RATIOS,
     SUMS,
     SUMS_AGAIN,
+    few,
 )
 from millbrain.core.pages import TEXT, Argument, Query
 from millbrain.core.tables import Column
@@ -26,6 +27,11 @@ _NAME: Final = """multiIf({{by:String}} = 'machine', m.title{0},
              {{by:String}} = 'line', m.line_title{0}, {{by:String}} = 'area', m.area_title{0},
              s.rest)"""
 
+_REST: Final = """multiIf({by:String} = 'shift',
+                               concat(toString(toDate(part_day)), ' ', part_shift),
+                               {by:String} = 'day', toString(toDate(part_day)),
+                               {by:String} = 'order', splitByChar('/', part_job)[1], '')"""
+
 INDICATORS: Final = Query(
     "indicators",
     "Indicators after ISO 22400-2 and the sums they are made of",
@@ -35,13 +41,10 @@ INDICATORS: Final = Query(
     FROM (SELECT {_KEY} AS key, any({_NAME.format("")}) AS title,
                  any({_NAME.format("_zh")}) AS title_zh, min(m.place) AS place,
                  uniqExact(s.machine) AS machine_count, max(s.at) AS as_of, {SUMS_AGAIN}
-          FROM (SELECT machine, max(until_at) AS at,
-                       multiIf({{by:String}} = 'shift',
-                               concat(toString(toDate(part_day)), ' ', part_shift),
-                               {{by:String}} = 'day', toString(toDate(part_day)),
-                               {{by:String}} = 'order', splitByChar('/', part_job)[1], '') AS rest,
+          FROM (SELECT machine, rest, max(at) AS at,
                        {SUMS}
-                FROM ({CHOSEN}) GROUP BY machine, rest) AS s
+                FROM ({few(CHOSEN, "machine, rest", f"machine, {_REST} AS rest")})
+                GROUP BY machine, rest) AS s
           JOIN (SELECT machine, title, title_zh, line, line_title, line_title_zh, area, area_title,
                        area_title_zh, plant, equipment_class, place
                 FROM machine FINAL) AS m ON m.machine = s.machine
@@ -177,8 +180,8 @@ DIGITAL: Final = Query(
            countIf(is_digital = 1 AND heard > 0) AS networked_count,
            100 * digital_count / equipment_count AS digital_pct,
            100 * networked_count / nullIf(digital_count, 0) AS networked_pct,
-           100 * sumIf(told / nullIf(planned, 0), is_digital = 1 AND planned > 0)
-             / nullIf(digital_count, 0) AS upload_pct,
+           100 * sumIf(ifNull(told / nullIf(planned, 0), 0), is_digital = 1)
+             / nullIf(countIf(is_digital = 1 AND (planned > 0 OR heard = 0)), 0) AS upload_pct,
            max(at) AS as_of
     FROM (SELECT m.plant AS plant, m.area AS area, m.area_title AS area_title,
                  m.area_title_zh AS area_title_zh, m.is_digital AS is_digital, r.heard AS heard,

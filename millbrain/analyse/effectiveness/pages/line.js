@@ -8,13 +8,14 @@ import { every } from "/static/js/poll.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
-import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, problem, ribbon, simulated, stateMark, stopHead, stopRows } from "./works.js";
+import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, problem, ribbon, simulated, slotRuns, stateMark, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 15;
 const RELOAD_MS = 24 * 3_600_000;
 const STOPS = 6;
 const CALLS = 5;
+const SLOT_MS = 120_000;
 const LONGER_S = 60;
 const given = data("parameters").line;
 const line = given === "-" ? "" : given;
@@ -46,12 +47,13 @@ function showHours(answer, all) {
   byId("hours").set(hourSpec(answer.rows, isWall));
 }
 
-function showRibbons(runs) {
+function showRibbons(answer) {
+  const rows = new Map(answer.rows.map((row) => [row.machine, slotRuns(row, SLOT_MS)]));
   const from = dayBegin();
   const until = Math.max(Date.now(), from + 3_600_000);
   fill(byId("ribbons"), machines.flatMap((row) => [
     h("a", { href: machinePath(row.machine) }, stateMark(row.state), h("br"), h("small", {}, machineName(row))),
-    ribbon(runs.rows.filter((run) => run.machine === row.machine), from, until)]));
+    ribbon(rows.get(row.machine) ?? [], from, until)]));
 }
 
 /** Calls of this line, where the andon of production is there; else what stands now. */
@@ -89,11 +91,11 @@ every(STATES_S, async (signal) => {
 });
 every(FIGURES_S, async (signal) => {
   const place = { line };
-  const [hours, all, stops, runs] = await Promise.all([
+  const [hours, all, stops, ribbons] = await Promise.all([
     ask("hours", { ...place, days: 1 }, signal), ask("indicators", { ...place, by: "all" }, signal),
     ask("stops", { ...place, hours: 12, longer_s: LONGER_S, sort: "start_at", order: "desc", size: STOPS }, signal),
-    ask("runs", { ...place, since_ms: dayBegin(), size: 2000 }, signal)]);
+    ask("ribbons", { ...place, since_ms: dayBegin(), slot_ms: SLOT_MS, size: 200 }, signal)]);
   showHours(hours, all);
-  fill(byId("stops"), stopHead(), h("tbody", {}, stops.rows.length ? stopRows(stops.rows) : h("tr", {}, h("td", { class: "empty", colspan: 6 }, _("no stop of more than {n}", { n: clock(LONGER_S * 1000) })))));
-  showRibbons(runs);
+  fill(byId("stops"), stopHead(true, false), h("tbody", {}, stops.rows.length ? stopRows(stops.rows, true, false) : h("tr", {}, h("td", { class: "empty", colspan: 6 }, _("no stop of more than {n}", { n: clock(LONGER_S * 1000) })))));
+  showRibbons(ribbons);
 });

@@ -55,6 +55,6 @@ every(FIGURES_S, async (signal) => {
   byId("oee").set(row?.oee_pct, all.as_of);
   byId("made").set(row?.gq_count, all.as_of);
   byId("energy").set(row?.en_kwh, all.as_of);
-  fill(byId("stops"), stopHead(), h("tbody", {}, stopRows(stops.rows)));
+  fill(byId("stops"), stopHead(true, false), h("tbody", {}, stopRows(stops.rows, true, false)));
   show();
 });

@@ -106,6 +106,40 @@ RUNS: Final = Query(
     rows=2000,
 )
 
+# Of each slot of time the state that fills most of it: so many that a ribbon can be drawn of them,
+# however often a machine changes.
+RIBBONS: Final = Query(
+    "ribbons",
+    "The day of machines in slots of time, the state that fills most of each",
+    "设备状态条带（按时间片）",
+    f"""
+    SELECT machine, arrayMap(x -> x.2, arraySort(groupArray((slot, state)))) AS states,
+           arraySort(groupArray(slot)) AS slots, max(at) AS as_of
+    FROM (SELECT machine, slot, argMax(run_state, spent) AS state, max(at) AS at
+          FROM (SELECT machine, slot, run_state, max(as_of) AS at,
+                       sum(least(stop_ms, (slot + 1) * width) - greatest(start_ms, slot * width))
+                         AS spent
+                FROM (SELECT machine, run_state, as_of, toInt64({{slot_ms:UInt32}}) AS width,
+                             toUnixTimestamp64Milli(start_at) AS start_ms,
+                             toUnixTimestamp64Milli(end_at) AS stop_ms,
+                             arrayJoin(range(toUInt64(intDiv(start_ms, width)),
+                                             toUInt64(intDiv(stop_ms - 1, width)) + 1)) AS slot
+                      FROM ({_RUNS}) WHERE end_at > start_at)
+                GROUP BY machine, slot, run_state)
+          GROUP BY machine, slot)
+    GROUP BY machine""",
+    (
+        Column("machine", "name", "Machine", "设备"),
+        Column("slots", "u64", "Number of each slot since 1970", "时间片序号", many=True),
+        Column("states", "u8", "State of each slot", "各时间片状态", many=True),
+        AS_OF,
+    ),
+    "machine",
+    (*PLACES, *_SPAN, Argument("slot_ms", "UInt32", "Width of a slot [ms]", "时间片宽度",
+                               120_000, 60_000, 3_600_000)),
+    rows=200,
+)  # fmt: skip
+
 STOPS: Final = Query(
     "stops",
     "Stops, the longest first",
@@ -118,7 +152,7 @@ STOPS: Final = Query(
     FROM ({_MERGED}) AS s
     JOIN (SELECT machine, title, title_zh, line FROM machine FINAL) AS m ON m.machine = s.machine
     WHERE s.state != 1 AND stop_s >= {{longer_s:Float64}}
-      AND ({{state:UInt8}} = 255 OR s.state = {{state:UInt8}})
+      AND (s.state = {{state:UInt8}} OR ({{state:UInt8}} = 255 AND s.state != 0))
       AND ({{reason:String}} = '' OR s.reason = {{reason:String}})""",
     (
         *_RUN,
@@ -133,9 +167,17 @@ STOPS: Final = Query(
         *PLACES,
         *_SPAN,
         Argument("longer_s", "Float64", "Stops of at least so long", "最短时长", 0, 0, 1e9),
-        Argument("state", "UInt8", "One state only, 255 = any but producing", "状态", 255, 0, 255),
+        Argument(
+            "state",
+            "UInt8",
+            "One state, 255 = any but producing, offline",
+            "状态",
+            255,
+            0,
+            255,
+        ),
         Argument("reason", TEXT, "One reason only", "原因", "", length_max=64),
     ),
 )
 
-QUERIES: Final = (NOW, RUNS, STOPS)
+QUERIES: Final = (NOW, RUNS, RIBBONS, STOPS)

@@ -20,7 +20,7 @@ export function download(name, parameters, format) {
 }
 
 const STATES = [
-  () => _("no data"), () => _("producing"), () => _("idle"), () => _("set-up"),
+  () => _("offline"), () => _("producing"), () => _("idle"), () => _("set-up"),
   () => _("down"), () => _("upkeep"), () => _("blocked"), () => _("starved"),
 ];
 
@@ -35,7 +35,7 @@ export function stateMark(state) {
 const LOSSES = {
   good: () => _("good pieces"), quality: () => _("scrap and rework"), speed: () => _("slower than nameplate"),
   micro: () => _("micro-stops"), producing: () => _("producing, nameplate not known"),
-  unknown: () => _("no data"), idle: () => _("idle"), setup: () => _("set-up"), down: () => _("down"),
+  unknown: () => _("offline or no data"), idle: () => _("idle"), setup: () => _("set-up"), down: () => _("down"),
   maintenance: () => _("upkeep"), blocked: () => _("blocked"), starved: () => _("starved"),
 };
 export const LOSS_TONES = {
@@ -128,11 +128,22 @@ export function ribbon(rows, from, until) {
   return h("div", { class: "ribbon" }, h("div", { class: "track", role: "img", "aria-label": _("states of the day") }, pieces), h("div", { class: "ticks" }, ticks));
 }
 
+/** Slots of time as runs, for a ribbon. */
+export function slotRuns(row, width) {
+  const found = [];
+  for (const [i, slot] of row.slots.entries()) {
+    const last = found.at(-1);
+    if (last && last.state === row.states[i] && last.end_at === slot * width) last.end_at += width;
+    else found.push({ state: row.states[i], start_at: slot * width, end_at: (slot + 1) * width });
+  }
+  return found;
+}
+
 /** Bars of pieces by hour against the plan, as xy-chart wants them. */
 export function hourSpec(rows, large = false) {
   const middle = (row) => instant(row.hour_at) + 1_800_000;
   return {
-    large, x: { kind: "time", clock: true }, y: { zero: true, digits: 0, unit: _("pieces/h") },
+    large, x: { kind: "time", clock: true }, y: { zero: true, digits: 0, unit: large ? "" : _("pieces/h") },
     series: [
       { type: "bars", stack: "made", tone: "--charge", name: _("good"), data: rows.map((row) => [middle(row), row.good_count]) },
       { type: "bars", stack: "made", tone: "--level-3", name: _("scrap and rework"), data: rows.map((row) => [middle(row), row.scrap_count + row.rework_count]) },
@@ -163,16 +174,16 @@ export function lossTable(rows, onpick) {
   ];
 }
 
-export function stopRows(rows, withMachine = true) {
+export function stopRows(rows, withMachine = true, withOrder = true) {
   return rows.map((row) => h("tr", {},
     withMachine ? h("td", {}, h("a", { href: machinePath(row.machine) }, machineName(row))) : null,
     h("td", {}, stateMark(row.state)), h("td", { class: "reason" }, reasonName(row.reason)),
-    h("td", {}, time(row.start_at)), h("td", { class: "number" }, clock(row.stop_s * 1000)), h("td", { class: "reason" }, row.job)));
+    h("td", {}, time(row.start_at)), h("td", { class: "number" }, clock(row.stop_s * 1000)), withOrder ? h("td", { class: "reason" }, row.job) : null));
 }
 
-export function stopHead(withMachine = true) {
+export function stopHead(withMachine = true, withOrder = true) {
   return h("thead", {}, h("tr", {}, withMachine ? h("th", {}, _("Machine")) : null, h("th", {}, _("State")), h("th", {}, _("Reason")),
-    h("th", {}, _("Begin")), h("th", { class: "number" }, _("h:min:s")), h("th", {}, _("Order"))));
+    h("th", {}, _("Begin")), h("th", { class: "number" }, _("h:min:s")), withOrder ? h("th", {}, _("Order")) : null));
 }
 
 /** The legend of the states. */
