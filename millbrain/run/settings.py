@@ -72,6 +72,16 @@ class HttpSettings(Section):
     port: Port = Field(default=8200, description="TCP port; 0 takes any free one and prints it.")
 
 
+class FilesSettings(Section):
+    """Files in watched folders; which ones stands in the register of connections."""
+
+    enabled: bool = Field(default=True, description="Whether the connections of the room run.")
+    folders: list[Path] = Field(
+        default=[], description="Folders besides `rooms/files` of the data folder that a "
+        "connection may watch, and all below them.",
+    )  # fmt: skip
+
+
 class IntakeSettings(Section):
     """The path from a decoded frame to a committed row."""
 
@@ -314,6 +324,7 @@ class Settings(BaseSettings):
     opcua: OpcuaSettings = OpcuaSettings()
     modbus: ModbusSettings = ModbusSettings()
     http: HttpSettings = HttpSettings()
+    files: FilesSettings = FilesSettings()
     intake: IntakeSettings = IntakeSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ledger: LedgerSettings = LedgerSettings()

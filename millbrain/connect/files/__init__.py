@@ -1,0 +1,50 @@
+"""Files that machines and people leave in a folder: CSV and XLSX, each value a reading."""
+
+from typing import Final
+
+from millbrain.core.rooms import Driver, Level
+
+ROOM: Final = Driver(
+    key="files",
+    title="Files in a folder",
+    title_zh="文件夹中的文件",
+    standards=("CSV (RFC 4180)", "XLSX (ECMA-376, 5th edition)", "ISO 8601:2004"),
+    port=0,
+    level=Level.USABLE,
+    start="millbrain.connect.files.driver:start",
+    endpoint="measurements",
+    options={
+        "layout": ("long = a row is one value; wide = a row is one instant, a column one signal",
+                   "long 每行一个值；wide 每行一个时刻、每列一个信号"),
+        "thing": ("Heading of the column with the thing, or =MW-L03-M07 for one thing in all rows",
+                  "对象所在列的表头；=MW-L03-M07 表示所有行同一对象"),
+        "signal": ("Heading of the column with the signal, long only; default signal",
+                   "信号所在列的表头（仅 long），默认 signal"),
+        "at": ("Heading of the column with the instant; default device_at",
+               "时刻所在列的表头，默认 device_at"),
+        "value": ("Heading of the column with the value, long only; default value",
+                  "数值所在列的表头（仅 long），默认 value"),
+        "quality": ("Heading of the column with the quality: good, uncertain, bad or 192, 64, 0",
+                    "质量所在列的表头：good、uncertain、bad 或 192、64、0"),
+        "at_format": ("iso, s or ms since 1970, or a pattern such as %d.%m.%Y %H:%M; default iso",
+                      "iso；自 1970 年的 s 或 ms；或格式如 %d.%m.%Y %H:%M；默认 iso"),
+        "zone": ("Time zone of instants that name none, default Asia/Shanghai",
+                 "未注明时区的时刻所用时区，默认 Asia/Shanghai"),
+        "decimal": ("Decimal sign of numbers in texts, . or , ; default .",
+                    "文本数字的小数点，. 或 ,；默认 ."),
+        "delimiter": ("Sign between columns of a CSV: , ; | or tab; default as in its first row",
+                      "CSV 的列分隔符：, ; | 或 tab；默认按首行判断"),
+        "skip_rows": ("Rows above the headings, 0 to 1000; default 0",
+                      "表头之前的行数，0 到 1000，默认 0"),
+        "names": ("Names of files by comma, with * and ?; default *.csv, *.xlsx",
+                  "文件名（可用 * 和 ?，逗号分隔），默认 *.csv, *.xlsx"),
+        "stable_s": ("How long a file must rest before it is read [s], 0 to 3600; default 2",
+                     "文件大小不变多久后读取 [s]，0 到 3600，默认 2"),
+        "after": ("move = what was read goes to done/ or failed/; keep = it stays; default move",
+                  "move 读取后移入 done/ 或 failed/；keep 原地保留；默认 move"),
+        "known_only": ("true = only values that have a tag; default false: the file names them",
+                       "true 仅接收已有测点的值；默认 false，由文件命名"),
+    },
+    check="millbrain.connect.files.options:check",
+    pattern="{-2}",
+)  # fmt: skip
