@@ -134,7 +134,9 @@ def _arrow_array(column: Column, columns: Columns) -> "pa.Array[Any]":
         return _binary(values)
     mask = columns.missing.get(column.name)
     if pa.types.is_binary(scalar):
-        return pa.array(values, pa.binary(), mask=mask)  # NumPy ``S`` loses its NUL padding
+        text: Any = pa.array(values, pa.binary(), mask=mask)  # NumPy ``S`` loses its NUL padding
+        # Above 16 MiB Arrow cuts NumPy texts into chunks, which a batch cannot hold.
+        return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
     if column.kind == "at_ms":
         values = values.astype("datetime64[ms]")
         return pa.array(values, pa.timestamp("ms"), mask=mask).cast(scalar)

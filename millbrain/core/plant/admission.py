@@ -169,7 +169,8 @@ def _text(given: Columns, faults: Faults) -> Ragged | None:
         return None
     text = given.values["text"]
     if not isinstance(text, Ragged):
-        text = ragged(pa.array(text, pa.binary()))
+        texts: Any = pa.array(text, pa.binary())
+        text = ragged(texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts)
     sizes = np.diff(text.offsets)
     if not sizes.any():
         return None

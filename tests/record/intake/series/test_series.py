@@ -175,11 +175,14 @@ def test_apps_are_shown_readings_without_duplicates(open_intake: Open) -> None:
 
 @pytest.mark.slow
 def test_a_full_commit_of_readings_is_one_part(store: Warehouse, open_intake: Open) -> None:
-    count = limits.COMMIT_READINGS_MAX
+    count = 2 * limits.COMMIT_READINGS_MAX  # the most that one batch may hold
+    longest = limits.READING_NAME_BYTES_MAX
     rows = Columns(
         count,
         {
-            "thing": np.array([f"M{i % 40:02d}".encode() for i in range(count)]),
+            "thing": np.array(
+                [f"M{i % 40:02d}".ljust(longest, "x").encode() for i in range(count)]
+            ),
             "signal": np.full(count, b"speed_rpm"),
             "device_at": START_MS + np.arange(count, dtype=np.int64) // 40,
             "received_at": np.full(count, NOW_MS, np.int64),
