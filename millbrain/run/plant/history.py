@@ -26,9 +26,11 @@ from millbrain.core.plant.tags import Connection
 from millbrain.record.ledger import Ledger
 from millbrain.run.plant.analogue import Analogue
 from millbrain.run.plant.floor import Floor
+from millbrain.run.plant.machine import values
 
 KEY: Final = "plant-history"
 STEP_S: Final = 300.0  # between process values of the past
+AGAIN_S: Final = 3600.0  # how often what has not changed is told again
 _DAY_S: Final = 86_400.0
 _ROWS: Final = 20_000
 _TRIES: Final = 60
@@ -101,21 +103,35 @@ def live_through(floor: Floor, analogue: Analogue, until_s: float) -> Past:
     Set-points are left out: they are told by the machine itself when it is connected.
     """
     past = Past([m.unit.id for m in floor.machines])
+    again_s = floor.now_s
     while floor.now_s < until_s:
+        if floor.now_s >= again_s:
+            again_s += AGAIN_S
+            _tell_all(past, floor)
         floor.advance(min(floor.now_s + STEP_S, until_s))
         changes = floor.take_changes()
         told = [c for c in changes if c.signal not in floor.machines[c.machine].set_points]
         past.add([c.machine for c in told], [c.signal for c in told],
                  [round(c.at_s * 1000) for c in told], [c.value for c in told])  # fmt: skip
         at_ms = round(floor.now_s * 1000)
-        for name, (numbers, values) in analogue.values(floor.now_s).items():
+        for name, (numbers, found) in analogue.values(floor.now_s).items():
             count = len(numbers)
-            past.add(numbers, [name] * count, [at_ms] * count, values.tolist())
+            past.add(numbers, [name] * count, [at_ms] * count, found.tolist())
         floor.settle()
         count = len(floor.machines)
         energy = [round(m.energy_kwh, 3) for m in floor.machines]
         past.add(range(count), ["energy_kwh"] * count, [at_ms] * count, energy)
     return past
+
+
+def _tell_all(past: Past, floor: Floor) -> None:
+    """Keep the standard signals as they stand, as a server tells them to whoever connects."""
+    at_ms = round(floor.now_s * 1000)
+    for machine in floor.machines:
+        machine.settle(floor.now_s)
+        told = {n: v for n, v in values(machine).items() if n != "energy_kwh"}
+        count = len(told)
+        past.add([machine.index] * count, list(told), [at_ms] * count, list(told.values()))
 
 
 class PlantHistory:
