@@ -20,6 +20,7 @@ from millbrain.run.cli import analyse as analyse_commands
 from millbrain.run.cli import b2mml as b2mml_commands
 from millbrain.run.cli import edge as edge_commands
 from millbrain.run.cli import labels as label_commands
+from millbrain.run.cli import machines as machine_commands
 from millbrain.run.cli import plant as plant_commands
 from millbrain.run.cli import replay as replay_commands
 from millbrain.run.cli import signing as signing_commands
@@ -197,18 +198,17 @@ app.add_typer(plant, name="plant")
 plant.command("simulate")(guarded(plant_commands.simulate))
 plant.command("check")(guarded(plant_commands.check))
 
-tags = typer.Typer(
-    help="Tags: the values of machines, browsed or as a sheet.", no_args_is_help=True
-)
+tags = typer.Typer(help="Tags: values of machines, browsed or as a sheet.", no_args_is_help=True)
 app.add_typer(tags, name="tags")
-tags.command("import")(guarded(tag_commands.import_))
-tags.command("export")(guarded(tag_commands.export))
-tags.command("browse")(guarded(tag_commands.browse))
+for _name in ("import_", "export", "browse"):
+    tags.command(_name.rstrip("_"))(guarded(getattr(tag_commands, _name)))
 
 connections = typer.Typer(help="Connections to servers, brokers, buses.", no_args_is_help=True)
 app.add_typer(connections, name="connections")
-connections.command("list")(guarded(tag_commands.connections_list))
-connections.command("add")(guarded(tag_commands.connections_add))
+for _name in ("list", "add"):
+    connections.command(_name)(guarded(getattr(tag_commands, f"connections_{_name}")))
+for _name in ("write", "history", "endpoints"):
+    connections.command(_name)(guarded(getattr(machine_commands, _name)))
 
 replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_args_is_help=True)
 b2mml = typer.Typer(help="B2MML: production orders in, performance out.", no_args_is_help=True)

@@ -1,14 +1,16 @@
 """Every security policy that asyncua's server offers, users, and which servers are trusted."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from asyncua import ua
 
-from millbrain.connect.opcua import trust
+from millbrain.connect.opcua import discovery, trust
 from millbrain.connect.opcua.options import BEST, NONE, SECURITIES
-from millbrain.connect.opcua.simulator import Simulator
+from millbrain.connect.opcua.simulator import Simulator, free_port
+from millbrain.core.errors import LinkError
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
 
 SECURE = [s for s in SECURITIES if s not in (NONE, BEST)]
@@ -109,3 +111,14 @@ def test_our_own_key_is_made_once_and_kept_for_us(tmp_path: Path) -> None:
     assert (first, first.key.stat().st_mode & 0o777) == (again, 0o600)
     assert first.uri.startswith("urn:")
     assert len(first.thumbprint) == 40
+
+
+@pytest.mark.slow
+def test_discovery_tells_the_ways_in(fortress: Simulator) -> None:
+    found = asyncio.run(discovery.look(fortress.endpoint))
+    assert {f.security for f in found} == {NONE, *SECURE}
+    assert {f.logins for f in found} == {("user",)}
+    (shown,) = {f.fingerprint for f in found if f.security != NONE}
+    assert len(shown) == 64
+    with pytest.raises(LinkError, match="nothing listens"):
+        asyncio.run(discovery.look(f"opc.tcp://127.0.0.1:{free_port()}"))
