@@ -264,13 +264,18 @@ class Peers(Protocol):
         ...
 
 
+def _no_owners(things: Sequence[str]) -> Mapping[str, str]:
+    """Return no organisation: nothing is registered."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What a driver is plugged into.
 
     tags: connections and tags, for rooms that have them. secrets: their passwords and tokens.
     folder: where the room keeps what is its own (a key, certificates that it was shown); the room
-    makes it.
+    makes it. owners: organisation of those of the given things that are registered; may block.
     """
 
     sink: Sink
@@ -278,6 +283,7 @@ class Wiring:
     tags: TagBook
     secrets: Secrets = field(default_factory=NoSecrets)
     folder: Path = Path()
+    owners: Callable[[Sequence[str]], Mapping[str, str]] = _no_owners
 
 
 class Running(Protocol):

@@ -185,6 +185,7 @@ def _wiring(engine: Engine, room: str) -> Wiring:
         engine.ledger.tags,
         SecretFiles(data),
         data / "rooms" / room,
+        engine.ledger.things.operators_of,
     )
 
 

@@ -1,6 +1,7 @@
 """The rows of a push as columns of table `reading`, and what is wrong with each of them. Pure."""
 
 import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -69,7 +70,16 @@ class Pushed:
         }
 
 
-def judge(body: Body, link: str, received_ms: int) -> Pushed:
+def _none(_: Sequence[str]) -> Collection[str]:
+    return ()
+
+
+def judge(
+    body: Body,
+    link: str,
+    received_ms: int,
+    foreign: Callable[[Sequence[str]], Collection[str]] = _none,
+) -> Pushed:
     """Return the rows of a body as they are stored.
 
     Parameters
@@ -80,6 +90,8 @@ def judge(body: Body, link: str, received_ms: int) -> Pushed:
         Key of the connection.
     received_ms
         When the body arrived [ms since 1970 UTC].
+    foreign
+        Returns those of the given things that the connection may not speak of.
     """
     rows = body.rows
     faults = np.zeros(rows, np.uint8)
@@ -88,6 +100,9 @@ def judge(body: Body, link: str, received_ms: int) -> Pushed:
     for name, names in zip(("thing", "signal"), named, strict=True):
         values[name] = names.known[names.codes]
         faults[names.wrong[names.codes]] = fields.BAD_NAME
+    things = [n.decode(errors="replace") for n in named[0].known.tolist()]
+    if theirs := foreign(things):
+        faults[np.array([n in theirs for n in things])[named[0].codes]] = fields.FOREIGN
     values["device_at"], bad_time = _times(body.arrays.get("device_at"), rows)
     number, missing, text, bad_value = _values(body, rows)
     values["quality"], bad_quality = _qualities(body.arrays.get("quality"), rows)

@@ -22,6 +22,7 @@ from millbrain.connect.http import fields
 from millbrain.connect.http.codec import read
 from millbrain.connect.http.columnar import Pushed, judge
 from millbrain.connect.http.options import PATH
+from millbrain.connect.http.owners import Owners
 from millbrain.connect.http.pushers import Pusher, Pushers
 from millbrain.connect.http.receipts import KEY_CHARACTERS_MAX, Answer, Receipts
 from millbrain.connect.http.server import Server
@@ -54,6 +55,7 @@ class HttpPush:
     def __init__(self, options: Options, wiring: Wiring) -> None:
         self._sink: Sink = wiring.sink
         self._pushers = Pushers(wiring.tags, wiring.secrets, ROOM)
+        self._owners = Owners(wiring.owners)
         self._receipts = Receipts()
         self._pool = ThreadPoolExecutor(THREADS, "http-push")
         self._letters = ThreadPoolExecutor(1, "http-noise")
@@ -237,7 +239,10 @@ class HttpPush:
         received_ms = time.time_ns() // 1_000_000
         link = pusher.connection.key
         try:
-            pushed = judge(read(body, media), link, received_ms)
+            operator = pusher.connection.operator
+            pushed = judge(
+                read(body, media), link, received_ms, lambda t: self._owners.foreign(operator, t)
+            )
         except (FrameError, LimitError) as error:
             letter = DeadLetter(link, "unreadable", str(error), body, received_ms)
             self._sink.put(Delivery({link: 1}, {}, [letter]))

@@ -19,7 +19,8 @@ from millbrain.record.warehouse import Warehouse
 from millbrain.record.warehouse.tables import create_tables
 from millbrain.run.settings import HttpSettings
 
-TOKENS = {"line-1": "token one", "line-2": "token two", "off": "token off"}
+TOKENS = {"line-1": "token one", "line-2": "token two", "off": "token off", "north": "token north"}
+OWNERS = {"N1": "North Works", "S1": "South Works", "X1": ""}
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Book:
             Connection("line-2", "http", endpoint="/push/line-2", options={"rate_hz": 10}),
             Connection("off", "http", endpoint="/push/off", enabled=False),
             Connection("bare", "http", endpoint="/push/bare"),
+            Connection("north", "http", endpoint="/push/north", operator="North Works"),
         ]
     )
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
@@ -128,7 +130,10 @@ def room(warehouse: Warehouse) -> Iterator[Room]:
     def run(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(30)
 
-    driver = run(start(HttpSettings(port=0), Wiring(gate, NoPeers(), book, book)))
+    def owners(things: Sequence[str]) -> dict[str, str]:
+        return {t: OWNERS[t] for t in things if t in OWNERS}
+
+    driver = run(start(HttpSettings(port=0), Wiring(gate, NoPeers(), book, book, owners=owners)))
     made = Room(driver, book, gate, warehouse, loop)
     yield made
     for pusher in made.pushers:

@@ -6,7 +6,7 @@ import random
 import struct
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -106,7 +106,7 @@ def test_series_are_told_once_with_what_they_bring() -> None:
 
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
-def test_compressed_arrow_is_refused(codec: str) -> None:
+def test_compressed_arrow_is_refused(codec: Literal["lz4", "zstd"]) -> None:
     columns = {"thing": pa.array(["A"] * 999).dictionary_encode(), "signal": ["s"] * 999,
                "device_at": [AT_MS] * 999, "value": [0.0] * 999}  # fmt: skip
     body = arrow_body(columns, options=pa.ipc.IpcWriteOptions(compression=pa.Codec(codec)))

@@ -222,6 +222,16 @@ def test_what_is_pushed_becomes_tags_and_a_tree(room: Room) -> None:
         room.run(room.driver.browse("nobody", ""))
 
 
+def test_one_organisation_pushes_no_readings_of_another(room: Room) -> None:
+    rows = [{"thing": t, "signal": "s", "device_at": NOW_MS, "value": 1}
+            for t in ("N1", "S1", "X1", "unregistered")]  # fmt: skip
+    _, said = room.pusher("north").push(json.dumps(rows).encode(), fields.JSON)
+    assert counts(said) == (4, 3, 0, 1)
+    assert [(r["row"], r["reason"]) for r in said["rejections"]] == [(1, "foreign")]
+    _, said = room.pusher("line-1").push(json.dumps(rows).encode(), fields.JSON)
+    assert counts(said) == (4, 1, 3, 0)
+
+
 def test_nothing_is_written_that_way(room: Room) -> None:
     with pytest.raises(RefusedError, match="pushed over HTTP"):
         room.run(room.driver.command("M7", {"do": "write", "signal": "s", "value": 1}))
