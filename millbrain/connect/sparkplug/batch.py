@@ -69,7 +69,8 @@ class Batch:
         sizes = [len(p.slots) for p in self.parts]
         numbers = np.concatenate([p.slots for p in self.parts])
         rows = np.concatenate([np.arange(p.first, p.first + len(p.slots)) for p in self.parts])
-        kept = np.flatnonzero((numbers >= 0) & slots.stored().taken[np.maximum(numbers, 0)])
+        kept = np.flatnonzero(numbers >= 0)
+        kept = kept[slots.stored().taken[numbers[kept]]]
         picked = Picked(
             rows[kept],
             numbers[kept],

@@ -2,8 +2,9 @@
 
 It does what section 5 of the specification asks of an edge node: a will with its session number,
 births before data, sequence numbers, rebirth on command, and, where it has a primary host, it keeps
-what it measures while that host is away and tells it afterwards as historical. After a reconnect it
-tells the last `overlap_s` seconds again: a broker that was killed may have lost what it had taken.
+what it measures while that host is away and tells it afterwards as historical. Whenever it or its
+host comes back, it tells again what it told since `overlap_s` seconds before the connection was
+lost: a broker that was killed may have lost what it had taken.
 """
 
 import json
@@ -35,11 +36,12 @@ class SimulatedMetric:
 
 @dataclass(slots=True)
 class Told:
-    """A data message that was sent or waits."""
+    """A data message that waits, or was sent at `sent_ms`, the last time where more than once."""
 
     device: str
     values: Mapping[str, Any]
     at_ms: int
+    sent_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class EdgeNode:
     last: dict[tuple[str, str], Any] = field(default_factory=dict)
     _recent: "deque[Told]" = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     _waiting: "deque[Told]" = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
+    _lost_ms: int = 0
+    _host_since: int | None = None
     _lock: Any = field(default_factory=threading.RLock)
     _client: mqtt.Client | None = None
 
@@ -140,6 +144,7 @@ class EdgeNode:
                 metric["is_historical"] = True
         kind = "DDATA" if told.device else "NDATA"
         self.send(kind, told.device, {"timestamp": _now_ms(), "metrics": listed}, qos=self.qos)
+        told.sent_ms = _now_ms()
         self._recent.append(told)
 
     def _metric(
@@ -215,10 +220,16 @@ class EdgeNode:
             client.subscribe(state_topic(self.host_id), 1)
         with self._lock:
             self.birth()
-            since_ms = _now_ms() - self.overlap_s * 1000
-            again = [t for t in self._recent if t.at_ms >= since_ms]
-            self._waiting.extendleft(reversed(again))
+            self._tell_again()
             self._forward()
+
+    def _tell_again(self) -> None:
+        """Let what may be lost wait to be told once more, before what waits already."""
+        since_ms = (self._lost_ms or _now_ms()) - self.overlap_s * 1000
+        self._lost_ms = 0
+        again = [t for t in self._recent if t.sent_ms >= since_ms]
+        self._recent.clear()
+        self._waiting.extendleft(reversed(again))
 
     def _forward(self) -> None:
         """Tell what has waited, as historical."""
@@ -228,13 +239,18 @@ class EdgeNode:
     def _on_disconnect(self, client: mqtt.Client, *told: Any) -> None:
         with self._lock:
             self.online = False
+            self._lost_ms = _now_ms()
             self.host_online = not self.host_id
             self._will()
 
     def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
         if self.host_id and message.topic == state_topic(self.host_id):
             with self._lock:
-                self.host_online = bool(json.loads(message.payload).get("online"))
+                told = json.loads(message.payload)
+                self.host_online = bool(told.get("online"))
+                if self.host_online and told.get("timestamp") != self._host_since:
+                    self._host_since = told.get("timestamp")  # a new session of the host
+                    self._tell_again()
                 self._forward()
             return
         device = message.topic.split("/")[4] if message.topic.count("/") == 4 else ""

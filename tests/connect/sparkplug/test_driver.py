@@ -231,3 +231,16 @@ def test_a_broker_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
         whys = {s.connection: s.why for s in opened.driver.states()}
         assert "127.0.0.1:1 is not connected" in whys["far"]
         assert "mqtt://host:1883" in whys["bad"]
+
+
+def test_a_node_that_tells_nothing_but_its_session_is_no_trouble(
+    running: House, broker: Broker, tmp_path: Path
+) -> None:
+    bare = EdgeNode("127.0.0.1", broker.port, "B", tmp_path.name[-30:], {}).start()
+    try:
+        assert wait_until(lambda: "B/" in "".join(
+            key for link in running.driver._links.values() for key in link.heard.nodes
+        ))  # fmt: skip
+        assert running.store.rejected == []
+    finally:
+        bare.stop()
