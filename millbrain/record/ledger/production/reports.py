@@ -8,7 +8,7 @@ state of the operations that a batch touches is folded anew from the whole log o
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -106,10 +106,13 @@ class ProductionReports:
     def page(
         self, which: ReportFilter, offset: int = 0, size: int = 50, *, newest_first: bool = True
     ) -> tuple[list[Report], int]:
-        """Return reports by number, and how many match."""
+        """Return reports, and how many match.
+
+        newest_first: by when it happened; else by number, the order in which they were accepted.
+        """
         where = which.where()
-        by = REPORT.c.number.desc() if newest_first else REPORT.c.number.asc()
-        query = sa.select(*REPORT_COLUMNS).where(*where).order_by(by).offset(offset).limit(size)
+        by = (REPORT.c.at.desc(), REPORT.c.number.desc()) if newest_first else (REPORT.c.number,)
+        query = sa.select(*REPORT_COLUMNS).where(*where).order_by(*by).offset(offset).limit(size)
         count = sa.select(sa.func.count()).select_from(REPORT).where(*where)
         with self._database.read() as c:
             return [report_of(r) for r in c.execute(query)], c.scalar(count) or 0
@@ -212,18 +215,39 @@ class _Batch:
         self, orders: Mapping[str, ProductionOrder], plans: Mapping[Key, OrderOperation],
         touched: set[Key],
     ) -> list[Conflict]:  # fmt: skip
-        """Fold every step of the orders that were touched; return all their conflicts."""
-        numbers = {number for number, _ in touched}
-        keys = [key for key in plans if key[0] in numbers]
-        logs = _reports_of(self._c, keys)
+        """Fold the steps that were touched; return the conflicts of their orders.
+
+        Of the other steps only what follows from their neighbours can change.
+        """
+        logs = _reports_of(self._c, sorted(touched))
         found: list[Conflict] = []
-        for number in sorted(numbers):
+        for number in sorted({number for number, _ in touched}):
             own = sorted((p for k, p in plans.items() if k[0] == number),
                          key=lambda p: p.plan.ordinal)  # fmt: skip
-            progresses = [fold(logs[number, p.plan.step]) for p in own]
-            found += _keep_progress(self._c, orders[number], own, progresses)
-            _advance(self._c, orders[number], progresses, self._asker.who)
+            steps = [_Step(p, fold(logs[key]) if (key := (number, p.plan.step)) in touched
+                           else _kept(p), key in touched) for p in own]  # fmt: skip
+            found += _keep_progress(self._c, orders[number], steps)
+            _advance(self._c, orders[number], [s.progress for s in steps], self._asker.who)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An operation, how far it is, and whether that was folded just now."""
+
+    operation: OrderOperation
+    progress: Progress
+    is_folded: bool
+
+
+def _kept(operation: OrderOperation) -> Progress:
+    """Return what is kept of an operation that no report of the batch touches."""
+    own = tuple(c for c in operation.conflicts if c.report)  # the others follow from neighbours
+    return Progress(
+        operation.state, operation.good, operation.scrap, operation.rework, operation.started_at,
+        operation.last_at, operation.finished_at, conflicts=own,
+        report_count=operation.report_count,
+    )  # fmt: skip
 
 
 def _flagged(report: Report, order: ProductionOrder, operation: OrderOperation) -> Report:
@@ -240,26 +264,33 @@ def _flagged(report: Report, order: ProductionOrder, operation: OrderOperation) 
 
 
 def _keep_progress(
-    c: sa.Connection, order: ProductionOrder, operations: Sequence[OrderOperation],
-    progresses: Sequence[Progress],
-) -> list[Conflict]:  # fmt: skip
+    c: sa.Connection, order: ProductionOrder, steps: Sequence[_Step]
+) -> list[Conflict]:
     found: list[Conflict] = []
     previous: Progress | None = None
-    for operation, progress in zip(operations, progresses, strict=True):
-        above = previous if operation.plan.needs_previous else None
+    for step in steps:
+        plan, progress = step.operation.plan, step.progress
+        above = previous if plan.needs_previous else None
         conflicts = (*progress.conflicts, *shortfalls(order.quantity, above, progress))
-        values = {
-            "state": progress.state, "good": progress.good, "scrap": progress.scrap,
-            "rework": progress.rework, "setup_spent_s": progress.spent_s("setup"),
-            "run_spent_s": progress.spent_s("running"), "started_at": progress.started_at,
-            "last_at": progress.last_at, "finished_at": progress.finished_at,
-            "report_count": progress.report_count, "conflicts": [asdict(x) for x in conflicts],
-        }  # fmt: skip
-        mine = (OPERATION.c.order_number == order.number, OPERATION.c.step == operation.plan.step)
-        c.execute(sa.update(OPERATION).where(*mine).values(**values))
         found += conflicts
         previous = progress
+        if not step.is_folded and conflicts == step.operation.conflicts:
+            continue
+        values: dict[str, Any] = {"conflicts": [asdict(x) for x in conflicts]}
+        mine = (OPERATION.c.order_number == order.number, OPERATION.c.step == plan.step)
+        values |= _folded(progress) if step.is_folded else {}
+        c.execute(sa.update(OPERATION).where(*mine).values(**values))
     return found
+
+
+def _folded(progress: Progress) -> dict[str, Any]:
+    return {
+        "state": progress.state, "good": progress.good, "scrap": progress.scrap,
+        "rework": progress.rework, "setup_spent_s": progress.spent_s("setup"),
+        "run_spent_s": progress.spent_s("running"), "started_at": progress.started_at,
+        "last_at": progress.last_at, "finished_at": progress.finished_at,
+        "report_count": progress.report_count,
+    }  # fmt: skip
 
 
 def _advance(
@@ -296,12 +327,9 @@ def _operations_of(c: sa.Connection, numbers: Sequence[str]) -> dict[Key, OrderO
 
 
 def _reports_of(c: sa.Connection, keys: Sequence[Key]) -> dict[Key, list[Report]]:
-    found: dict[Key, list[Report]] = {key: [] for key in keys}
-    numbers = sorted({number for number, _ in keys})
-    for start in range(0, len(numbers), _ROWS):
-        some = REPORT.c.order_number.in_(numbers[start : start + _ROWS])
-        for row in c.execute(sa.select(*REPORT_COLUMNS).where(some)):
-            key = row.order_number, row.step
-            if key in found:
-                found[key].append(report_of(row))
+    found: dict[Key, list[Report]] = {}
+    for number, step in keys:
+        mine = (REPORT.c.order_number == number, REPORT.c.step == step)
+        rows = c.execute(sa.select(*REPORT_COLUMNS).where(*mine))
+        found[number, step] = [report_of(row) for row in rows]
     return found

@@ -52,19 +52,19 @@ function row(order) {
   return h("tr", { "data-href": href, class: order.is_late ? "is-late" : "" },
     h("td", {}, h("a", { class: "mono", href }, order.number), " ", simulatedBadge(order)),
     h("td", {}, pick(order.title, order.title_zh) || order.product),
-    h("td", {}, pick(order.state_en, order.state_zh)),
+    h("td", { class: "wide" }, pick(order.state_en, order.state_zh)),
     h("td", { class: "number" }, `${number(order.good)} / ${number(order.quantity)}`),
-    h("td", {}, steps(order)),
+    h("td", { class: "wide" }, steps(order)),
     h("td", { class: "number wide" }, share(order.progress_ratio, 1)),
     h("td", { class: "wide", title: full(wanted) }, wanted ? time(wanted).slice(0, -3) : h("span", { class: "faint" }, NONE)),
-    h("td", { title: full(order.projected_at) }, order.projected_at ? time(order.projected_at).slice(0, -3) : h("span", { class: "faint" }, NONE)),
+    h("td", { class: "wide", title: full(order.projected_at) }, order.projected_at ? time(order.projected_at).slice(0, -3) : h("span", { class: "faint" }, NONE)),
     h("td", {}, lateness(order)),
     h("td", { class: "wrap wide soft" }, pick(order.why, order.why_zh),
       order.conflict_count ? h("b", { class: "late" }, ` ${_("{n} reports do not agree", { n: number(order.conflict_count) })}`) : null));
 }
 
-const HEADS = [[() => _("Production order")], [() => _("Product")], [() => _("State")], [() => _("Good"), "number"], [() => _("Operations")],
-  [() => _("Done"), "number wide"], [() => _("Promised"), "wide"], [() => _("Projected")], [() => _("Against promise")], [() => _("What takes the time"), "wide"]];
+const HEADS = [[() => _("Production order")], [() => _("Product")], [() => _("State"), "wide"], [() => _("Good"), "number"], [() => _("Operations"), "wide"],
+  [() => _("Done"), "number wide"], [() => _("Promised"), "wide"], [() => _("Projected"), "wide"], [() => _("Against promise")], [() => _("What takes the time"), "wide"]];
 
 function show(answer) {
   fill(byId("orders"), h("thead", {}, h("tr", {}, HEADS.map(([title, kind]) => h("th", { class: kind }, title())))),
