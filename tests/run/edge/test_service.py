@@ -1,5 +1,6 @@
 """The settings file, the process and its status, as an operator meets them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from millbrain.run.edge.config import load_edge
 from millbrain.run.edge.telling import page
 from tests.run.edge.plants import EdgeProcess, port
 
+ROOT = Path(__file__).resolve().parents[3]
 HEAD = 'name = "e1"\n[centre]\nurl = "http://127.0.0.1:1/push/w"\ntoken = "t"\n'
 
 
@@ -72,6 +74,14 @@ LINE = '[[connection]]\nkey = "l"\nroom = "r"\nendpoint = "e"\n'
 def test_what_is_not_allowed_is_named(tmp_path: Path, more: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         load_edge(written(tmp_path, HEAD + more))
+
+
+def test_the_file_of_the_guide_is_accepted(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/guides/edge.md").read_text("utf-8")
+    text = next(b for b in re.findall(r"```\n(.*?)```", guide, re.S) if b.startswith("name ="))
+    (tmp_path / "token.txt").write_text("t", "utf-8")
+    config = load_edge(written(tmp_path, text))
+    assert len(config.connections()) == len(config.rules()) == len(config.models()) == 1
 
 
 def test_found_tags_are_kept_over_a_restart(tmp_path: Path) -> None:
