@@ -13,7 +13,6 @@ from millbrain.core.times import utc_from_epoch
 from millbrain.record.ledger import Ledger
 from millbrain.run.cli.options import Config, Data, err, out
 from millbrain.run.settings import load, prepare_data_folder
-from millbrain.run.web import engine_url
 from millbrain.show.engine_client import EngineClient
 
 _WHO: Final = "command line"
@@ -80,6 +79,8 @@ def _ordered(
     thing: str, signal: str, order: dict[str, Any], data: Data, config: Config
 ) -> dict[str, Any]:
     """Send an order through the running engine; it stands in the audit with its end."""
+    from millbrain.run.web import engine_url
+
     settings = load(data, config)
     key = prepare_data_folder(settings)
     client = EngineClient(engine_url(settings, key), key)
