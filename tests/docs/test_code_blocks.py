@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from millbrain.core.facts import SHARED_TABLES
 from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
 from millbrain.run.discovery import faces
+from millbrain.run.engine import tables
 from millbrain.run.resolver_http import described
 from millbrain.run.settings import Settings
 from tests.docs.documents import ROOT, CodeBlock, blocks, documents
@@ -35,7 +35,7 @@ def test_python_runs(block: CodeBlock) -> None:
 
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)
 def test_sql_is_answered(block: CodeBlock, warehouse: EmbeddedWarehouse) -> None:
-    create_tables(warehouse, SHARED_TABLES)
+    create_tables(warehouse, tables())
     warehouse.query(block.text.replace("$__timeFilter(received_at)", "received_at > now() - 60"))
 
 
