@@ -11,12 +11,14 @@ import math
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from asyncua import Server, ua, uamethod
+from asyncua.common.utils import ServiceError
 from asyncua.crypto import cert_gen
 from asyncua.crypto.permission_rules import User
 from asyncua.server.user_managers import UserRole
@@ -145,6 +147,26 @@ class Simulator:
         """Take a node away."""
         assert self._server is not None, "it was started"
         self.run(self._server.delete_nodes([self.nodes[name]]))
+
+    def limit(self, per_request: int, in_all: int) -> None:
+        """Take so many monitored items in one request, and so many of one subscription in all."""
+        assert self._server is not None, "it was started"
+        service = self._server.iserver.subscription_service
+        plain, counts = service.create_monitored_items, Counter[int]()
+
+        async def limited(params: Any, *more: Any) -> list[Any]:
+            asked = params.ItemsToCreate
+            if len(asked) > per_request:
+                raise ServiceError(ua.StatusCodes.BadTooManyOperations)
+            room = max(0, in_all - counts[params.SubscriptionId])
+            params.ItemsToCreate = asked[:room]
+            made = await plain(params, *more)
+            counts[params.SubscriptionId] += len(made)
+            refused = ua.MonitoredItemCreateResult()
+            refused.StatusCode = ua.StatusCode(ua.StatusCodes.BadTooManyMonitoredItems)
+            return [*made, *([refused] * (len(asked) - room))]
+
+        service.create_monitored_items = limited
 
     async def _drop(self) -> int:
         assert self._server is not None, "it was started"

@@ -1,12 +1,16 @@
 """Broken connections, restarted servers, changed node ids: nothing received is lost or doubled."""
 
+import asyncio
+import gc
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from millbrain.connect.opcua import driver, link
+from millbrain.connect.opcua.session import FreshClient
 from millbrain.connect.opcua.simulator import NAMESPACE, VARIABLES, Simulator
 from millbrain.core.errors import LinkError, RefusedError
 from millbrain.core.plant.tags import Phase
@@ -141,9 +145,7 @@ def test_switched_off_and_on_again(plant: Plant, machine: Simulator) -> None:
     connection = press(machine.endpoint)
     plant.register.put(connection, [tag("speed_rpm")])
     assert wait_until(plant.is_up)
-    off = type(connection)(**{f: getattr(connection, f) for f in connection.__slots__}
-                           | {"enabled": False})  # fmt: skip
-    plant.register.put(off, [tag("speed_rpm")])
+    plant.register.put(replace(connection, enabled=False), [tag("speed_rpm")])
     assert wait_until(lambda: plant.state().phase is Phase.OFF)
     assert plant.room.links() == []
     plant.register.put(connection, [tag("speed_rpm")])
@@ -161,3 +163,50 @@ def test_the_log_has_a_line_a_change_and_none_of_the_library(
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("millbrain.connect.opcua")]
     assert [m.split(":")[1].split()[0] for m in ours] == ["connected", "lost", "connected"]
     assert not [r for r in caplog.records if r.name.startswith("asyncua")]
+
+
+def test_a_server_that_takes_few_items_gets_few_and_the_others_are_named(plant: Plant) -> None:
+    machine = Simulator().start()
+    try:
+        machine.limit(per_request=3, in_all=4)
+        numbers = ("speed_rpm", "machine_state", "good_count", "running", "force_set", "count_set")
+        plant.register.put(press(machine.endpoint), [tag(n) for n in numbers])
+        assert wait_until(lambda: len({r.signal for r in plant.store.rows}) == 4)
+        troubles = plant.state().troubles
+        assert len(troubles) == 2
+        assert all("BadTooManyMonitoredItems" in t for t in troubles.values())
+    finally:
+        machine.stop()
+
+
+@pytest.mark.slow
+def test_reconnecting_leaves_nothing_behind(plant: Plant, machine: Simulator) -> None:
+    plant.register.put(press(machine.endpoint), [tag("speed_rpm")])
+
+    def connects() -> int:
+        found = plant.room.links()
+        return found[0]["connects"] if found else 0
+
+    tasks = plant.room._loop
+    for n in range(1, 26):
+        assert wait_until(lambda n=n: connects() >= n), plant.state().why
+        if n == 5:
+            before = len(asyncio.all_tasks(tasks))
+        machine.drop_connections()
+    assert wait_until(lambda: connects() >= 26)
+    gc.collect()
+    assert sum(isinstance(o, FreshClient) for o in gc.get_objects()) <= 2
+    assert len(asyncio.all_tasks(tasks)) <= before + 4
+
+
+@pytest.mark.slow
+def test_many_connections_at_once(plant: Plant, machine: Simulator) -> None:
+    names = list(VARIABLES)
+    for n in range(40):
+        key = f"press-{n}"
+        tags = [tag(name, connection=key, thing=f"P{n}") for name in names if name[0] != "t"]
+        plant.register.put(replace(press(machine.endpoint), key=key), tags)
+    assert wait_until(lambda: len(plant.room.links()) == 40, 60)
+    machine.put("speed_rpm", 31.0)
+    assert wait_until(lambda: len({r.thing for r in plant.store.of("speed_rpm")
+                                   if r.value == 31.0}) == 40)  # fmt: skip
