@@ -171,3 +171,15 @@ def test_a_qualification_has_a_last_day(admin: TestClient) -> None:
 )  # fmt: skip
 def test_what_is_no_scan(admin: TestClient, asked: dict[str, str]) -> None:
     assert admin.post(f"{API}/scans", json=asked).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("10.0.0.7:4800", 200), ("MW-L03-M07", 200), ("opcua:cell-3/MW-L03-M07", 200),
+     ("opcua:cell-3/", 422), ("a b", 422), ("http://x/y", 422)],
+)  # fmt: skip
+def test_a_station_is_a_controller_or_a_machine(
+    admin: TestClient, address: str, status: int
+) -> None:
+    answer = admin.put("/api/v1/stations/S-9", json={"title": "S", "address": address})
+    assert answer.status_code == status, answer.text

@@ -7,8 +7,8 @@
     {"id", "number", "settings": [...]}          what the station holds, in answer to both
     {"error": "..."}
 
-No machine speaks this; it stands where a driver for OPC UA or another protocol will, behind the
-same interface (`core.scans.commands.Controller`).
+No machine speaks this: it is for the simulated ones. Machines behind connections are written to
+through the engine, behind the same interface (`core.scans.commands.Controller`).
 """
 
 import json

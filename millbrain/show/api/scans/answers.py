@@ -87,7 +87,11 @@ class StationFields(BaseModel):
     title: str = Field(min_length=1, max_length=128)
     title_zh: str = Field("", max_length=128)
     address: str = Field(
-        pattern=r"^[A-Za-z0-9.:\[\]_-]{1,120}:\d{1,5}$", examples=["127.0.0.1:4800"]
+        pattern=r"^([A-Za-z0-9.:\[\]_-]{1,120}:\d{1,5}"
+        r"|([a-z0-9_]{1,32}:[A-Za-z0-9._-]{1,64}/)?[^\s/:]{1,64})$",
+        max_length=128,
+        examples=["127.0.0.1:4800", "MW-L03-M07", "opcua:cell-3/MW-L03-M07"],
+        description="Controller (host:port), or a machine behind a connection.",
     )
     tool_set: str = Field("", pattern=_SHORT)
     tool_life: int | None = Field(None, ge=0, description="Cycles left; null = not counted.")
