@@ -112,8 +112,9 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
     simulation = Simulation(plan, history)
     telling: asyncio.Future[None] | None = None
     try:
-        await simulation.start()
-        _show(simulation, out, is_short=settings is not None)
+        await simulation.start(lambda one: _say(one, out))
+        if settings is None:
+            _show(simulation, out)
         if wanted.tags is not None:
             await asyncio.to_thread(write_tags, simulation, wanted.tags)
             out.print(f"tag list and connections written to {wanted.tags}", highlight=False)
@@ -157,8 +158,11 @@ def _tell_past(simulation: Simulation, settings: Settings, history: PlantHistory
         ledger.close()
 
 
-def _show(simulation: Simulation, out: Console, *, is_short: bool) -> None:
-    """Print a line for each server, and a table of them unless the platform prints its own."""
+def _say(running: Running, out: Console) -> None:
+    out.print(sentence(running), highlight=False, soft_wrap=True, markup=False)
+
+
+def _show(simulation: Simulation, out: Console) -> None:
     plan = simulation.plan
     table = Table(title=f"{plan.plant.title} {plan.plant.title_zh}")
     for heading in ("server", "protocol", "address", "machines", "signals"):
@@ -168,9 +172,6 @@ def _show(simulation: Simulation, out: Console, *, is_short: bool) -> None:
         tags = len(tags_of(one.server, plan.plant))
         where = one.connection.endpoint if not one.why else f"left out: {one.why}"
         table.add_row(served.key, served.room, where, str(len(one.server.units)), str(tags))
-        out.print(sentence(one), highlight=False, soft_wrap=True, markup=False)
-    if is_short:
-        return
     out.print(table)
     out.print(
         f"Everything is simulated (仿真数据). Speed {plan.speed_ratio:g}: in a second of ours "

@@ -93,8 +93,11 @@ class Simulation:
         self._slow_s = 0.0
         self._of_unit: dict[str, Running] = {}
 
-    async def start(self) -> None:
-        """Warm the floor up, through its past if it has one, and start what can be started."""
+    async def start(self, tell: Callable[[Running], None] = lambda running: None) -> None:
+        """Warm the floor up, through its past if it has one, and start what can be started.
+
+        tell: hears of each server as soon as it runs, or why it does not.
+        """
         await asyncio.to_thread(self._warm)
         plan, ports = self.plan, self.plan.ports
         mqtt_port, why = await asyncio.to_thread(self._find_broker)
@@ -107,6 +110,7 @@ class Simulation:
             one = await self._started(server, port, why if room == "sparkplug" else "")
             self.running.append(one)
             self._of_unit |= {u.id: one for u in server.units}
+            tell(one)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Let time pass until told to stop."""
