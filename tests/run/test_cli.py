@@ -10,6 +10,7 @@ from millbrain.run.cli import app
 
 COMMANDS = (
     "up", "engine", "web", "play", "decode", "doctor", "sql", "backup", "restore", "bench", "peers",
+    "plant",
 )  # fmt: skip
 run = CliRunner()
 
