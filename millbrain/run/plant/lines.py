@@ -50,7 +50,8 @@ class Source:
             product, family = self._products[self._number % len(self._products)]
             self._number += 1
             size = self._random.randint(*self._pieces)
-            self._lot = Lot(f"SIM-{self._key}-{self._number:04}", product, family, size)
+            name = "-".join(part for part in ("SIM", product, self._key) if part)
+            self._lot = Lot(f"{name}-{self._number:04}", product, family, size)
             self._left = size
         self._left -= 1
         return self._lot
