@@ -94,6 +94,16 @@ def test_one_sees_things_of_ones_own_organisation(north: TestClient, viewer: Tes
         )
 
 
+def test_too_many_things_are_asked_for_one_by_one(
+    north: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millbrain.show.api.readings.THINGS_SCOPED_MAX", 0)
+    answer = north.get("/api/v1/readings/latest")
+    assert answer.status_code == 422
+    assert "North Fleet has 1 things" in answer.json()["error"]["message"]
+    assert get(north, "/latest", thing=MACHINE)["total"] == 2
+
+
 def test_every_reading_is_a_point_where_they_fit_and_gaps_stay_gaps(viewer: TestClient) -> None:
     found = trend(viewer)
     assert found["bucket_ms"] == 1

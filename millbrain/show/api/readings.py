@@ -21,7 +21,7 @@ from millbrain.show.services import Services, Use
 router = APIRouter(prefix="/readings", tags=["readings"])
 
 SIGNALS_MAX = 24
-THINGS_SCOPED_MAX = 50_000  # things of one organisation
+THINGS_SCOPED_MAX = 1_000  # things of one organisation whose values are listed together
 Name = Annotated[str, Query(max_length=limits.READING_NAME_BYTES_MAX)]
 LatestRow = model_of("ReadingLatestRow", queries.SHOWN)
 
@@ -135,7 +135,12 @@ def _see(thing: str, caller: Caller, use: Services) -> None:
 
 
 def _things(caller: Caller, use: Services) -> tuple[str, ...]:
-    rows, _ = use.ledger.things.page(operator=caller.operator, size=THINGS_SCOPED_MAX)
+    rows, total = use.ledger.things.page(operator=caller.operator, size=THINGS_SCOPED_MAX)
+    if total > THINGS_SCOPED_MAX:
+        raise LimitError(
+            f"{caller.operator} has {total} things; the values of {THINGS_SCOPED_MAX} are listed "
+            "together at most, so ask for one thing"
+        )
     return tuple(thing.id for thing in rows)
 
 

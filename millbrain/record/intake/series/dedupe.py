@@ -23,7 +23,8 @@ from millbrain.record.intake.series.index import NAME_BYTES_MAX, SeriesIndex
 from millbrain.record.intake.series.marks import Marks
 from millbrain.record.warehouse import Warehouse
 
-QUERY_KEYS_MAX: Final = 5_000  # late rows asked for at once: parameters of some 500 KB
+QUERY_KEYS_MAX: Final = 5_000  # late rows asked for at once ...
+QUERY_BYTES_MAX: Final = 400_000  # ... and bytes of their names: a server takes 1 MiB of parameters
 
 # The whole key in one IN: the primary index finds each identity. Hex, as a name may be any bytes.
 _STORED_SQL: Final = (
@@ -94,8 +95,10 @@ class Duplicates:
         late = np.flatnonzero(verdict == LATE)
         # Neighbours in time are asked for together: then few parts of the table are touched.
         late = late[np.argsort(at[late], kind="stable")]
-        for start in range(0, len(late), QUERY_KEYS_MAX):
-            some = late[start : start + QUERY_KEYS_MAX]
+        width = 2 * (rows.array("thing").itemsize + rows.array("signal").itemsize) + 24
+        keys_max = min(QUERY_KEYS_MAX, QUERY_BYTES_MAX // width)
+        for start in range(0, len(late), keys_max):
+            some = late[start : start + keys_max]
             found = verdict[some]
             self._stored(rows, some).settle(slots[some], at[some].view(np.uint64), found)
             verdict[some] = found

@@ -54,6 +54,17 @@ def test_what_is_late_is_asked_exactly_also_after_a_restart(
     assert rows == different == 20
 
 
+def test_late_rows_with_long_names_are_asked_for_in_parts(
+    store: Warehouse, open_intake: Open
+) -> None:
+    thing, signal = "T" * 128, "s" * 128
+    rows = [(thing, signal, at, 1.0) for at in range(0, 3_000, 2)]
+    put(open_intake(), readings(rows))
+    intake = open_intake()
+    assert put(intake, readings(rows)) == (0, 1_500, 0)
+    assert intake.status()["readings"]["late_queries_total"] == 3  # 746 keys of 536 bytes at most
+
+
 def test_no_number_becomes_no_value_of_bad_quality(store: Warehouse, open_intake: Open) -> None:
     given = readings([("A", "s", 0, math.nan), ("A", "s", 1, math.inf), ("A", "s", 2, 5.0)],
                      quality=np.array([192, 192, 64 + 3], np.uint8))  # fmt: skip
