@@ -101,7 +101,8 @@ class Session:
     offer
         Takes a message; called from the session's thread.
     begun
-        Called after each connect, with its number: what the broker did not keep is to be asked for.
+        Called after each connect: whether the broker kept our session, and with it all messages
+        of quality 1 since we left, in order.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Session:
         broker: Broker,
         full: Callable[[], bool],
         offer: Callable[[Message], None],
-        begun: Callable[[int], None],
+        begun: Callable[[bool], None],
     ) -> None:
         self.broker = broker
         self._full, self._offer, self._begun = full, offer, begun
@@ -334,7 +335,7 @@ class Session:
         if self._standing.phase is Phase.FAILED:
             log.info("broker %s:%d is back", self.broker.host, self.broker.port)
         self._standing = Standing(Phase.CONNECTED, _now_ms())
-        self._begun(self._epoch)
+        self._begun(bool(told[1].session_present))
 
     def _on_disconnect(self, client: mqtt.Client, *told: Any) -> None:
         self._connected = False

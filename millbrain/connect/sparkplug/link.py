@@ -36,9 +36,7 @@ class Link:
         )
         self.heard = Heard(connection.key, ways, options.rules, options.pattern, options.create)
         self.worker = Worker(self.heard)
-        self.session = Session(
-            options.broker, self.worker.is_full, self.worker.offer, lambda _: None
-        )
+        self.session = Session(options.broker, self.worker.is_full, self.worker.offer, self._begun)
 
     def start(self) -> None:
         """Read the tags and begin to connect. May block."""
@@ -110,6 +108,9 @@ class Link:
             watches.remove(watch)
             if not watches:
                 self.heard.watches.pop(slot, None)
+
+    def _begun(self, is_kept: bool) -> None:
+        self.heard.is_kept = is_kept
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self.session.publish(topic, payload)

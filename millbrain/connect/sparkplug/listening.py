@@ -44,7 +44,10 @@ class Ways:
 
 @dataclass(slots=True)
 class Heard:
-    """What one connection has heard. Written by its worker alone; states are read by others."""
+    """What one connection has heard. Written by its worker alone; states are read by others.
+
+    is_kept: whether the broker kept our session over the last pause.
+    """
 
     link: str
     ways: Ways
@@ -58,6 +61,7 @@ class Heard:
     values: int = 0
     received_ms: int = 0
     stale: bool = True
+    is_kept: bool = False
     remembered: Remembered = field(init=False)
 
     def __post_init__(self) -> None:

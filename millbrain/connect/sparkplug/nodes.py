@@ -92,6 +92,13 @@ class Node:
             if scope.key != self.key:
                 scope.previous, scope.names = scope.names or scope.previous, None
 
+    def resume(self, now_ms: int) -> None:
+        """Go on where we were before a restart: the broker kept all that came since, in order."""
+        self.online, self.since_ms = True, now_ms
+        for scope in self.scopes.values():
+            if scope.names is None and scope.previous is not None:
+                scope.names, scope.online, scope.since_ms = scope.previous, True, now_ms
+
     def end(self, now_ms: int) -> None:
         """Note the death of the node and with it of its devices."""
         self.online, self.since_ms, self.expected = False, now_ms, -1

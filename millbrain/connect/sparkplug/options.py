@@ -37,10 +37,13 @@ def read_options(connection: Connection, secrets: Secrets | None = None) -> Opti
     given = connection.options
     host, port, tls = read_endpoint(connection.endpoint)
     rules = read_rules(_text(given, "json"))
+    version = _number(given, "mqtt", 5, (3, 5))
+    if version not in (3, 5):
+        raise SettingsError(f"option mqtt is {version:g}; 3 or 5 is allowed")
     broker = Broker(
         host, port, tls,
         client_id=_text(given, "client_id") or f"millbrain-{connection.key}",
-        version=int(_number(given, "mqtt", 5, (3, 5))),
+        version=int(version),
         user=_text(given, "user"),
         password=secrets.get(connection.key, "password") if secrets else "",
         ca=_text(given, "ca"),

@@ -201,6 +201,8 @@ class Worker:
             batch.done(message)
             return []
         now_ms = _now_ms()
+        if not node.since_ms and message.qos and self.heard.is_kept:
+            node.resume(now_ms)
         knows = scope.names is not None and node.online and not node.doubt_ms
         if (knows or message.final) and self._resolve(batch, metrics, number, message, scope):
             return []

@@ -12,6 +12,7 @@ import numpy as np
 
 from millbrain.connect.sparkplug.driver import Sparkplug, start
 from millbrain.core.columns import DeadLetter, Delivery
+from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.plant.tags import Connection, ConnectionState, Tag
 from millbrain.core.rooms import Wiring
 from tests.rooms.test_every_driver import Everyone
@@ -92,12 +93,14 @@ class Store:
 class House:
     """The room's driver in an event loop of its own thread."""
 
-    def __init__(self, folder: Path, book: Book, store: Store) -> None:
+    def __init__(
+        self, folder: Path, book: Book, store: Store, secrets: Secrets | None = None
+    ) -> None:
         self.book, self.store = book, store
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        wiring = Wiring(store, Everyone(), book, folder=folder)
+        wiring = Wiring(store, Everyone(), book, secrets or NoSecrets(), folder)
         self.driver: Sparkplug = self.run(start(type("On", (), {"enabled": True})(), wiring))
 
     def run(self, work: Any) -> Any:

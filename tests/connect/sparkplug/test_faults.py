@@ -15,8 +15,14 @@ from tests.connect.sparkplug.plant import Book, Store, house, wait_until
 
 def kill_and_count(folder: Path, kills: int, seed: int) -> None:
     """Kill the broker so often at random moments; all that was measured must be stored once."""
-    noise = random.Random(seed)
     broker = Broker(folder / "broker").start()
+    try:
+        _kill_and_count(folder, broker, kills, random.Random(seed))
+    finally:
+        broker.stop()
+
+
+def _kill_and_count(folder: Path, broker: Broker, kills: int, noise: random.Random) -> None:
     options = {"host_id": "mb"}
     book = Book(Connection("line", "sparkplug", endpoint=broker.endpoint, options=options))
     store = Store()
@@ -49,7 +55,6 @@ def kill_and_count(folder: Path, kills: int, seed: int) -> None:
         assert store.balanced()
         assert not store.rejected
         node.stop()
-    broker.stop()
 
 
 @pytest.mark.fault
