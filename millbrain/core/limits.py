@@ -249,6 +249,7 @@ SIGNAL_LIMITS_MAX: Final = 100_000  # signals with limits; each costs 25 B of st
 LIMIT_ROWS_QUEUED_MAX: Final = 1_000_000  # readings that wait to be judged; then from the store
 
 # Production -------------------------------------------------------------------------------------
+PAY_ROWS_MAX: Final = 10_000  # rows of one table of one request
 B2MML_BYTES_MAX: Final = 16 << 20  # one B2MML document: some thousand orders
 ORDER_PIECES_MAX: Final = 10_000_000  # pieces of one production order
 ORDER_OPERATIONS_MAX: Final = 200  # operations of one order

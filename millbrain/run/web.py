@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import uvicorn
 import uvloop
@@ -15,6 +16,7 @@ import millbrain
 from millbrain.analyse.inspection.app import rules
 from millbrain.core.errors import SettingsError
 from millbrain.decide.orders.model import OrderRules
+from millbrain.decide.pay.app import Pay
 from millbrain.decide.production.model import ProductionRules
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import open_server
@@ -102,6 +104,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         resolver=ResolverClient(ports, key),
         scanner=scans,
         desk=production,
+        pay=Pay(ledger.pay, ledger.pay, ZoneInfo(settings.time_zone)),
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
     config = uvicorn.Config(

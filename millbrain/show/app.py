@@ -9,6 +9,7 @@ from millbrain.core.facts import SHARED_TABLES
 from millbrain.core.life.inspections import LaneRules
 from millbrain.core.pages import RoomPage
 from millbrain.core.production.desk import ProductionDesk
+from millbrain.core.production.pay import PayDesk
 from millbrain.core.scans.recipes import Scanner
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -71,6 +72,7 @@ def create_app(
     resolver: ResolverClient | None = None,
     scanner: Scanner | None = None,
     desk: ProductionDesk | None = None,
+    pay: PayDesk | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -90,6 +92,8 @@ def create_app(
         The room that turns scans into commands, None = nothing is scanned here.
     desk
         The room that keeps production, None = nothing is made here.
+    pay
+        The room that reckons pay, None = it is reckoned elsewhere.
     """
     app = FastAPI(
         title="Millbrain",
@@ -103,6 +107,7 @@ def create_app(
     app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(
         ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner, desk,
+        pay,
     )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:

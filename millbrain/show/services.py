@@ -12,6 +12,7 @@ from millbrain.core.life.inspections import LaneRules
 from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.production.desk import ProductionDesk
+from millbrain.core.production.pay import PayDesk
 from millbrain.core.rooms import App
 from millbrain.core.scans.recipes import Scanner
 from millbrain.core.tables import Table
@@ -78,6 +79,14 @@ class Services:
     resolver: ResolverClient | None = None
     scanner: Scanner | None = None
     production: ProductionDesk | None = None
+    pay: PayDesk | None = None
+
+    @property
+    def pay_desk(self) -> PayDesk:
+        """The room of pay; NotFoundError where the installation has none."""
+        if self.pay is None:
+            raise NotFoundError("this installation reckons no pay")
+        return self.pay
 
     @property
     def identifiers(self) -> ResolverClient:

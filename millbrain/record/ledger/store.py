@@ -14,6 +14,7 @@ from millbrain.record.ledger.life.inspections import Inspections
 from millbrain.record.ledger.order_files import OrderFiles
 from millbrain.record.ledger.orders import WorkOrders
 from millbrain.record.ledger.outbox import Outbox
+from millbrain.record.ledger.pay.book import PayBooks
 from millbrain.record.ledger.peers import PeerAccounts
 from millbrain.record.ledger.production.andon import AndonCalls
 from millbrain.record.ledger.production.orders import ProductionOrders
@@ -57,6 +58,7 @@ class Ledger:
         self.production = ProductionOrders(self.database)
         self.reports = ProductionReports(self.database)
         self.andon = AndonCalls(self.database)
+        self.pay = PayBooks(self.database)
 
     def migrate(self) -> None:
         """Bring the database to the newest form; several processes may try at once."""

@@ -50,6 +50,7 @@ PAGES: Final = (
     _plant("/plant/production", "production.html", "Production orders"),
     PlainPage("/plant/production/{number}", "production_order.html", "Production order", "plant"),
     _plant("/plant/andon", "andon.html", "Andon"),
+    _plant("/plant/pay", "plant_pay.html", "Pay"),
     PlainPage("/cards", "cards.html", "Job cards"),
     _plant("/connections", "connections.html", "Connections"),
     PlainPage("/connections/{key}", "connection.html", "Connection", "plant"),

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from millbrain.show.api.production import andon, orders, reports
+from millbrain.show.api.production import andon, orders, pay, reports
 
 router = APIRouter()
-for module in (orders, andon, reports):
+for module in (orders, andon, reports, pay):
     router.include_router(module.router)

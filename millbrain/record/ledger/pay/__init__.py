@@ -1,0 +1,1 @@
+"""Rates, people, fault rules and attendance that pay is computed from."""
