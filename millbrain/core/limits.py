@@ -27,7 +27,6 @@ OPCUA_PUBLISHES_OPEN: Final = 3  # publish requests that wait at a server
 OPCUA_BYTES_WAITING_MAX: Final = 16 << 20  # notifications not yet handed on; then no more is asked
 OPCUA_REQUEST_S_MAX: Final = 10  # an answer that has not come by then does not come
 OPCUA_RETRY_S_MAX: Final = 30  # longest pause between two tries to connect
-OPCUA_TEXT_BYTES_MAX: Final = 4_096  # of a text or an array as text; a longer one is refused
 OPCUA_BROWSE_MAX: Final = 20_000  # nodes of one level that browsing returns
 OPCUA_HISTORY_VALUES_MAX: Final = 1_000_000  # values of one history request, in pages
 OPCUA_CLOCK_S_MAX: Final = 60  # a server's clock further from ours is named

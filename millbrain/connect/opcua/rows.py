@@ -14,7 +14,6 @@ from millbrain.core import limits
 from millbrain.core.columns import Columns, DeadLetter
 from millbrain.core.plant.readings import BAD, GOOD, UNCERTAIN
 
-EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01; a clock before that was never set
 _AHEAD_MS: Final = limits.CLOCK_AHEAD_S_MAX * 1000
 _IS_NUMBER: Final = np.isin(np.arange(256), sorted(layout.NUMBERS))
 _QUALITIES: Final = np.array([GOOD, UNCERTAIN, BAD, BAD], np.uint8)  # by the two severity bits
@@ -88,8 +87,8 @@ def _instants(found: Changes, received_ms: int) -> tuple[NDArray[np.int64], NDAr
     source = (found.source - layout.EPOCH_TICKS) // layout.TICKS_A_MS
     server = (found.server - layout.EPOCH_TICKS) // layout.TICKS_A_MS
     latest = received_ms + _AHEAD_MS
-    source_right = (source >= EARLIEST_MS) & (source <= latest)
-    server_right = (server >= EARLIEST_MS) & (server <= latest)
+    source_right = (source >= limits.READING_AT_MS_MIN) & (source <= latest)
+    server_right = (server >= limits.READING_AT_MS_MIN) & (server <= latest)
     at = np.where(source_right, source, np.where(server_right, server, received_ms))
     untold = (found.source == 0) & server_right
     return at, ~(source_right | untold)
@@ -131,9 +130,9 @@ def _read_one(
         _put_number(float(value.value), row, slot, slots, draft)
         return None
     text = codec.written(value).encode()
-    if len(text) > limits.OPCUA_TEXT_BYTES_MAX:
+    if len(text) > limits.READING_TEXT_BYTES_MAX:
         draft.trouble[row] = Trouble.TEXT
-        most = limits.OPCUA_TEXT_BYTES_MAX
+        most = limits.READING_TEXT_BYTES_MAX
         return "text_length", f"the value has {len(text)} bytes as text, {most} are allowed"
     draft.texts[row] = text
     if slots.kind[slot] != TEXT:

@@ -36,7 +36,7 @@ class Trouble(IntEnum):
 
 _SAID: Final = {
     Trouble.NOT_A_NUMBER: "sends what is not a number (NaN or infinite); stored without a value",
-    Trouble.TEXT: f"sends a text of more than {limits.OPCUA_TEXT_BYTES_MAX} bytes; refused",
+    Trouble.TEXT: f"sends a text of more than {limits.READING_TEXT_BYTES_MAX} bytes; refused",
     Trouble.STRUCTURE: "is a structure; its members must be subscribed one by one; refused",
     Trouble.ELEMENT: "the array has no such element now; stored without a value",
     Trouble.CLOCK: "its time is missing or impossible; the arrival is taken instead",
