@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from millbrain.core import limits
 from millbrain.core.columns import DeadLetter
-from millbrain.core.errors import StoreError, StoreFullError
+from millbrain.core.errors import FrameError, StoreError, StoreFullError
 from millbrain.run.edge.packing import Rows, joined, pack, unpack
 
 HOLD: Final = "hold"
@@ -270,16 +270,30 @@ class Buffer:
         with self._lock:
             self._taken.difference_update(b.id for b in blocks)
 
-    def read(self, blocks: Sequence[Block]) -> Rows:
-        """Return the rows of blocks, in order."""
-        parts = []
+    def read(self, blocks: Sequence[Block]) -> tuple[Rows | None, list[Block]]:
+        """Return the rows of blocks, in order, and which of them could be read.
+
+        One that cannot stays in the file, out of the lanes until the next start, and is named.
+        """
+        parts: list[Rows] = []
+        good: list[Block] = []
+        for block, raw in self._raw(blocks):
+            try:
+                parts.append(unpack(raw))
+                good.append(block)
+            except FrameError as e:
+                self.trouble = f"block {block.id} of {block.rows} readings cannot be read: {e}"
+        return (joined(parts) if parts else None), good
+
+    def _raw(self, blocks: Sequence[Block]) -> list[tuple[Block, bytes]]:
+        found = []
         with self._reading:
             for block in blocks:
                 sql = "SELECT data FROM block WHERE id = ?"
-                found = self._reader.execute(sql, (block.id,)).fetchone()
-                if found:
-                    parts.append(found[0])
-        return joined([unpack(p) for p in parts])
+                row = self._reader.execute(sql, (block.id,)).fetchone()
+                if row:
+                    found.append((block, bytes(row[0])))
+        return found
 
     def remove(self, blocks: Sequence[Block], **counted: int) -> None:
         """Forget blocks that the centre has stored; counters tell what it made of them."""
@@ -316,7 +330,10 @@ class Buffer:
         if not rows_enough and len(chosen) < limits.EDGE_SMALL_BLOCKS_MAX:
             self.give_back(chosen)
             return False
-        rows = self.read(chosen).ordered()
+        found, good = self.read(chosen)
+        if found is None:
+            return True  # none of them can be read: they are out of the lanes now
+        chosen, rows = good, found.ordered()
         data = pack(rows)
         with self._changed:
             try:

@@ -33,6 +33,7 @@ RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 5.0
 IDLE_S: Final = 1.0
 BACKLOG_PUSHES: Final = 2  # of the backlog under way at once
+GIVEN_UP_MAX: Final = 20  # readings in a row that the centre cannot read, before all is kept
 LATE_S: Final = 2.0  # a live row that has waited so long makes the backlog wait
 
 
@@ -130,11 +131,13 @@ class Forwarder:
         return began > 0 and time.monotonic() - began > LATE_S
 
     def _send(self, client: Any, lane: str, blocks: Sequence[Block]) -> None:
-        rows = self._buffer.read(blocks)
+        rows, blocks = self._buffer.read(blocks)
+        if rows is None:
+            return
         if lane == "live":
             self._live_since = time.monotonic()
         key = f"{self._name}-{blocks[0].id}-{blocks[-1].id}-{len(rows)}"
-        told = {"stored": 0, "duplicate": 0, "rejected": 0, "dropped": 0}
+        told = {"stored": 0, "duplicate": 0, "rejected": 0, "given_up": 0}
         self._push(client, rows, key, told)
         self._buffer.remove(
             blocks, delivered=told["stored"], duplicate=told["duplicate"],
@@ -155,11 +158,15 @@ class Forwarder:
             try:
                 for name, number in self._centre.push(client, body, key).items():
                     told[name] += number
+                told["given_up"] = 0
                 return
             except UnreadableError as e:
                 if len(rows) == 1:
                     log.warning("edge: one reading is given up: %s", e)
                     told["rejected"] += 1
+                    told["given_up"] += 1
+                    if told["given_up"] > GIVEN_UP_MAX:  # it is not the readings that are wrong
+                        raise
                     return
         half = len(rows) // 2
         self._push(client, rows.take(slice(0, half)), f"{key}.0", told)

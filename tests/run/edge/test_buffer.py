@@ -38,7 +38,8 @@ def test_blocks_come_back_after_a_restart_in_order(opened: Callable[..., Buffer]
     buffer.close()
     buffer = opened()
     assert buffer.names == {1: ("M1", "a"), 2: ("M1", "b")}
-    found = buffer.read(buffer.take_oldest(FAR, 100))
+    found, _ = buffer.read(buffer.take_oldest(FAR, 100))
+    assert found is not None
     assert found.device_at.tolist() == [1_700_000_000_000 + i for i in range(5)]
     assert buffer.status()["accepted"] == 5
     buffer.close()
@@ -76,7 +77,8 @@ def test_small_blocks_are_joined_and_nothing_is_lost(
     assert [b.rows for b in buffer.take_oldest(FAR, 1_000)] == [100, 100, 50]
     buffer.close()
     buffer = opened()
-    found = buffer.read(buffer.take_oldest(FAR, 1_000))
+    found, _ = buffer.read(buffer.take_oldest(FAR, 1_000))
+    assert found is not None
     assert sorted(found.device_at.tolist()) == [1_700_000_000_000 + i for i in range(250)]
     buffer.close()
 
@@ -147,4 +149,24 @@ def test_a_commit_is_synced(opened: Callable[..., Buffer], tmp_path: Path) -> No
     other = sqlite3.connect(tmp_path / "b.sqlite")
     assert other.execute("SELECT sum(rows) FROM block").fetchone() == (3,)
     other.close()
+    buffer.close()
+
+
+def test_a_block_that_rotted_is_named_and_does_not_stop_the_others(
+    opened: Callable[..., Buffer],
+) -> None:
+    buffer = opened()
+    for n in range(3):
+        buffer.write([(0, rows(10, 10 * n))])
+    buffer._writer.execute("UPDATE block SET data = ? WHERE id = 2", (b"MBE1 rotten",))
+    found, good = buffer.read(buffer.take_oldest(FAR, 100))
+    assert found is not None
+    assert len(found) == 20
+    assert [b.id for b in good] == [1, 3]
+    assert "block 2 of 10 readings" in buffer.status()["trouble"]
+    buffer.remove(good)
+    assert buffer.take_oldest(FAR, 100) == []
+    buffer.close()
+    buffer = opened()
+    assert [b.id for b in buffer.take_oldest(FAR, 100)] == [2]
     buffer.close()

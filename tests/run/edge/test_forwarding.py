@@ -57,7 +57,7 @@ class FakeCentre:
             if mood == "busy":
                 return self.say(handler, 503, {"error": {"message": "busy"}})
             columns = judge(read(body, handler.headers["content-type"]), "works", NOW).columns
-            if mood == "picky" and columns.rows > 1:
+            if mood == "blind" or (mood == "picky" and columns.rows > 1):
                 return self.say(handler, 400, {"error": {"message": "unreadable"}})
             told = self.keep(columns)
             if mood == "deaf":
@@ -184,6 +184,17 @@ def test_a_push_that_cannot_be_read_is_halved(line: Line, centre: FakeCentre) ->
     assert wait_until(drained(line, 1))
     assert len(centre.rows) == 8
     assert sorted(map(len, centre.pushes))[-1] < 8
+
+
+def test_a_centre_that_can_read_nothing_loses_nothing(line: Line, centre: FakeCentre) -> None:
+    centre.moods = ["blind"] * 10_000
+    line.forwarder.start()
+    line.put(0, 200)
+    assert wait_until(lambda: "unreadable" in line.forwarder.status()["why"])
+    assert line.buffer.status()["rows_waiting"] == 200
+    centre.moods.clear()
+    assert wait_until(drained(line, 1))
+    assert len(centre.rows) == 200
 
 
 @pytest.mark.slow
