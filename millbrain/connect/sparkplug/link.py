@@ -52,10 +52,31 @@ class Link:
     def state(self) -> ConnectionState:
         """Describe how the connection stands."""
         standing = self.session.standing
+        why, why_zh = standing.why, standing.why_zh
+        if standing.phase is Phase.CONNECTED:
+            why, why_zh = self._in_part()
         return ConnectionState(
-            self.connection.key, standing.phase, standing.since_ms, standing.why, standing.why_zh,
+            self.connection.key, standing.phase, standing.since_ms, why, why_zh,
             self.heard.values, self.heard.received_ms, self.heard.troubles(),
         )  # fmt: skip
+
+    def _in_part(self) -> tuple[str, str]:
+        """Say what is missing though the broker is connected; empty where nothing is."""
+        if not self.heard.values:
+            filters = ", ".join(self.options.broker.filters) or "no topic"
+            return (
+                f"the broker is connected; nothing was told yet on {filters}",
+                f"已连接代理服务器，但尚未收到 {filters} 上的数据",
+            )
+        nodes = list(self.heard.nodes.values())
+        silent = [n.key for n in nodes if not n.online]
+        if not silent:
+            return "", ""
+        named = ", ".join(silent[:5])
+        return (
+            f"{len(silent)} of {len(nodes)} edge nodes are not connected: {named}",
+            f"{len(nodes)} 个边缘节点中有 {len(silent)} 个未连接：{named}",
+        )
 
     def describe(self) -> dict[str, Any]:
         """Describe the session as a link."""

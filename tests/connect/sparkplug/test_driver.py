@@ -76,6 +76,8 @@ def test_births_become_tags_and_data_readings(running: House, node: EdgeNode) ->
 
 
 def test_the_tree_shows_what_was_heard(running: House, node: EdgeNode) -> None:
+    assert running.state().why == running.state().why_zh == ""
+
     def below(where: str) -> list[str]:
         return [f.address for f in running.run(running.driver.browse("line", where))]
 
@@ -122,6 +124,7 @@ def test_death_is_told_with_its_time_and_an_old_will_is_not_believed(
     node.stop(goodbye=False)
     assert wait_until(lambda: len(running.state().troubles) == 4)
     assert all("is not connected since 20" in t for t in running.state().troubles.values())
+    assert f"1 of 1 edge nodes are not connected: G/{node.name}" in running.state().why
 
 
 def test_a_dead_device_leaves_its_node_alone(running: House, node: EdgeNode) -> None:
@@ -187,6 +190,7 @@ def test_a_write_is_confirmed_by_the_data_that_follow(running: House, node: Edge
 
 
 def test_the_primary_host_tells_that_it_is_there(broker: Broker, running: House) -> None:
+    assert "nothing was told yet on spBv1.0/#" in running.state().why
     heard: list[dict[str, object]] = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.on_message = lambda *told: heard.append(json.loads(told[2].payload))
