@@ -54,13 +54,13 @@ def measure(seconds: float = 10.0, hz: float = 80_000.0) -> list[Figure]:
                 took_s = time.perf_counter() - began
                 values = messages * METRICS
                 figures = [
-                    Figure("engine_cpu_us_per_value",
+                    Figure("tags.sparkplug.engine_cpu_per_value",
                            (engine.cpu_s() - spent[0]) / values * 1e6, "us"),
-                    Figure("broker_cpu_us_per_value",
+                    Figure("tags.sparkplug.broker_cpu_per_value",
                            (_cpu_s(broker_id) - spent[1]) / values * 1e6, "us"),
-                    Figure("engine_memory_mib", engine.memory_mib(), "MiB"),
-                    Figure("values_told", values, "count"),
-                    Figure("sparkplug_values_hz", values / took_s, "1/s", GOAL_HZ),
+                    Figure("tags.sparkplug.engine_memory_max", engine.memory_mib(), "MiB", 2048),
+                    Figure("tags.sparkplug.values_told", values, "count"),
+                    Figure("tags.sparkplug.values_hz", values / took_s, "1/s", GOAL_HZ),
                 ]  # fmt: skip
                 teller.join(30)
     return figures

@@ -21,9 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _engine import Figure, show
 from _tags_http import figures as http
 from opcua import measure as opcua
+from sparkplug import measure as sparkplug
 
 MEMORY_MIB_GOAL: Final = 2048
-PARTS: Final[Mapping[str, Callable[[float], list[Figure]]]] = {"http": http, "opcua": opcua}
+PARTS: Final[Mapping[str, Callable[[float], list[Figure]]]] = {
+    "http": http, "opcua": opcua, "sparkplug": sparkplug,
+}  # fmt: skip
 
 
 def main(*, as_json: bool = False, seconds: float = 20.0, only: str = "") -> None:
