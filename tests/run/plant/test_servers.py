@@ -94,6 +94,40 @@ def test_opcua_values_come_with_their_instants_and_set_points_are_written() -> N
     simulated("MW-L03", steps)
 
 
+class Heard:
+    """What a bare subscription brings: values with their instants."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[float, float]] = []
+
+    def datachange_notification(self, _: Any, value: float, data: Any) -> None:
+        at = data.monitored_item.Value.SourceTimestamp.replace(tzinfo=UTC)
+        self.values.append((at.timestamp(), value))
+
+
+def test_at_speed_events_follow_one_another_and_none_is_in_the_future() -> None:
+    """At 3600 a machine of 128 s a piece makes one every 0.04 s of ours, if it is not stopped."""
+
+    async def steps(simulation: Simulation) -> None:
+        heard = Heard()
+        async with Client(endpoint(simulation)) as client:
+            index = await client.get_namespace_index("urn:millbrain:simulated:machining-works")
+            watch = await client.create_subscription(100, heard)
+            made = client.get_node(ua.NodeId("MW-L03-M02.good_count", index))
+            await watch.subscribe_data_change(made, queuesize=1000, sampling_interval=0)
+            await asyncio.sleep(4)
+        (first, _), *rest = heard.values
+        counts = [value for _, value in heard.values]
+        assert len(rest) >= 4
+        assert counts == [counts[0] + n for n in range(len(counts))]
+        times = [at for at, _ in rest]
+        assert times == sorted(times)
+        assert times[-1] <= time.time()
+        assert first <= times[0]
+
+    simulated("MW-L03", steps, speed=3600)
+
+
 def test_modbus_registers_are_those_of_the_tag_list() -> None:
     async def steps(simulation: Simulation) -> None:
         server = simulation.running[0].server
