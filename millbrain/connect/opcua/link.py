@@ -72,6 +72,7 @@ class Link:
         self._phase, self._since_ms = Phase.CONNECTING, _now_ms()
         self._why = ("not tried yet", "尚未尝试连接")
         self._gap_from_ms = self._received_ms = last_ms
+        self._shown: Sequence[Tag] = ()  # what the subscription brings
         self._gap = (0, 0)
         self._clock_ms = 0
         self._tries = self._breaks = 0
@@ -159,7 +160,8 @@ class Link:
             raise
         finally:
             self.session = None
-            stable = _now_ms() - self._since_ms > _STABLE_S * 1000
+            held_ms = _now_ms() - self._since_ms if self._phase is Phase.CONNECTED else 0
+            stable = held_ms > _STABLE_S * 1000
             self._breaks = 0 if stable else self._breaks + 1
             again = broke and self._breaks <= _TAKEN_UP_MAX
             self._passport = session.client.passport() if again else None
@@ -184,16 +186,18 @@ class Link:
             with contextlib.suppress(ua.UaStatusCodeError):
                 await self.subscription.recover(session)
                 return
-        slots = Slots(self.connection.key, self._wanted)
+        self._shown = self._wanted
+        slots = Slots(self.connection.key, self._shown)
         fresh = Subscription(self._room.handover, slots, self._heard)
         await fresh.create(session, chosen)
         await fresh.watch(session, chosen, range(len(slots.tags)))
         self.subscription = fresh
-        self._gap = (self._gap_from_ms, _now_ms()) if chosen.history else (0, 0)
+        since_ms = self._gap[0] or self._gap_from_ms  # one that was not filled to its end goes on
+        self._gap = (since_ms, _now_ms()) if chosen.history else (0, 0)
 
     async def _fill(self, session: Session, subscription: Subscription) -> None:
         """Bring what the server remembers of the time without us; it may keep nothing."""
-        (from_ms, to_ms), self._gap = self._gap, (0, 0)
+        from_ms, to_ms = self._gap
         if not from_ms:
             return
         slots, brought, untold = subscription.slots, 0, 0
@@ -206,6 +210,7 @@ class Link:
                 )
             except (ua.UaStatusCodeError, MillbrainError):
                 untold += 1
+        self._gap = (0, 0)
         log.info("%s: %d values of the server's history fill a gap of %.0f s; %d tags have none",
                  self.connection.key, brought, (to_ms - from_ms) / 1000, untold)  # fmt: skip
 
@@ -228,12 +233,12 @@ class Link:
         """Watch what people add, forget what they take away, for ever."""
         assert self.subscription is not None, "it was made before"
         subscription = self.subscription
-        shown, tried_at = self._wanted, time.monotonic()
+        tried_at = time.monotonic()
         while True:
             await asyncio.sleep(FOLLOW_S)
-            if self._wanted is not shown:
-                shown = self._wanted
-                subscription.slots, ended, fresh = subscription.slots.changed(shown)
+            if self._wanted is not self._shown:
+                self._shown = self._wanted
+                subscription.slots, ended, fresh = subscription.slots.changed(self._shown)
                 await subscription.forget(session, ended)
                 await subscription.watch(session, chosen, fresh)
             await self._forget_structures(session, subscription)

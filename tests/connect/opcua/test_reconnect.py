@@ -70,6 +70,15 @@ def test_a_restarted_server_with_other_numbers_is_found_again(plant: Plant) -> N
         again.stop()
 
 
+def test_tags_that_change_while_the_connection_is_broken(plant: Plant, machine: Simulator) -> None:
+    plant.register.put(press(machine.endpoint), [tag("speed_rpm")])
+    for name in ("machine_state", "good_count", "running"):
+        assert wait_until(plant.is_up)
+        machine.drop_connections()
+        plant.register.put(press(machine.endpoint), [tag(name)])
+        assert wait_until(lambda n=name: plant.store.of(n)), plant.state().why
+
+
 def test_an_unknown_namespace_is_named(plant: Plant, machine: Simulator) -> None:
     other = tag("speed_rpm", address="nsu=urn:gone;s=Press.speed_rpm")
     plant.register.put(press(machine.endpoint), [other])
