@@ -30,6 +30,7 @@ from millbrain.run.settings import Settings
 log = logging.getLogger(__name__)
 
 PROCESS: Final = "edge"
+STOP_S_MAX: Final = 5.0  # how long rooms may hand on what they have read
 
 
 class Nobody:
@@ -98,7 +99,10 @@ class Edge:
 
     async def stop(self) -> None:
         """End the rooms, store what they took, end forwarding; the buffer keeps the rest."""
+        # A room that waits for room in a full buffer would wait for ever.
+        patience = asyncio.get_running_loop().call_later(STOP_S_MAX, self.sink.close)
         await asyncio.gather(*(room.stop() for room in self.rooms.values()))
+        patience.cancel()
         await asyncio.to_thread(self.sink.stop)
         await asyncio.to_thread(self.forwarder.stop)
         self.buffer.close()

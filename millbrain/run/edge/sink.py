@@ -66,11 +66,15 @@ class EdgeSink:
             self._rows += rows
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Store what was taken, as long as the buffer has room, and end the thread."""
+    def close(self) -> None:
+        """Take no more; whoever waits for room is refused."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Store what was taken, as long as the buffer has room, and end the thread."""
+        self.close()
         if self._thread.ident is not None:  # it was started
             self._thread.join()
 

@@ -232,6 +232,32 @@ def test_nothing_is_acknowledged_while_the_buffer_holds(tmp_path: Path, centre: 
         line.put(0, 1)
 
 
+def test_who_waits_for_room_is_refused_when_the_edge_ends(
+    tmp_path: Path, centre: FakeCentre
+) -> None:
+    line = Line(tmp_path, centre)
+    line.buffer.bounds = Bounds(0, 1e6)
+    for n in range(2):
+        line.put(100_000 * n, limits.DELIVERY_ROWS_QUEUED_MAX)
+        time.sleep(0.3)
+    refused: list[StoreError] = []
+
+    def wait() -> None:
+        try:
+            line.put(900_000, 1)
+        except StoreError as e:
+            refused.append(e)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.1)
+    assert waiting.is_alive()
+    line.stop()
+    waiting.join(5)
+    assert refused
+    assert line.committed == 0
+
+
 def test_refused_rows_and_letters_are_counted(line: Line) -> None:
     letter = DeadLetter("line", "malformed", "why", b"\0", NOW, 3)
     line.sink.put(Delivery({"line": 3}, {}, [letter]))
