@@ -77,9 +77,11 @@ class Session:
         total = len(self._wrong) + sum(len(p.tags) for p in self._polls)
         if self._phase is Phase.CONNECTED and troubles and not words[0]:
             words = sentences.partly(len(troubles), total, next(iter(troubles.values())))
-        shown = {a: t[0] for a, t in list(troubles.items())[:TROUBLES_SHOWN]}
-        return ConnectionState(self.connection.key, self._phase, self._since_ms, *words,
-                               self._values, self._received_ms, shown)  # fmt: skip
+        shown = list(troubles.items())[:TROUBLES_SHOWN]
+        return ConnectionState(
+            self.connection.key, self._phase, self._since_ms, *words, self._values,
+            self._received_ms, {a: t[0] for a, t in shown}, {a: t[1] for a, t in shown},
+        )  # fmt: skip
 
     def link(self) -> dict[str, Any] | None:
         """Describe the open link, None while there is none."""

@@ -79,8 +79,8 @@ class ConnectionState:
     """How a connection stands, told by the running room.
 
     why, why_zh: a sentence where it is not connected or only in part: what happened, since when,
-    what to do. troubles: address -> sentence (English) of tags that bring no value. Instants are
-    [ms since 1970 UTC], 0 = never.
+    what to do. troubles: address -> sentence (English) of tags that bring no value; troubles_zh the
+    same in Chinese, where the room says it. Instants are [ms since 1970 UTC], 0 = never.
     """
 
     connection: str
@@ -91,6 +91,7 @@ class ConnectionState:
     values: int = 0
     received_ms: int = 0
     troubles: Mapping[str, str] = field(default_factory=dict)
+    troubles_zh: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

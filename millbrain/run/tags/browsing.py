@@ -37,8 +37,7 @@ class Standing:
         """Return the state of every connection as JSON."""
         now = time.monotonic()
         return [
-            asdict(state) | {"room": key, "troubles": dict(state.troubles),
-                             "rate_hz": self._rate_hz(state, now)}
+            asdict(state) | {"room": key, "rate_hz": self._rate_hz(state, now)}
             for key, room in with_tags(self._rooms).items()
             for state in room.states()
         ]  # fmt: skip

@@ -71,6 +71,7 @@ class TagAnswer(TagFields):
         "the last one, not the present one."
     )
     trouble: str = Field(description="Why it brings no value; empty = it does.")
+    trouble_zh: str = Field(description="The same in Chinese, where the room says it.")
 
 
 class Changed(BaseModel):
@@ -228,7 +229,8 @@ def _with_values(tags: Sequence[Tag], use: Services) -> list[dict[str, Any]]:
         is_stale = row["received_at"] is not None and (
             _is_old(row) if states is None else not (state and _brings(tag, state) and not trouble)
         )
-        rows.append(row | {"stale": is_stale, "trouble": trouble})
+        chinese = state.get("troubles_zh", {}).get(tag.address, "") if state else ""
+        rows.append(row | {"stale": is_stale, "trouble": trouble, "trouble_zh": chinese})
     return rows
 
 

@@ -152,7 +152,7 @@ function showChosen() {
 }
 
 function drawn(tag) {
-  const trouble = tag.trouble || (tag.enabled ? "" : _("switched off"));
+  const trouble = pick(tag.trouble, tag.trouble_zh) || (tag.enabled ? "" : _("switched off"));
   return h("tr", { class: tag.enabled ? "" : "faint" },
     h("td", {}, h("input", { type: "checkbox", "aria-label": _("Choose {signal}", { signal: tag.signal }),
       checked: chosen.has(tag.address), onchange: (event) => choose(tag, event.target.checked) })),

@@ -53,10 +53,10 @@ function drawn(row) {
   return h("tr", { "data-connection": row.key },
     h("td", {}, h("a", { href: path }, h("b", {}, row.title || row.key)), h("br"), h("small", { class: "soft mono" }, row.key)),
     h("td", {}, h("span", { class: `stand ${phaseLook(row)}` }, phaseWord(row))),
-    h("td", { class: "soft", title: full(row.since) }, row.since ? time(row.since) : ""),
+    h("td", { class: "soft wide", title: full(row.since) }, row.since ? time(row.since) : ""),
     h("td", { class: "number" }, rateText(row)),
     h("td", { class: "soft wide" }, agoText(row.received_at)),
-    h("td", { class: "number" }, h("a", { href: path }, number(row.tags))),
+    h("td", { class: "number wide" }, h("a", { href: path }, number(row.tags))),
     h("td", { class: "wide" }, room ? pick(room.title, room.title_zh) : row.room, h("br"), h("small", { class: "soft mono" }, row.endpoint)),
     whyCell(row),
     h("td", { class: "actions" }, mayEdit ? [
@@ -67,8 +67,8 @@ function drawn(row) {
 
 async function load(signal) {
   const answer = await get("/connections", {}, signal);
-  const heads = [[_("Connection")], [_("State")], [_("Since")], [_("Values/s"), "number"], [_("Last value"), "wide"],
-    [_("Tags"), "number"], [_("Protocol and endpoint"), "wide"], [_("Why")], [""]];
+  const heads = [[_("Connection")], [_("State")], [_("Since"), "wide"], [_("Values/s"), "number"], [_("Last value"), "wide"],
+    [_("Tags"), "number wide"], [_("Protocol and endpoint"), "wide"], [_("Why")], [""]];
   const none = _("Nothing is connected yet. Open “Connect something” above.");
   fill(byId("connections"), h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))),
     h("tbody", {}, answer.rows.length ? answer.rows.map(drawn)

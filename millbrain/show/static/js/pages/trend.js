@@ -101,17 +101,23 @@ function keepAddress() {
   history.replaceState(null, "", `?${query}`);
 }
 
-async function load(signal) {
+async function load() {
   running?.abort();
   const mine = new AbortController();
   running = mine;
-  if (shown.live) shown.to = Date.now();
-  showControls();
-  const spec = await ask(shown.to - shown.seconds * 1000, shown.to, signal ?? mine.signal);
-  if (mine.signal.aborted) return;
-  await byId("trend").set(spec, ask);
-  showTexts(spec.series);
-  showNote(spec);
+  try {
+    if (shown.live) shown.to = Date.now();
+    showControls();
+    const spec = await ask(shown.to - shown.seconds * 1000, shown.to, mine.signal);
+    if (mine.signal.aborted) return;
+    showTexts(spec.series);
+    showNote(spec);
+    // A signal that is a text has no curve and needs no axis; its changes stand below.
+    const drawn = (given) => ({ ...given, series: given.series.filter((each) => !each.texts.length) });
+    await byId("trend").set(drawn(spec), async (from, to, cancelled) => drawn(await ask(from, to, cancelled)));
+  } finally {
+    if (running === mine) running = null;
+  }
 }
 
 function turn() {
@@ -179,11 +185,11 @@ async function start() {
     const cut = name.lastIndexOf("~");
     if (cut > 0) await add(name.slice(0, cut), name.slice(cut + 1));
   }
-  let first = true; // of which the controls are set already
   turn();
-  every(LIVE_S, async (signal) => {
-    if (first) first = false;
-    else if (shown.live && wanted.length && shown.seconds < LIVE_BELOW_S && !byId("trend").zoomed) await load(signal);
+  every(LIVE_S, async () => {
+    // One that is still under way is not overtaken, or a slow server would never be heard out.
+    const isIdle = !running && !byId("trend").zoomed;
+    if (shown.live && wanted.length && isIdle && shown.seconds < LIVE_BELOW_S) await load();
   });
 }
 
