@@ -63,7 +63,7 @@ def parse(text: str) -> Address:
     >>> parse("index=2;nsu=urn:works:press;s=Force").element
     2
     """
-    found = _FORM.fullmatch(text.strip())
+    found = _FORM.fullmatch(text)
     if not found or (found["id"][0] == "i" and not re.fullmatch(r"i=\d{1,10}", found["id"])):
         raise SettingsError(f"OPC UA address {text!r} is no node id; {ALLOWED} is allowed")
     uri = (found["uri"] or "").replace("%3B", ";").replace("%25", "%")
