@@ -87,18 +87,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         ledger=ledger,
         warehouse=warehouse,
         pages=room_pages(),
-        settings=WebSettings(
-            time_zone=settings.time_zone,
-            secure=settings.web.tls_key is not None,
-            regions=read_regions(settings.demo.pack),
-            in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
-            apps=apps(),
-            calendar=calendar_of(settings),
-            clean_days=OrderRules.of(settings.decide.orders).clean_days,
-            tag_rules=tag_rules(),
-            secrets=SecretFiles(settings.data),
-            plants=PlantBook(settings.analyse.plants),
-        ),
+        settings=_web_settings(settings),
         engine=engine,
         lane=rules(),
         resolver=ResolverClient(ports, key),
@@ -129,6 +118,21 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         await asyncio.to_thread(scans.stop)
         warehouse.close()
         ledger.close()
+
+
+def _web_settings(settings: Settings) -> WebSettings:
+    return WebSettings(
+        time_zone=settings.time_zone,
+        secure=settings.web.tls_key is not None,
+        regions=read_regions(settings.demo.pack),
+        in_force=settings.model_dump(mode="json", exclude={"ledger": {"url"}}),
+        apps=apps(),
+        calendar=calendar_of(settings),
+        clean_days=OrderRules.of(settings.decide.orders).clean_days,
+        tag_rules=tag_rules(),
+        secrets=SecretFiles(settings.data),
+        plants=PlantBook(settings.analyse.plants),
+    )
 
 
 def _ports(settings: Settings) -> Mapping[str, int] | None:
