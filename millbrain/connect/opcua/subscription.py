@@ -28,6 +28,7 @@ from millbrain.core.plant.tags import TagKind
 
 KEEPALIVE_S: Final = 5.0  # a server that has nothing to say says so that often
 LIFE_S: Final = 60.0  # a server that is not asked for so long forgets the subscription
+_BREATH: Final = 1_000  # tags after which other connections have their turn
 _SEQUENCE_END: Final = 0xFFFF_FFFF
 _ITEMS_PER_CALL: Final = ua.NodeId(11714)  # OperationLimits, MaxMonitoredItemsPerCall
 _NO_FILTER: Final = frozenset((
@@ -90,6 +91,8 @@ class Subscription:
         """Let the server watch the tags of these slots; what it refuses is noted in the slots."""
         wanted = []
         for slot in slots:
+            if slot % _BREATH == 0:
+                await asyncio.sleep(0)
             try:
                 wanted.append((slot, self._item(session, options, slot)))
             except (NotFoundError, ua.UaError, ValueError) as e:
