@@ -87,6 +87,8 @@ class Table:
     of one sorting key are versions of each other, of which the one with the largest value of this
     column holds; readers say ``FINAL``. Versions must fall into one partition. void_by: a u8 column
     that is 1 in a version which says that the row no longer holds; ``FINAL`` leaves such rows out.
+    granule_rows: rows that are read together, 0 = the engine's 8,192; few where rows are long lists
+    and one thing is looked up at a time.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Table:
     keep_by: str = "received_at"
     newest_by: str = ""
     void_by: str = ""
+    granule_rows: int = 0
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError where there is none."""

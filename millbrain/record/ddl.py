@@ -192,7 +192,10 @@ def _merge_tree(table: Table, name: str, where: str, engine: str) -> str:
     if table.order_by[:2] == ("vin", "device_at"):
         # A late report is looked for by vehicle and instant, whatever day it arrived on.
         parts.append("INDEX device_at_range device_at TYPE minmax GRANULARITY 1")
-    settings = ", ".join(f"{k} = {v}" for k, v in _SETTINGS.items())
+    chosen = dict(_SETTINGS)
+    if table.granule_rows:
+        chosen["index_granularity"] = table.granule_rows
+    settings = ", ".join(f"{k} = {v}" for k, v in chosen.items())
     lines = [
         f"CREATE TABLE IF NOT EXISTS {quoted(name)}{where} (\n  " + ",\n  ".join(parts) + "\n)",
         f"ENGINE = {engine}",
