@@ -97,8 +97,9 @@ class Follower:
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_S_MAX)
             spent_s = time.monotonic() - began
-            wait_s = 0.0 if self._touched.behind else self._rules.flush_s
-            self._stopping.wait(max(wait_s, min(COSTS_MIN * spent_s, WAIT_S_MAX)))
+            # Behind, half of the time is given to catching up.
+            wait_s, costs = (0.0, 1) if self._touched.behind else (self._rules.flush_s, COSTS_MIN)
+            self._stopping.wait(max(wait_s, min(costs * spent_s, WAIT_S_MAX)))
 
     def _step(self) -> None:
         """Tell what is touched, the newest hours first; progress once nothing is left."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from millbrain.analyse.effectiveness.parts_sql import AS_OF, MACHINES, PLACES
+from millbrain.analyse.effectiveness.parts_sql import AS_OF, MACHINES, MINE, PLACES
 from millbrain.analyse.effectiveness.tables import MACHINE, STATES
 from millbrain.core.pages import TEXT, Argument, Query
 from millbrain.core.tables import Column
@@ -13,6 +13,8 @@ _PLACE: Final = tuple(
     if c.name not in ("operator", "is_void", "as_of", "is_output", "takt_s", "cycle_s")
 )  # fmt: skip
 _NAMED: Final = ", ".join(f"m.{c.name} AS {c.name}" for c in _PLACE)
+
+BACK_H: Final = 9  # so far back is looked for how machines stand, and since when
 
 NOW: Final = Query(
     "now",
@@ -26,17 +28,24 @@ NOW: Final = Query(
            if(h.told = 0, NULL, h.at) AS as_of
     FROM (SELECT * FROM machine FINAL WHERE machine IN ({MACHINES})) AS m
     LEFT JOIN (SELECT machine, max(until_at) AS at, 1 AS told,
-                      argMax(arrayElement(run_state, -1), hour_at) AS last_state,
-                      argMax(arrayElement(run_reason, -1), hour_at) AS last_reason,
-                      argMax(arrayElement(run_job, -1), hour_at) AS last_job,
-                      max(arrayMax(arrayMap((b, t) -> if(b = 1, hour_at + toIntervalMillisecond(t),
-                          toDateTime64(0, 3, 'UTC')), run_begins, run_ms))) AS begun,
-                      greatest(begun, min(hour_at)) AS since
-               FROM machine_hour FINAL
-               WHERE hour_at > now() - toIntervalHour(26) AND notEmpty(run_ms)
+                      argMax(last_state, hour_at) AS last_state,
+                      argMax(last_reason, hour_at) AS last_reason,
+                      argMax(last_job, hour_at) AS last_job,
+                      greatest(max(begun_at), min(hour_at)) AS since
+               FROM (SELECT machine, hour_at, until_at, arrayElement(run_state, -1) AS last_state,
+                            arrayElement(run_reason, -1) AS last_reason,
+                            arrayElement(run_job, -1) AS last_job,
+                            arrayLastIndex(b -> b = 1, run_begins) AS begun,
+                            if(begun = 0, toDateTime64(0, 3, 'UTC'),
+                               hour_at + toIntervalMillisecond(run_ms[begun])) AS begun_at
+                     FROM machine_hour FINAL
+                     WHERE {MINE} AND hour_at > now() - toIntervalHour({BACK_H})
+                       AND notEmpty(run_ms))
                GROUP BY machine) AS h
       ON h.machine = m.machine
-    LEFT JOIN (SELECT thing, max(device_at) AS heard FROM reading_latest FINAL GROUP BY thing) AS r
+    LEFT JOIN (SELECT thing, max(device_at) AS heard FROM reading_latest FINAL
+               WHERE {{machine:String}} = '' OR thing = {{machine:String}}
+               GROUP BY thing) AS r
       ON r.thing = m.machine""",
     (
         *_PLACE,
@@ -45,7 +54,7 @@ NOW: Final = Query(
         _STATE,
         Column("reason", "text", "Reason", "原因"),
         Column("job", "text", "Order and operation", "订单工序"),
-        Column("since_at", "at_ms", "Since when, at most a day back", "起始时刻", missing=True),
+        Column("since_at", "at_ms", "Since when, at most a shift back", "起始时刻", missing=True),
         Column("heard_at", "at_ms", "When it was heard last", "最近数据时刻", missing=True),
         AS_OF,
     ),
@@ -63,22 +72,29 @@ _RUNS: Final = f"""
     ARRAY JOIN run_ms, arrayPushBack(arrayPopFront(run_ms), toUInt32(
                  dateDiff('millisecond', hour_at, until_at))) AS run_end,
                run_state, run_reason, run_job, run_begins
-    WHERE machine IN ({MACHINES})
+    WHERE {MINE}
       AND hour_at >= toStartOfHour(if({{since_ms:Int64}} = 0,
                                       now64(3) - toIntervalHour({{hours:UInt16}}),
                                       fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')))
       AND ({{until_ms:Int64}} = 0
            OR hour_at < fromUnixTimestamp64Milli({{until_ms:Int64}}, 'UTC'))"""
-_MERGED: Final = f"""
+
+
+def _merged(which: str = "1") -> str:
+    """Return the text of runs put together again; which: a condition that chooses among them."""
+    return f"""
     SELECT machine, min(start_at) AS start_at, max(end_at) AS end_at, any(run_state) AS state,
            any(run_reason) AS reason, any(run_job) AS job, max(as_of) AS as_of
     FROM (SELECT *, sum(is_new) OVER (PARTITION BY machine ORDER BY start_at) AS no
           FROM (SELECT *, toUInt32(run_begins = 1 OR run_state != lagInFrame(run_state, 1, 255)
-                         OVER w OR run_reason != lagInFrame(run_reason) OVER w) AS is_new
-                FROM ({_RUNS})
+                         OVER w OR run_reason != lagInFrame(run_reason) OVER w
+                         OR start_at != lagInFrame(end_at) OVER w) AS is_new
+                FROM ({_RUNS}) WHERE {which}
                 WINDOW w AS (PARTITION BY machine ORDER BY start_at
                              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)))
     GROUP BY machine, no"""
+
+
 _SPAN: Final = (
     Argument("hours", "UInt16", "Hours back", "小时数", 24, 1, 2400),
     Argument(
@@ -99,7 +115,7 @@ RUNS: Final = Query(
     "runs",
     "What machines did, run by run, to the millisecond",
     "设备状态段（毫秒级）",
-    _MERGED,
+    _merged(),
     (*_RUN, AS_OF),
     "machine, start_at",
     (*PLACES, *_SPAN),
@@ -140,6 +156,9 @@ RIBBONS: Final = Query(
     rows=200,
 )  # fmt: skip
 
+# Chosen before they are put together: most runs are none of these.
+_STOPPED: Final = """(run_state = {state:UInt8} OR ({state:UInt8} = 255 AND run_state > 1))
+                  AND ({reason:String} = '' OR run_reason = {reason:String})"""
 STOPS: Final = Query(
     "stops",
     "Stops, the longest first",
@@ -149,11 +168,9 @@ STOPS: Final = Query(
            s.start_at AS start_at, s.end_at AS end_at,
            dateDiff('millisecond', s.start_at, s.end_at) / 1000 AS stop_s, s.state AS state,
            s.reason AS reason, s.job AS job, s.as_of AS as_of
-    FROM ({_MERGED}) AS s
+    FROM ({_merged(_STOPPED)}) AS s
     JOIN (SELECT machine, title, title_zh, line FROM machine FINAL) AS m ON m.machine = s.machine
-    WHERE s.state != 1 AND stop_s >= {{longer_s:Float64}}
-      AND (s.state = {{state:UInt8}} OR ({{state:UInt8}} = 255 AND s.state != 0))
-      AND ({{reason:String}} = '' OR s.reason = {{reason:String}})""",
+    WHERE stop_s >= {{longer_s:Float64}}""",
     (
         *_RUN,
         Column("title", "name", "Name of the machine, English", "设备名称（英文）"),
