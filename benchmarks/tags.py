@@ -23,16 +23,23 @@ from _tags_http import figures as http
 from opcua import measure as opcua
 from sparkplug import measure as sparkplug
 
-MEMORY_MIB_GOAL: Final = 2048
 PARTS: Final[Mapping[str, Callable[[float], list[Figure]]]] = {
     "http": http, "opcua": opcua, "sparkplug": sparkplug,
 }  # fmt: skip
 
 
 def main(*, as_json: bool = False, seconds: float = 20.0, only: str = "") -> None:
-    """Run the parts, one after the other, and print their figures."""
-    figures = [f for name, part in PARTS.items() if only in ("", name) for f in part(seconds)]
+    """Run the parts, one after the other, and print their figures; name those that failed."""
+    figures, failed = [], []
+    for name, part in PARTS.items():
+        if only in ("", name):
+            try:
+                figures += part(seconds)
+            except (RuntimeError, OSError, SystemExit) as error:
+                failed.append(f"{name}: {error}")
     show(figures, as_json=as_json)
+    if failed:
+        raise SystemExit("these parts failed: " + "; ".join(failed))
 
 
 if __name__ == "__main__":

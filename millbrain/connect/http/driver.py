@@ -8,6 +8,7 @@ same push again finds each reading stored once, whatever became of the first.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -59,7 +60,7 @@ class HttpPush:
         self._receipts = Receipts()
         self._pool = ThreadPoolExecutor(THREADS, "http-push")
         self._letters = ThreadPoolExecutor(1, "http-noise")
-        self._server = Server(self._app, options.host, options.port, self._noise)
+        self.server = Server(self._app, options.host, options.port, self._noise)
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Condition()
         self._open_bytes = 0
@@ -70,7 +71,7 @@ class HttpPush:
     async def start(self) -> None:
         """Open the port."""
         await asyncio.to_thread(self._pushers.refresh)
-        await self._server.start()
+        await self.server.start()
         self._following = asyncio.create_task(self._follow())
         log.info("listening on port %d", self.port)
 
@@ -79,11 +80,11 @@ class HttpPush:
     @property
     def port(self) -> int:
         """The port it listens on, as bound."""
-        return self._server.port
+        return self.server.port
 
     def links(self) -> Sequence[Mapping[str, Any]]:
         """Describe the open connections."""
-        return self._server.links()
+        return self.server.links()
 
     def states(self) -> Sequence[ConnectionState]:
         """Describe how every connection of the room stands."""
@@ -104,9 +105,10 @@ class HttpPush:
         """Close the port, answer what is under way, and return."""
         if self._following:
             self._following.cancel()
-        await self._server.stop()
-        await asyncio.to_thread(self._pool.shutdown)
-        await asyncio.to_thread(self._letters.shutdown)
+        await self.server.stop()
+        # A hand-over to a full intake ends when that is stopped; nobody was told that it is stored.
+        for pool in (self._pool, self._letters):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _follow(self) -> None:
         while True:
@@ -250,7 +252,8 @@ class HttpPush:
         pusher.took(pushed, received_ms)
 
         def told() -> None:
-            self._loop.call_soon_threadsafe(committed.set)
+            with contextlib.suppress(RuntimeError):  # the room was stopped meanwhile
+                self._loop.call_soon_threadsafe(committed.set)
 
         count = len(pushed.faults) + pushed.torn
         if not count:

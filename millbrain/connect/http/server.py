@@ -127,10 +127,14 @@ class Server:
             await self._serving
 
     async def _sweep(self) -> None:
-        """Close connections that have been silent for too long."""
+        """Look for silent connections, for ever."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = time.monotonic()
-            for link in list(self._server.server_state.connections):
-                if isinstance(link, Link) and now - link.heard_at > limits.PUSH_IDLE_S_MAX:
-                    link.transport.close()
+            self.close_silent()
+
+    def close_silent(self) -> None:
+        """Close connections of which nothing was heard for too long."""
+        now = time.monotonic()
+        for link in list(self._server.server_state.connections):
+            if isinstance(link, Link) and now - link.heard_at > limits.PUSH_IDLE_S_MAX:
+                link.transport.close()

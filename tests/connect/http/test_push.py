@@ -192,6 +192,33 @@ def test_bodies_under_way_are_bounded(room: Room, monkeypatch: pytest.MonkeyPatc
     assert room.pusher().push(body(1.0), fields.JSON)[0] == 503
 
 
+def test_a_slow_body_and_a_silent_connection_are_given_up(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PUSH_BODY_S_MAX", 0.2)
+    head = (b"POST /push/line-1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token one\r\n"
+            b"Content-Length: 1000\r\n\r\n[")  # fmt: skip
+    with socket.create_connection(("127.0.0.1", room.driver.port), 10) as link:
+        link.sendall(head)
+        assert link.recv(4096).startswith(b"HTTP/1.1 408 ")
+    monkeypatch.setattr(limits, "PUSH_IDLE_S_MAX", 0.0)
+    with socket.create_connection(("127.0.0.1", room.driver.port), 10) as link:
+        until(lambda: len(room.driver.links()) == 1)
+        room.loop.call_soon_threadsafe(room.driver.server.close_silent)
+        assert link.recv(1) == b""
+
+
+def test_stopping_does_not_wait_for_a_store_that_takes_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PUSH_WAIT_S_MAX", 0.2)
+    room.gate.open.clear()
+    assert room.pusher().push(body(1.0), fields.JSON)[0] == 503
+    began = time.monotonic()
+    room.run(room.driver.stop())
+    assert time.monotonic() - began < 10
+
+
 def test_how_connections_stand_is_told_in_words(room: Room) -> None:
     def state(key: str) -> tuple[Phase, str]:
         (found,) = [s for s in room.driver.states() if s.connection == key]

@@ -50,6 +50,20 @@ def test_a_full_queue_makes_put_wait(filled: list[Delivery], *, one_more: bool) 
     assert blocks(inbox, rows(1)) == one_more
 
 
+def test_readings_are_narrow_and_a_commit_holds_four_times_as_many() -> None:
+    def readings(count: int) -> Delivery:
+        return Delivery({}, {"reading": Columns(count, {"device_at": np.zeros(count)})})
+
+    inbox = Inbox()
+    for delivery in (readings(30_000), rows(10_000), readings(9_000)):
+        inbox.put(delivery)
+    inbox.put(readings(40_000))  # 0.99 of a commit waited, so there was room for one more
+    assert inbox.depth() == (4, 89_000)
+    sizes = [[c.rows for d in inbox.gather() for c in d.tables.values()] for _ in range(2)]
+    assert sizes == [[30_000, 10_000, 9_000], [40_000]]
+    assert inbox.depth() == (0, 0)
+
+
 def test_gathers_whole_deliveries_up_to_one_commit() -> None:
     inbox = Inbox()
     for count in (6_000, 6_000, 6_000, 50_000):

@@ -41,6 +41,19 @@ def test_a_reading_is_stored_once_and_its_delivery_learns_so(
     assert check_balance(store)["balanced"]
 
 
+def test_an_outcome_adds_up_over_the_batches_of_a_day_s_end(
+    store: Warehouse, open_intake: Open
+) -> None:
+    intake = open_intake()
+    span_ms = 8 * HOUR_MS  # rows of one span share a partition and a day of the ledger
+    midnight_ms = NOW_MS // span_ms * span_ms
+    rows = readings([("A", "s", at, 1.0) for at in (0, 1, 1, 2)])
+    rows.values["received_at"] = midnight_ms + np.array([-2, -1, 0, 1])
+    assert put(intake, rows) == (3, 1, 0)
+    assert intake.newest == 2
+    assert check_balance(store)["balanced"]
+
+
 def test_what_is_late_is_asked_exactly_also_after_a_restart(
     store: Warehouse, open_intake: Open
 ) -> None:
