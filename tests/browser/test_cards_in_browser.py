@@ -230,3 +230,66 @@ def test_twenty_phones_come_back(works: Works, browser: Browser) -> None:
     assert (found.good, found.report_count) == (wanted, wanted)
     people = {r.person for r in works.ledger.reports.page(ReportFilter(order=number), 0, 500)[0]}
     assert people == {f"P{n}" for n in range(PHONES)}
+
+
+def test_a_code_opens_its_card_and_a_part_goes_with_its_piece(
+    works: Works, browser: Browser
+) -> None:
+    number, other = works.order(), works.order()
+    with open_context(browser, "en", "light", (1280, 800)) as context:
+        log_in(context, works.url)
+        page = card(context, works, number, "P4")
+        page.fill("#text", f"https://example.org/orders/{other}")
+        page.press("#text", "Enter")
+        expect(page.locator("#card h1")).to_have_text(other)
+        page.locator("[data-act=start]").click()
+        expect(page.locator("#state")).to_have_text("running")
+        page.fill("#text", "88.999.1/part-1")
+        page.press("#text", "Enter")
+        expect(page.locator("#part")).to_contain_text("88.999.1/part-1")
+        taps(page, "good", 1)
+        expect(page.locator("#part")).to_have_count(0)
+        expect(page.locator("#waiting")).to_have_attribute("data-count", "0")
+    [made] = works.ledger.reports.of_lot("hdl:88.999.1/PART-1")
+    assert (made.order, made.quantity, made.produced[0].is_serial) == (other, 1, True)
+
+
+def test_the_board_an_order_and_a_call(works: Works, browser: Browser) -> None:
+    """A planner enters an order of the machining works, holds it, and answers a call."""
+    with open_context(browser, "zh", "light", (1280, 800)) as context:
+        log_in(context, works.url)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        problems: list[str] = []
+        page.on("pageerror", lambda e: problems.append(str(e)))
+        page.on("response", lambda r: problems.append(r.url) if r.status >= 400 else None)
+        page.goto(f"{works.url}/plant/production")
+        page.wait_for_selector("#orders tbody tr")
+        page.click("#new")
+        page.fill("#add [name=number]", "PLAN-1")
+        page.fill("#add [name=product]", "IG-21")
+        page.fill("#add [name=quantity]", "24")
+        page.click("#add button")
+        page.wait_for_url("**/plant/production/PLAN-1")
+        expect(page.locator("#operations tbody tr")).to_have_count(6)
+        expect(page.locator("#state")).to_have_text("已下达")
+        page.fill("#reason", "图纸变更")
+        page.locator("[data-act=pause]").click()
+        expect(page.locator("#state")).to_have_text("已暂停")
+        expect(page.locator("#history")).to_contain_text("图纸变更")
+        told = context.request.post(
+            f"{works.url}/api/v1/production/andon",
+            data={"id": "0b0e1d6c-8f53-4c1e-9d1b-6f7a5f0c2a12", "station": "MW-L01-M01",
+                  "kind": "quality", "stops_line": True},
+        )  # fmt: skip
+        assert told.ok, told.text()
+        page.goto(f"{works.url}/plant/andon")
+        call = page.locator("[data-call='0b0e1d6c-8f53-4c1e-9d1b-6f7a5f0c2a12']")
+        expect(call).to_contain_text("MW-L01")
+        call.locator("[data-act=acknowledge]").click()
+        expect(call.locator("[data-act=acknowledge]")).to_have_count(0)
+        call.locator("[data-act=resolve]").click()
+        page.select_option("#solve select", index=1)
+        page.locator("#solve .main").click()
+        expect(call).to_have_count(0)
+        assert problems == []

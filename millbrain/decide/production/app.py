@@ -27,12 +27,16 @@ from millbrain.core.scans.recipes import Failed, Part
 from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.decide.production import calc
 from millbrain.decide.production.events import event_of
+from millbrain.decide.production.hours import DAY_MS, WorkingHours
 from millbrain.decide.production.model import ProductionRules
 from millbrain.decide.production.stores import AndonStore, Books, OrderStore, ReportStore
 
 log = logging.getLogger(__name__)
 
 _TOLD: Final = 100  # events of one document
+_AHEAD_D: Final = 45  # working time that is looked at first ...
+_FAR_D: Final = 366  # ... and at most
+_AGED_MS: Final = 20 * DAY_MS  # remembered working time may reach less far by so much
 _BEGINS: Final = (Kind.SETUP, Kind.START, Kind.RESUME)
 Tell = Callable[[Sequence[Mapping[str, Any]]], None]
 
@@ -68,6 +72,7 @@ class Production:
         self._calendar, self._rules, self._clock = calendar, rules, clock
         self._projections: Mapping[str, Projection] = {}
         self._projected_at: datetime | None = None
+        self._hours: dict[str, WorkingHours] = {}  # of machines; the plants do not change
         self._lock = threading.Lock()
         self._trouble = ""
 
@@ -92,19 +97,21 @@ class Production:
 
     def at_station(self, station: str, operator: str = "") -> Sequence[Runnable]:
         """Return what there is to do at a station, what can run now first."""
-        numbers = self._orders.at_station(station, operator)
-        operations = self._orders.operations(numbers)
+        orders = self._orders.at_station(station, operator)
+        operations = self._orders.operations([o.number for o in orders])
+        at_work: dict[int, bool] = {}  # calendar -> whether it works now
         found = [
-            self._runnable(order, operations[order.number], index)
-            for order in (self._orders.get(number) for number in numbers)
+            self._runnable(order, operations[order.number], index, at_work)
+            for order in orders
             for index, operation in enumerate(operations[order.number])
             if station in operation.plan.stations and operation.finished_at is None
         ]
         return sorted(found, key=lambda r: bool(r.why_not))  # stable: urgent ones stay in front
 
     def _runnable(
-        self, order: ProductionOrder, operations: Sequence[OrderOperation], index: int
-    ) -> Runnable:
+        self, order: ProductionOrder, operations: Sequence[OrderOperation], index: int,
+        at_work: dict[int, bool],
+    ) -> Runnable:  # fmt: skip
         operation = operations[index]
         pieces = calc.available(order, operations[index - 1] if index else None, operation)
         why = []
@@ -118,11 +125,11 @@ class Production:
         spans = projection.spans if projection else ()
         return Runnable(
             order, operation, pieces, tuple(en for en, _ in why), tuple(zh for _, zh in why),
-            self._workers(operation.plan),
+            self._workers(operation.plan, at_work),
             next((s for s in spans if s.step == operation.plan.step), None),
         )  # fmt: skip
 
-    def _workers(self, plan: PlannedOperation) -> tuple[Worker, ...]:
+    def _workers(self, plan: PlannedOperation, at_work: dict[int, bool]) -> tuple[Worker, ...]:
         """Return who may do an operation, those at work now first."""
         at_ms = round(self._clock().timestamp() * 1000)
         found = []
@@ -133,7 +140,10 @@ class Production:
                 has = person.skills.get(plan.qualification, 0)
                 if plan.qualification and has < max(1, plan.skill_level):
                     continue
-                works = plant.calendar_of_person(person.code).busy(at_ms, at_ms + 1).size > 0
+                calendar = plant.calendar_of_person(person.code)
+                if id(calendar) not in at_work:
+                    at_work[id(calendar)] = calendar.busy(at_ms, at_ms + 1).size > 0
+                works = at_work[id(calendar)]
                 found.append(Worker(person.code, person.title, person.title_zh, works))
         return tuple(sorted(found, key=lambda w: not w.is_present))
 
@@ -258,12 +268,22 @@ class Production:
         if plant is None:
             return self._calendar.after(start, work_s)
 
-        def busy(begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-            edges = round(begin.timestamp() * 1000), round(end.timestamp() * 1000)
-            spans = plant.busy(machine, *edges).tolist()
-            return [(_at(a), _at(b)) for a, b in spans]
+        start_ms, work_ms = round(start.timestamp() * 1000), round(work_s * 1000)
+        for days in (_AHEAD_D, _FAR_D):
+            end_ms = self._hours_of(plant, machine, start_ms, days).after(start_ms, work_ms)
+            if end_ms is not None:
+                return _at(end_ms)
+        return None
 
-        return calc.advance_over(busy, start, work_s)
+    def _hours_of(self, plant: Plant, machine: str, start_ms: int, days: int) -> WorkingHours:
+        """Return the working time of a machine, remembered while it reaches far enough."""
+        held = self._hours.get(machine)
+        far_ms = start_ms + days * DAY_MS
+        if held is None or not held.begin_ms <= start_ms or held.end_ms < far_ms - _AGED_MS:
+            begin_ms = start_ms - DAY_MS
+            spans = plant.busy(machine, begin_ms, far_ms)
+            held = self._hours[machine] = WorkingHours(spans, begin_ms, far_ms)
+        return held
 
     # Turns --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ of that machine. Automatic scheduling takes this place (`project`) with the same
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from millbrain.core.plant.model import Operation, Routing
@@ -223,23 +223,3 @@ def _why(order: ProductionOrder, spans: Sequence[Span], at: datetime) -> tuple[s
         f"step {longest.step} takes longest: {hours:.1f} h at {place}, breaks and nights included",
         f"工序 {longest.step} 耗时最长：{place} {hours:.1f} 小时（含休息与停班）",
     )
-
-
-def advance_over(
-    busy: Callable[[datetime, datetime], Sequence[tuple[datetime, datetime]]],
-    start: datetime, work_s: float, days_max: int = 366,
-) -> datetime | None:  # fmt: skip
-    """Return when `work_s` [s] of working time have passed since `start`, None beyond `days_max`.
-
-    busy: returns spans of work between two instants, rising.
-    """
-    left, at, ahead = work_s, start, 7
-    while at < start + timedelta(days=days_max):
-        until = at + timedelta(days=ahead)
-        for begin, end in busy(at, until):
-            length_s = (end - begin).total_seconds()
-            if left <= length_s and length_s > 0:
-                return begin + timedelta(seconds=left)
-            left -= length_s
-        at, ahead = until, min(ahead * 2, 56)
-    return None

@@ -25,8 +25,8 @@ class OrderStore(Protocol):
         """Return the operations of orders in their sequence: number -> operations."""
         ...
 
-    def at_station(self, station: str, operator: str = "") -> Sequence[str]:
-        """Return the numbers of orders that are open for work at a station."""
+    def at_station(self, station: str, operator: str = "") -> Sequence[ProductionOrder]:
+        """Return orders that are open for work at a station, the most urgent first."""
         ...
 
     def project(self, dates: Mapping[str, datetime | None]) -> None:

@@ -2,6 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from millbrain.core.plant.model import EquipmentClass, Level, Node, Operation, Routing
 from millbrain.core.plant.plant import Plant
@@ -13,6 +18,7 @@ from millbrain.core.work.working_time import WorkingCalendar
 from millbrain.decide.production import calc
 from millbrain.decide.production.events import event_of
 from millbrain.decide.production.example import example
+from millbrain.decide.production.hours import WorkingHours
 from millbrain.decide.production.model import ProductionRules
 
 MONDAY = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -75,15 +81,27 @@ def test_what_nobody_can_say() -> None:
     assert calc.project([(ORDER, [])], advance, MONDAY)["PO1"].end is None
 
 
-def test_working_time_over_windows() -> None:
-    def busy(begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """One hour of work each tenth day."""
-        days = (MONDAY + timedelta(days=10 * n) for n in range(60))
-        return [(d, d + timedelta(hours=1)) for d in days if begin <= d < end]
+def slow(spans: list[tuple[int, int]], start: int, work: int) -> int | None:
+    """Walk over the spans one by one."""
+    left = work
+    for begin, end in spans:
+        if end <= start:
+            continue
+        at = max(begin, start)
+        if left <= end - at:
+            return at + left
+        left -= end - at
+    return None
 
-    assert calc.advance_over(busy, MONDAY, 3600) == MONDAY + timedelta(hours=1)
-    assert calc.advance_over(busy, MONDAY, 5400) == MONDAY + timedelta(days=10, minutes=30)
-    assert calc.advance_over(lambda *_: [], MONDAY, 1) is None
+
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=20), st.integers(0, 150),
+       st.integers(0, 80))  # fmt: skip
+def test_working_hours_against_a_walk(steps: list[int], start: int, work: int) -> None:
+    edges = list(accumulate(steps))[: len(steps) // 2 * 2]
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    hours = WorkingHours(np.array(spans, np.int64), 0, 1000)
+    assert hours.after(start, work) == slow(spans, start, work)
+    assert hours.after(-1, work) is None
 
 
 def facts(**more: object) -> StartFacts:

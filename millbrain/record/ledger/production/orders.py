@@ -243,20 +243,20 @@ class ProductionOrders:
                     found[row.order_number].append(operation_of(row))
         return found
 
-    def at_station(self, station: str, operator: str = "") -> list[str]:
-        """Return the numbers of orders that are open for work at a station, most urgent first."""
+    def at_station(self, station: str, operator: str = "") -> list[ProductionOrder]:
+        """Return orders that are open for work at a station, the most urgent first."""
         o, s = PRODUCTION_ORDER.c, OPERATION_STATION.c
         joined = OPERATION_STATION.join(PRODUCTION_ORDER, o.number == s.order_number)
         where = [s.station == station, o.state.in_(RUNNABLE)]
         if operator:
             where.append(o.operator == operator)
-        query = (
-            sa.select(o.number).select_from(joined).where(*where).distinct()
-            .add_columns(o.priority, o.due_at)
-            .order_by(o.priority, o.due_at.nulls_last(), o.number)
-        )  # fmt: skip
+        wanted = sa.func.coalesce(o.promised_at, o.due_at)
+        query = sa.select(*ORDER_COLUMNS).where(
+            o.number.in_(sa.select(s.order_number).select_from(joined).where(*where))
+        )
         with self._database.read() as c:
-            return [row.number for row in c.execute(query.limit(_ROWS))]
+            ordered = query.order_by(o.priority, wanted.nulls_last(), o.number)
+            return [order_of(row) for row in c.execute(ordered.limit(_ROWS))]
 
     def states(self, numbers: Sequence[str]) -> dict[str, str]:
         """Return the states of those orders that are known: number -> state."""
