@@ -1,5 +1,6 @@
 """What the simulated servers of all three protocols have in common."""
 
+import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ FAULTS: Final = {
     "drift": "the same moves away by so many sigma an hour of the plant",
 }
 _SERVER: Final = ("drop", "clock", "nodes")
+_PORTS_TRIED: Final = 100
 _USUAL: Final = {"shift": 2.0, "drift": 1.0}
 
 
@@ -99,6 +101,19 @@ def free_port(host: str) -> int:
     """Return a port that nobody listens on now, for servers that cannot say which they took."""
     with socket.create_server((host, 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def free_from(host: str, port: int) -> int:
+    """Return the first port from `port` on that nobody listens on; `port` where all are taken."""
+    for candidate in range(port, min(port + _PORTS_TRIED, 65_536)):
+        try:
+            socket.create_server((host, candidate)).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                break
+        else:
+            return candidate
+    return port
 
 
 def read_fault(text: str, plant: Plant, servers: Sequence[Server]) -> Fault:

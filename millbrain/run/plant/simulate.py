@@ -22,7 +22,7 @@ from millbrain.run.plant.history import Past, PlantHistory, live_through
 from millbrain.run.plant.modbus_server import ModbusServer
 from millbrain.run.plant.opcua_server import OpcUaServer
 from millbrain.run.plant.points import Ports, Server, connection_of
-from millbrain.run.plant.serving import Fault, Setting, Speaking, Told, Value
+from millbrain.run.plant.serving import Fault, Setting, Speaking, Told, Value, free_from
 from millbrain.run.plant.sparkplug_node import OwnBroker, SparkplugNode, listens
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,8 @@ class Simulation:
             room = server.served.room
             port = mqtt_port if room == "sparkplug" else next_port[room]
             if room != "sparkplug" and port:
-                next_port[room] += 1
+                port = free_from(ports.host, port)
+                next_port[room] = port + 1
             one = await self._started(server, port, why if room == "sparkplug" else "")
             self.running.append(one)
             self._of_unit |= {u.id: one for u in server.units}

@@ -225,17 +225,33 @@ def test_without_a_broker_mqtt_machines_are_left_out_in_words(
 
 
 @pytest.mark.parametrize("server", ["ep-measuring", "ep-hot"])
-def test_a_port_that_is_taken_is_said(server: str) -> None:
+def test_a_port_that_is_taken_is_passed_over(server: str) -> None:
     async def run() -> None:
         listener = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         plan = plan_of(Wanted("engine-plant", Ports(modbus=port, opcua=port), only=(server,)))
         simulation = Simulation(plan)
         await simulation.start()
-        assert simulation.running[0].why.startswith(f"port {port} on 127.0.0.1 cannot be opened")
+        (running,) = simulation.running
+        assert running.why == ""
+        assert running.port > port
+        assert str(running.port) in running.connection.endpoint
         await simulation.stop()
         listener.close()
         await listener.wait_closed()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("server", ["ep-measuring", "ep-hot"])
+def test_a_port_that_cannot_be_opened_is_said(server: str) -> None:
+    async def run() -> None:  # 192.0.2.1 is an address for documents, nobody has it (RFC 5737)
+        plan = plan_of(Wanted("engine-plant", Ports("192.0.2.1", 4840, 5020), only=(server,)))
+        simulation = Simulation(plan)
+        await simulation.start()
+        (running,) = simulation.running
+        assert " on 192.0.2.1 cannot be opened: " in running.why
+        await simulation.stop()
 
     asyncio.run(run())
 
