@@ -349,7 +349,8 @@ class Session:
             topic = ""
         if topic and topic == state_topic(self.broker.host_id):
             self._hear_state(client, message.payload)
-            self._acks.append((self._epoch, message.mid))
+            if message.qos:
+                self._acks.append((self._epoch, message.mid))
             return
         self._offer(
             Message(self._epoch, message.mid, message.qos, topic, bytes(message.payload), _now_ms())

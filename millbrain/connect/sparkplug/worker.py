@@ -67,9 +67,10 @@ class Worker:
             self._changed.notify_all()
 
     def is_full(self) -> bool:
-        """Whether nothing more should be read for now."""
+        """Whether nothing more should be read for now; while it ends, too."""
         return (
-            len(self._queue) >= limits.MQTT_QUEUED_MAX
+            self._stopping
+            or len(self._queue) >= limits.MQTT_QUEUED_MAX
             or self._queued_bytes >= limits.MQTT_QUEUED_BYTES_MAX
         )
 
