@@ -16,7 +16,7 @@ def check(connection: Connection, tags: Sequence[Tag]) -> Sequence[Wrong]:
     found = []
     path = PATH + connection.key
     if connection.endpoint != path:
-        found.append(Wrong("endpoint", connection.endpoint, f"{path}, where its readings go to,"))
+        found.append(Wrong("endpoint", connection.endpoint, path))
     try:
         rate_hz(connection)
     except (TypeError, ValueError):
