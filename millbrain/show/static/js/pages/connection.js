@@ -162,8 +162,23 @@ function drawn(tag) {
     h("td", { class: "wrap" }, h("span", { class: trouble ? "why trouble" : "" }, trouble)),
     h("td", { class: "mono wide" }, tag.address, tag.writable ? h("span", { class: "badge" }, _("writable")) : null),
     h("td", { class: "number wide" }, number(tag.period_ms)),
-    h("td", { class: "actions" }, mayTest && connection.may_edit
-      ? h("button", { type: "button", class: "button bare", onclick: () => openTag(tag) }, _("Change")) : null));
+    h("td", { class: "actions" }, mayTest && connection.may_edit ? [
+      tag.writable ? h("button", { type: "button", class: "button bare", onclick: guarded(() => write(tag)) }, _("Write")) : null, " ",
+      h("button", { type: "button", class: "button bare", onclick: () => openTag(tag) }, _("Change"))] : null));
+}
+
+/** Write a value to the machine and say what it holds now. */
+async function write(tag) {
+  const text = prompt(_("Write to {thing} {signal} [{unit}]", { thing: tag.thing, signal: tag.signal, unit: tag.unit || "–" }), tag.value ?? tag.text);
+  if (text === null) return;
+  const value = tag.kind === "text" ? text : Number(text);
+  if (tag.kind !== "text" && (text.trim() === "" || Number.isNaN(value))) throw new Error(_("{text} is no number", { text }));
+  const { answer } = await post("/tags/commands", { thing: tag.thing, signal: tag.signal, value });
+  const said = { written: answer.written, back: answer.read_back };
+  byId("tested").hidden = false;
+  fill(byId("tested"), h("span", { class: answer.agrees ? "good" : "bad" }, answer.agrees
+    ? _("written {written}, read back {back}", said)
+    : _("written {written}, but the machine holds {back}", said)));
 }
 
 async function loadTags(signal) {
