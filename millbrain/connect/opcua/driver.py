@@ -7,6 +7,7 @@ they take them from nobody else's links.
 import asyncio
 import json
 import logging
+import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -57,6 +58,7 @@ class OpcUa:
         self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
         self._off: dict[str, tuple[str, str]] = {}  # connection -> why it is not tried
         self._marks: dict[str, int] = {}
+        self._kept: dict[str, int] = {}  # marks as they stand in the file
         self._following: asyncio.Task[None] | None = None
         self._room: Room | None = None
         self._revision = -1
@@ -161,7 +163,8 @@ class OpcUa:
         folder = self._wiring.folder
         handover = Handover(self._wiring.sink)
         identity = await asyncio.to_thread(trust.identity, folder)
-        self._marks = await asyncio.to_thread(_marks_of, folder / _MARKS)
+        self._kept = await asyncio.to_thread(_marks_of, folder / _MARKS)
+        self._marks = dict(self._kept)
         self._room = Room(handover, identity, trust.Trust(folder), self._wiring.secrets, self._mark)
         handover.start()
         self._following = asyncio.create_task(self._follow())
@@ -179,7 +182,8 @@ class OpcUa:
                 if revision != self._revision:
                     await self._change()
                     self._revision = revision
-                if self._loop.time() - kept_at > MARKS_S:
+                is_new = self._marks.keys() != self._kept.keys()
+                if is_new or self._loop.time() - kept_at > MARKS_S:
                     kept_at = self._loop.time()
                     await asyncio.to_thread(self._keep_marks)
                 said = ""
@@ -217,10 +221,18 @@ class OpcUa:
         self._marks[connection] = stored_ms
 
     def _keep_marks(self) -> None:
+        """Write up to when the values of each connection are on disk: where a gap begins."""
+        marks = dict(self._marks)
+        if marks == self._kept:
+            return
         path = self._wiring.folder / _MARKS
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(self._marks), "utf-8")
+        with fresh.open("w", encoding="utf-8") as f:
+            json.dump(marks, f)
+            f.flush()
+            os.fsync(f.fileno())
         fresh.replace(path)
+        self._kept = marks
 
     def _link(self, connection: str) -> Link:
         if connection not in self._links:
