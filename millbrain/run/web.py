@@ -27,6 +27,7 @@ from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
 from millbrain.run.plant.load import PlantBook
 from millbrain.run.production import ProductionKeeper
+from millbrain.run.report.keeper import ShiftReports
 from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.rules import tag_rules
@@ -83,6 +84,9 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         ledger, uplink, PlantBook(settings.analyse.plants), calendar_of(settings),
         rules_of_production,
     ).start()  # fmt: skip
+    shifts = ShiftReports(
+        warehouse, ledger, PlantBook(settings.analyse.plants), settings.data, settings.time_zone
+    ).start()
     app = create_app(
         ledger=ledger,
         warehouse=warehouse,
@@ -93,6 +97,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         resolver=ResolverClient(ports, key),
         scanner=scans,
         desk=production,
+        shifts=shifts,
         pay=Pay(ledger.pay, ledger.pay, ZoneInfo(settings.time_zone)),
     )
     listener = socket.create_server((settings.web.host, settings.web.port), backlog=1024)
@@ -116,6 +121,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
         settings.run_file("web").unlink(missing_ok=True)
         await asyncio.to_thread(production.stop)
         await asyncio.to_thread(scans.stop)
+        await asyncio.to_thread(shifts.stop)
         warehouse.close()
         ledger.close()
 

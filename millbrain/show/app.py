@@ -10,6 +10,7 @@ from millbrain.core.life.inspections import LaneRules
 from millbrain.core.pages import RoomPage
 from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.production.pay import PayDesk
+from millbrain.core.production.shift_report import ShiftDesk
 from millbrain.core.scans.recipes import Scanner
 from millbrain.record.ledger import Ledger
 from millbrain.record.warehouse import Warehouse
@@ -73,6 +74,7 @@ def create_app(
     scanner: Scanner | None = None,
     desk: ProductionDesk | None = None,
     pay: PayDesk | None = None,
+    shifts: ShiftDesk | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -94,6 +96,8 @@ def create_app(
         The room that keeps production, None = nothing is made here.
     pay
         The room that reckons pay, None = it is reckoned elsewhere.
+    shifts
+        Makes and keeps shift reports, None = nobody does.
     """
     app = FastAPI(
         title="Millbrain",
@@ -107,7 +111,7 @@ def create_app(
     app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(
         ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner, desk,
-        pay,
+        pay, shifts,
     )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:

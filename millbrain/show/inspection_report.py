@@ -66,7 +66,7 @@ def report(found: Inspection, rules: LaneRules, curve: BenchCurve | None) -> byt
     found: the version. rules: titles of the items; the limits printed are those that it was judged
     by. curve: the bench's, None = none.
     """
-    _register()
+    register_fonts()
     pages = io.BytesIO()
     document = SimpleDocTemplate(
         pages, pagesize=A4, leftMargin=16 * mm, rightMargin=16 * mm, topMargin=14 * mm,
@@ -79,7 +79,8 @@ def report(found: Inspection, rules: LaneRules, curve: BenchCurve | None) -> byt
 
 
 @cache
-def _register() -> None:
+def register_fonts() -> None:
+    """Make the font of Chinese texts known; may be done again."""
     pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
 
 
@@ -102,7 +103,8 @@ def _style(size: float = 8.5, colour: Any = _INK) -> ParagraphStyle:
                           textColor=colour, wordWrap="CJK")  # fmt: skip
 
 
-def _said(text: str, size: float = 8.5, colour: Any = _INK) -> Paragraph:
+def said(text: str, size: float = 8.5, colour: Any = _INK) -> Paragraph:
+    """Return a text of both scripts as a paragraph, each letter in a font that has it."""
     marked = "".join(f'<font name="{font}">{escape(run)}</font>' for run, font in _font_runs(text))
     return Paragraph(marked.replace("\n", "<br/>"), _style(size, colour))
 
@@ -124,13 +126,13 @@ def _title(found: Inspection) -> Table:
     drawing = Drawing(24 * mm, 24 * mm)
     drawing.add(code)
     left: list[Flowable] = [
-        _said("新能源汽车运行安全性能检验报告", 16),
+        said("新能源汽车运行安全性能检验报告", 16),
         Spacer(0, 2 * mm),
-        _said("Inspection of the operating safety of a new-energy vehicle", 10.5, _SOFT),
+        said("Inspection of the operating safety of a new-energy vehicle", 10.5, _SOFT),
         Spacer(0, 2 * mm),
-        _said(str(found.opinion.get("edition", "")), 8, _SOFT),
+        said(str(found.opinion.get("edition", "")), 8, _SOFT),
         Spacer(0, 2 * mm),
-        _said(f"VIN {found.vin}" + (f"    {found.plate}" if found.plate else ""), 12),
+        said(f"VIN {found.vin}" + (f"    {found.plate}" if found.plate else ""), 12),
     ]
     table = Table([[left, drawing]], colWidths=[_WIDTH - 26 * mm, 26 * mm])
     table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), *_NO_PADDING])
@@ -152,7 +154,7 @@ def _head(found: Inspection) -> Table:
     if found.reason:
         cells.append(("更正原因 Correction", found.reason))
     pairs: list[list[Flowable | str]] = [
-        [_said(name, 7.5, _SOFT), _said(value)] for name, value in cells
+        [said(name, 7.5, _SOFT), said(value)] for name, value in cells
     ]
     if len(pairs) % 2:
         pairs.append(["", ""])
@@ -183,16 +185,16 @@ def _local(at: datetime) -> str:
 def _conclusion(found: Inspection) -> Iterator[Flowable]:
     english, chinese = CONCLUSIONS[Conclusion(found.conclusion)]
     colour = _GOOD if found.conclusion == Conclusion.NORMAL else _BAD
-    yield _said(f"检验结论 Conclusion:  {chinese}  {english}", 13, colour)
+    yield said(f"检验结论 Conclusion:  {chinese}  {english}", 13, colour)
     reasons: Sequence[Sequence[str]] = found.opinion.get("reasons", [])
     for reason, reason_zh in reasons:
         yield Spacer(0, 1 * mm)
-        yield _said(f"{reason_zh}\n{reason}", 8)
+        yield said(f"{reason_zh}\n{reason}", 8)
 
 
 def _items(found: Inspection, items: Mapping[str, Item]) -> Table:
     heads = ("项目 Item", "实测 Measured", "限值 Limit", "依据 Source", "判定 Judgement")
-    rows: list[list[Flowable | str]] = [[_said(h, 7.5, _SOFT) for h in heads]]
+    rows: list[list[Flowable | str]] = [[said(h, 7.5, _SOFT) for h in heads]]
     groups: list[int] = []
     test = ""
     for judged in found.opinion.get("items", []):
@@ -202,7 +204,7 @@ def _items(found: Inspection, items: Mapping[str, Item]) -> Table:
         if item.test != test:
             test = item.test
             groups.append(len(rows))
-            rows.append([_said(f"{TESTS[test][1]} {TESTS[test][0]}", 8.5), "", "", "", ""])
+            rows.append([said(f"{TESTS[test][1]} {TESTS[test][0]}", 8.5), "", "", "", ""])
         rows.append(_item_row(item, judged))
     table = Table(rows, colWidths=[_WIDTH * w for w in (0.36, 0.13, 0.15, 0.19, 0.17)],
                   repeatRows=1)  # fmt: skip
@@ -221,11 +223,11 @@ def _item_row(item: Item, judged: Mapping[str, Any]) -> list[Flowable | str]:
     english, chinese = _STATES[judged["state"]]
     colour = _BAD if judged["state"] in ("outside", "missing", "invalid") else _INK
     return [
-        _said(f"{item.field.title_zh}\n{item.field.title}", 8),
-        _said(value),
-        _said(_range(limit, unit) if limit else "–"),
-        _said(limit["source"] if limit else "–", 7.5, _SOFT),
-        _said(f"{chinese}\n{english}", 8, colour),
+        said(f"{item.field.title_zh}\n{item.field.title}", 8),
+        said(value),
+        said(_range(limit, unit) if limit else "–"),
+        said(limit["source"] if limit else "–", 7.5, _SOFT),
+        said(f"{chinese}\n{english}", 8, colour),
     ]
 
 
@@ -245,7 +247,7 @@ def _curves(curve: BenchCurve) -> Iterator[Flowable]:
         if values is None or all(v is None for v in values):
             continue
         field = CURVE_CHANNELS[name][0]
-        title = _said(f"{field.title_zh} {field.title} [{field.unit}]", 8)
+        title = said(f"{field.title_zh} {field.title} [{field.unit}]", 8)
         yield KeepTogether([Spacer(0, 3 * mm), title, _plot(curve.t_s, values)])
 
 
@@ -290,7 +292,7 @@ def _runs(
 
 def _signatures() -> Table:
     names = ("检验员 Inspector", "签字人 Signatory", "日期 Date", "盖章 Seal")
-    table = Table([[_said(n, 8, _SOFT) for n in names]], colWidths=[_WIDTH / 4] * 4,
+    table = Table([[said(n, 8, _SOFT) for n in names]], colWidths=[_WIDTH / 4] * 4,
                   rowHeights=[14 * mm])  # fmt: skip
     table.setStyle([("BOX", (0, 0), (-1, -1), 0.3, _RULE),
                     ("INNERGRID", (0, 0), (-1, -1), 0.3, _RULE),

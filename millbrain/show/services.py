@@ -13,6 +13,7 @@ from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.production.desk import ProductionDesk
 from millbrain.core.production.pay import PayDesk
+from millbrain.core.production.shift_report import ShiftDesk
 from millbrain.core.rooms import App
 from millbrain.core.scans.recipes import Scanner
 from millbrain.core.tables import Table
@@ -80,6 +81,14 @@ class Services:
     scanner: Scanner | None = None
     production: ProductionDesk | None = None
     pay: PayDesk | None = None
+    shift_desk: ShiftDesk | None = None
+
+    @property
+    def shifts(self) -> ShiftDesk:
+        """The shift reports; NotFoundError where the installation writes none."""
+        if self.shift_desk is None:
+            raise NotFoundError("this installation writes no shift reports")
+        return self.shift_desk
 
     @property
     def pay_desk(self) -> PayDesk:

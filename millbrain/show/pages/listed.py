@@ -51,6 +51,7 @@ PAGES: Final = (
     PlainPage("/plant/production/{number}", "production_order.html", "Production order", "plant"),
     _plant("/plant/andon", "andon.html", "Andon"),
     _plant("/plant/pay", "plant_pay.html", "Pay"),
+    _plant("/plant/report", "plant_report.html", "Shift report"),
     PlainPage("/cards", "cards.html", "Job cards"),
     _plant("/connections", "connections.html", "Connections"),
     PlainPage("/connections/{key}", "connection.html", "Connection", "plant"),

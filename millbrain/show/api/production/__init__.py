@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from millbrain.show.api.production import andon, orders, pay, reports
+from millbrain.show.api.production import andon, orders, pay, reports, shift_reports
 
 router = APIRouter()
-for module in (orders, andon, reports, pay):
+for module in (orders, andon, reports, pay, shift_reports):
     router.include_router(module.router)

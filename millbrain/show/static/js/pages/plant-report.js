@@ -1,0 +1,53 @@
+// The shift report: a day as a snapshot knows it, its files, those that were written at eight.
+
+import { address, get } from "../api.js";
+import { byId, fill, h } from "../dom.js";
+import { number } from "../format.js";
+import { _, language } from "../words.js";
+
+const ROOT = "/production/shift-reports";
+const NAMES = { lines: () => _("Lines"), losses: () => _("Losses"), stops: () => _("Stops"), orders: () => _("Orders"), people: () => _("People"), scrap: () => _("Quality") };
+const TURNED = new Set(["lines"]); // more figures than lines
+
+function problem(error) {
+  byId("problem").hidden = !error;
+  byId("problem").textContent = error?.message ?? "";
+}
+
+const given = () => ({ shift: byId("shift").value, snapshot: byId("snapshot").value.trim(), language });
+const turned = (rows) => rows[0].map((_value, i) => rows.map((row) => row[i]));
+const cell = (value) => (typeof value === "number" ? h("td", { class: "number" }, number(value, Number.isInteger(value) ? 0 : 2)) : h("td", { class: value ? "" : "faint" }, value ?? "–"));
+
+function section(key, rows) {
+  if (rows.length < 2) return null;
+  const [heads, ...body] = TURNED.has(key) ? turned(rows) : rows;
+  return h("section", { class: "panel" }, h("header", { class: "head" }, h("h2", {}, NAMES[key]())),
+    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", {}, String(name))))),
+      h("tbody", {}, body.map((row) => h("tr", {}, row.map(cell)))))));
+}
+
+async function load() {
+  const day = byId("day").value;
+  if (!day) return;
+  try {
+    const found = await get(`${ROOT}/${day}`, given());
+    const sections = Object.entries(found.tables).map(([key, rows]) => section(key, rows)).filter(Boolean);
+    fill(byId("tables"), sections.length ? sections : h("p", { class: "empty" }, _("Nothing was stored of this day.")));
+    byId("as-of").textContent = found.head.slice(2).map(([name, value]) => `${name} ${value}`).join(" · ");
+    for (const format of ["xlsx", "pdf"]) byId(format).href = address(`${ROOT}/${day}`, { ...given(), snapshot: found.snapshot, format });
+    problem(null);
+  } catch (error) {
+    problem(error);
+  }
+}
+
+async function files() {
+  const { files: names } = await get(ROOT);
+  fill(byId("files"), names.length ? names.map((name) => h("li", {}, h("a", { href: address(`${ROOT}/files/${name}`, {}), download: name }, name)))
+    : h("li", { class: "empty" }, _("None was written yet.")));
+}
+
+byId("day").value = new URLSearchParams(location.search).get("day") ?? new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+for (const id of ["day", "shift", "snapshot"]) byId(id).addEventListener("change", load);
+load();
+files().catch(problem);
