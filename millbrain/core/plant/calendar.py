@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 DAY_MS: Final = 86_400_000
 WEEK_DAYS: Final = 7
+DAYS_KEPT: Final = 4_000  # days whose shifts a calendar remembers, about 1 KB each
 MONDAY: Final = date(2001, 1, 1)  # weeks are counted from this Monday
 Span = tuple[time, time]
 Weekdays = tuple[tuple[str, ...], ...]  # shifts of each weekday, Monday first
@@ -88,8 +89,23 @@ class Calendar:
 
     def shifts_of(self, day: date) -> list[ShiftAt]:
         """Return the shifts of a plant day in the order in which they begin, without overtime."""
-        found = [self._at(day, self.shifts[key]) for key in self.worked(day)]
-        return sorted((s for s in found if s.end_ms > s.start_ms), key=lambda s: s.start_ms)
+        return [at for at, _ in self._day(day)]
+
+    @cached_property
+    def _kept(self) -> dict[date, list[tuple[ShiftAt, list[tuple[int, int]]]]]:
+        return {}
+
+    def _day(self, day: date) -> list[tuple[ShiftAt, list[tuple[int, int]]]]:
+        """Return the shifts of a day with their breaks; the same days are asked for again."""
+        found = self._kept.get(day)
+        if found is None:
+            shifts = [self._at(day, self.shifts[key]) for key in self.worked(day)]
+            shifts = sorted((s for s in shifts if s.end_ms > s.start_ms), key=lambda s: s.start_ms)
+            found = [(at, sorted(self._breaks(at))) for at in shifts]
+            if len(self._kept) >= DAYS_KEPT:
+                self._kept.clear()
+            self._kept[day] = found
+        return found
 
     def plant_day(self, at_ms: int) -> date:
         """Return the plant day of an instant [ms since 1970 UTC]."""
@@ -142,12 +158,13 @@ class Calendar:
         return total / len(self.weeks)
 
     def _spans(self, start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
-        for at in self.shifts_between(start_ms, end_ms):
-            edge = at.start_ms
-            for begin, end in sorted(self._breaks(at)):
-                yield edge, begin
-                edge = max(edge, end)
-            yield edge, at.end_ms
+        for day in self._days(start_ms, end_ms):
+            for at, breaks in self._day(day):
+                edge = at.start_ms
+                for begin, end in breaks:
+                    yield edge, begin
+                    edge = max(edge, end)
+                yield edge, at.end_ms
         for extra in self.overtime:
             yield self._bounds(extra.day, extra.start, extra.end)
 
