@@ -32,7 +32,7 @@ def file(name: Annotated[str, Path(max_length=128)], caller: WholeCaller, use: U
     return _download(use.shifts.file(name), name)
 
 
-@router.get("/{day}", summary="A day or shift as a snapshot knows it", response_class=Response)
+@router.get("/{day}", summary="A day or shift as a snapshot knows it")
 def report(
     day: date,
     caller: WholeCaller,
