@@ -12,6 +12,7 @@ from millbrain.core.columns import Columns, Delivery
 from millbrain.core.plant.admission import CLOCK, FAULTS, admitted, letters
 from millbrain.core.plant.readings import READING
 from millbrain.record.intake.identity import Slots
+from millbrain.record.intake.keys import KeySet, settle_within
 from millbrain.record.intake.series import recovery
 from millbrain.record.intake.series.dedupe import Asked, Duplicates
 from millbrain.record.intake.series.index import SeriesIndex
@@ -48,6 +49,7 @@ class Series:
 
     def start(self, batch: int) -> None:
         """Bring back what the warehouse holds; batch: the newest on disk."""
+        _warm_up()
         pictured, as_of_ms, self._replayed = recovery.restore(
             self._warehouse, self._live, self._marks
         )
@@ -123,3 +125,24 @@ class Series:
         with self._lock:
             for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
                 self._refused[code] += count
+
+
+def _warm_up() -> None:
+    """Compile or load the kernels, so that the first reading need not wait for them."""
+    index, marks = SeriesIndex(), Marks()
+    at = np.array([1_000, 2_000, 1_500, 1_500], np.int64)
+    names = np.full(len(at), b"a")
+    rows = Columns(
+        len(at),
+        {
+            "thing": names, "signal": names, "link": names, "device_at": at, "received_at": at,
+            "value": np.zeros(len(at)), "quality": np.zeros(len(at), np.uint8),
+        },
+    )  # fmt: skip
+    slots = index.slots(rows)
+    verdict, _ = marks.sift(slots, at)
+    marks.picture(slots[:1])
+    Live(index).readings(slots, rows)
+    codes = at.view(np.uint64)
+    settle_within(slots, codes, verdict)
+    KeySet(slots, codes).settle(slots, codes, verdict)
