@@ -132,26 +132,29 @@ class Store:
         """
         since, until = low - MARGIN_MS, min(high + MARGIN_MS, now)
         things = list(known)
-        rows = [self._readings(things, since, until)]
+        signals = sorted({s for names in known.values() for s in names})
+        rows = [self._readings(things, signals, since, until)]
         rows += self._beside(known, since, is_after=False)
         if until < now:
             only = {t: [s for s in names if s == ENERGY_SIGNAL] for t, names in known.items()}
             rows += self._beside(only, until, is_after=True)
         self.rows += sum(part.num_rows for part in rows)
-        signals = _by_thing(pa.concat_tables(rows))
+        found = _by_thing(pa.concat_tables(rows))
         instants = self._instants(things, since, until, now)
         return {
-            thing: _with_all(instants.get(thing, np.zeros(0, np.int64)), signals.get(thing, {}))
+            thing: _with_all(instants.get(thing, np.zeros(0, np.int64)), found.get(thing, {}))
             for thing in things
         }
 
-    def _readings(self, things: Sequence[str], since: int, until: int) -> pa.Table:
+    def _readings(
+        self, things: Sequence[str], signals: Sequence[str], since: int, until: int
+    ) -> pa.Table:
         return self._facts.query(
             f"SELECT toString(thing) AS thing, toString(signal) AS signal, {_AT} AS at, "
             f"ifNull(value, nan) AS value, text, quality FROM reading "
             f"WHERE thing IN ({{things:Array(String)}}) AND signal IN ({{signals:Array(String)}}) "
             f"AND {_between('since', 'until')} AND {_AHEAD}",
-            {"things": list(things), "signals": list(SIGNALS), "since": since, "until": until},
+            {"things": list(things), "signals": list(signals), "since": since, "until": until},
         )
 
     def _beside(

@@ -54,7 +54,7 @@ MACHINE_HOUR: Final = Table(
     keep_days=8_000,
     keep_by="hour_at",
     newest_by="as_of",
-    granule_rows=256,
+    granule_rows=1024,
 )  # fmt: skip
 
 MACHINE: Final = Table(

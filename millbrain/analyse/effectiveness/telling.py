@@ -10,14 +10,16 @@ import numpy as np
 from millbrain.analyse.effectiveness.calc.hours import MARGIN_MS, told
 from millbrain.analyse.effectiveness.calc.parts import Plan
 from millbrain.analyse.effectiveness.findings import Standing
-from millbrain.analyse.effectiveness.model import Machine, Rules
+from millbrain.analyse.effectiveness.model import STATE_RULES, Machine, Rules
 from millbrain.analyse.effectiveness.plans import Plans, machines_of
 from millbrain.analyse.effectiveness.store import Store
 from millbrain.analyse.effectiveness.touching import Span
+from millbrain.core.plant.states import STATE_SIGNAL
 from millbrain.core.rooms import Ground
 
 REFRESH_S: Final = 30.0  # pause between two looks at plants and register
 ROWS_AT_ONCE: Final = (200_000, 1_000_000)  # readings held at once, about
+RULED: Final = frozenset(rule.signal for rule in STATE_RULES)
 PORTIONS: Final = (8, 4_096)  # hours of machines told at once
 
 
@@ -54,7 +56,7 @@ class Teller:
         """Tell a span and return how many rows were written."""
         self.refresh(known)
         as_of_ms, before = self._store.next_as_of_ms(), self._store.rows
-        names = {thing: known.get(thing, ()) for thing in span.machines}
+        names = {thing: needed(known.get(thing, ())) for thing in span.machines}
         heard = self._store.heard(names, span.low, span.high, now)
         rows = []
         for thing in span.machines:
@@ -88,3 +90,9 @@ def busy_at(plan: Plan, at: int) -> bool:
     """Whether work is planned at an instant [ms since 1970 UTC]."""
     place = int(np.searchsorted(plan.at, at, side="right")) - 1
     return place >= 0 and bool(plan.busy[place])
+
+
+def needed(known: Iterable[str]) -> list[str]:
+    """Return the signals that are read of a machine: those of the rules only without a state."""
+    names = set(known)
+    return sorted(names - RULED if STATE_SIGNAL in names else names)

@@ -89,6 +89,12 @@ class Bench:
             time.sleep(0.02)
         raise AssertionError(self.app.status())
 
+    def wait_for(self, findings: int) -> None:
+        """Wait until so many findings were told."""
+        until = time.monotonic() + WAIT_S
+        while len(self.findings) < findings and time.monotonic() < until:
+            time.sleep(0.02)
+
     def stop(self) -> None:
         assert self.app
         self.app.stop()
@@ -202,16 +208,13 @@ def test_a_machine_that_is_down_or_silent_is_told_and_ends(bench: Bench) -> None
                ("M1", "machine_state", now - 90_000, 4.0, ""),
                ("M1", "machine_state", now - 1_000 - 40_000, 4.0, ""),
                ("M2", "machine_state", now - 400_000, 1.0, "")])  # fmt: skip
-    bench.wait()
+    bench.wait_for(2)
     kinds = {(f.thing, f.kind, f.is_open) for f in bench.findings}
     assert kinds == {("M1", DOWN_LONG, True), ("M2", SILENT, True)}
     again = int(time.time() * 1000)
     bench.put([("M1", "machine_state", again - 500, 1.0, ""),
                ("M2", "machine_state", again - 500, 1.0, "")])  # fmt: skip
-    bench.wait()
-    until = time.monotonic() + WAIT_S
-    while len(bench.findings) < 4 and time.monotonic() < until:
-        time.sleep(0.05)
+    bench.wait_for(4)
     assert {(f.thing, f.kind) for f in bench.findings if not f.is_open} == {
         ("M1", DOWN_LONG), ("M2", SILENT),
     }  # fmt: skip
