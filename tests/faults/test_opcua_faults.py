@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from millbrain.connect.opcua import driver, link
-from millbrain.connect.opcua.simulator import free_port
+from millbrain.connect.opcua.simulator import Simulator, free_port
+from millbrain.record.ledger import Ledger
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
+from tests.engines import Process
 
 pytestmark = pytest.mark.fault
 
@@ -75,3 +77,41 @@ def test_a_server_killed_at_random_moments(
         assert not store.letters
     finally:
         plant.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [4])
+def test_an_engine_killed_while_values_come(kills: int, tmp_path: Path) -> None:
+    """What the engine missed comes from the server's history; each value is stored once."""
+    machine = Simulator(history=["good_count"]).start()
+    engine = Process("engine", tmp_path, ("--port", "0"))
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    ledger.migrate()
+    ledger.tags.put_connection(press(machine.endpoint, history=True))
+    ledger.tags.put_tags([tag("good_count")])
+    ledger.close()
+    chance, count = random.Random(4), 0
+    stored = "SELECT count(), uniqExact(value), ifNull(max(value), 0) FROM reading WHERE value > 0"
+
+    def told() -> list[int]:
+        return [int(float(n)) for n in engine.sql(stored)[0]]
+
+    try:
+        for turn in range(kills + 1):
+            engine.start()
+            until = time.monotonic() + 30
+            seen = count
+            while time.monotonic() < until and told()[2] <= seen:
+                count += 1
+                machine.put("good_count", count)
+                time.sleep(0.02)
+            for _ in range(chance.randint(20, 150)):
+                count += 1
+                machine.put("good_count", count)
+                time.sleep(0.005)
+            if turn < kills:
+                engine.kill()
+        assert wait_until(lambda: told() == [count, count, count], 60), (told(), count)
+    finally:
+        engine.stop()
+        machine.stop()
