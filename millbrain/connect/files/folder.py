@@ -38,14 +38,18 @@ ADDRESSES_SHOWN: Final = 5_000
 
 @dataclass(slots=True)
 class Result:
-    """What became of a file. values, faults: how many. why: where it could not be read at all."""
+    """What became of a file. values, faults: how many. why: where it could not be read at all.
+
+    again: when it was taken before. grew: it was still being written and will be read again.
+    """
 
     name: str
     values: int = 0
     faults: int = 0
     why: str = ""
-    again: str = ""  # when it was taken before
+    again: str = ""
     report: str = ""
+    grew: bool = False
 
 
 @dataclass(slots=True)
@@ -112,11 +116,16 @@ class Folder:
             self._put_away(path, DONE)
             return result
         faults: list[Fault] = []
+        mark = _mark(path)
         try:
             self._read(path, result, faults)
         except FrameError as e:
             result.why = e.detail
-            self._refuse(path, e)
+        if _mark(path) != mark:  # it was still being written: the whole of it comes later
+            result.grew = True
+            return result
+        if result.why:
+            self._refuse(path, result)
         if faults or result.why:
             result.report = self._report(path, faults, result).name
         at = utc_from_epoch(time.time()).isoformat(timespec="seconds")
@@ -170,12 +179,12 @@ class Folder:
         received = {self.key: len(values) + len(faults)}
         self.sink.put(Delivery(received, tables, letters, committed.one_more()))
 
-    def _refuse(self, path: Path, error: FrameError) -> None:
+    def _refuse(self, path: Path, result: Result) -> None:
         """Keep a file that cannot be read as one dead letter."""
         with path.open("rb") as f:
             raw = f.read(limits.READING_TEXT_BYTES_MAX)
-        detail = f"{path.name}: {error.detail}"
-        letter = DeadLetter(self.key, error.reason, detail, raw, time.time_ns() // 1_000_000)
+        detail = f"{path.name}: {result.why}"
+        letter = DeadLetter(self.key, "file", detail, raw, time.time_ns() // 1_000_000)
         self.sink.put(Delivery({self.key: 1}, {}, [letter]))
 
     def _report(self, path: Path, faults: Sequence[Fault], result: Result) -> Path:
@@ -256,6 +265,11 @@ def _letter(link: str, faults: Sequence[Fault], now_ms: int) -> DeadLetter:
     )
     lines: list[Any] = [f"{f.row}\t{f.column}\t{f.found}\t{f.allowed}" for f in faults]
     return DeadLetter(link, "cell", detail, "\n".join(lines).encode(), now_ms, len(faults))
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _digest(path: Path) -> str:

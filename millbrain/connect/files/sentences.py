@@ -13,6 +13,12 @@ def told(result: Result) -> Words:
             f"the last file {name} could not be read: {result.why}; see {result.report}",
             f"最近的文件 {name} 无法读取：{result.why}；详见 {result.report}",
         )
+    if result.grew:
+        return (
+            f"the file {name} was still being written when it was read; it is read again once it "
+            "has rested. Is stable_s longer than the pauses of its writer?",
+            f"文件 {name} 读取时仍在写入，静止后将重新读取；请确认 stable_s 大于写入停顿时间",
+        )
     if result.again:
         return (
             f"the last file {name} was taken already at {result.again}; "

@@ -283,6 +283,21 @@ def test_a_file_that_grows_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
+def test_a_file_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with inbox(tmp_path) as box:
+            box.sink.gate.clear()
+            path = box.machine.write(START, [1.0, 2.0, 3.0, 4.0], "half")
+            await asyncio.sleep(0.4)  # it rested, was read, and waits for the disk
+            box.machine.finish(path)
+            box.sink.gate.set()
+            await until(lambda: box.names("done"))
+            assert {r[3] for r in box.sink.rows} == {1.0, 2.0, 3.0, 4.0}
+
+    asyncio.run(run())
+
+
+@pytest.mark.fault
 def test_a_wrong_cell_is_reported_beside_the_file(tmp_path: Path) -> None:
     async def run() -> None:
         async with inbox(tmp_path) as box:
