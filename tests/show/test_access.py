@@ -215,7 +215,7 @@ def test_every_route_stands_in_the_table(app: FastAPI) -> None:
 
 
 # Pages are shells without data; all but these ask for a login.
-OPEN_PAGES = {"/login", "/wall", "/words/{name}", "/rooms/{room}/{name}"}
+OPEN_PAGES = {"/login", "/wall", "/words/{name}", "/rooms/{room}/{name}", "/cards/worker.js"}
 
 
 def test_pages_ask_for_a_login(app: FastAPI) -> None:
