@@ -19,6 +19,7 @@ from millbrain.core.plant.states import ENERGY_SIGNAL, REASON_SIGNAL
 HOURS_AT_ONCE_MAX: Final = 4_000  # hours of machines told between two looks at what came
 SPAN_HOURS_MAX: Final = 24
 FORGOTTEN_MS: Final = 30 * 24 * HOUR_MS  # a machine that was silent for so long is let go
+LIVE_MS: Final = 2 * HOUR_MS
 AHEAD_MS: Final = HOUR_MS  # a device's clock may be so far ahead
 _WANTED: Final = frozenset(s.encode() for s in SIGNALS)
 
@@ -103,7 +104,9 @@ class Touched:
                     since = min(newest, since) if touch.signal == ENERGY_SIGNAL else since
                 if since > touch.first - FORGOTTEN_MS:  # the time between is told anew, too
                     low = min(low, since)
-                self._mark(touch.thing, low, touch.last + self._near_ms, now)
+                # What is nearly live is told up to now at once, not with the next tick.
+                is_live = touch.last > now - LIVE_MS
+                self._mark(touch.thing, low, now if is_live else touch.last + self._near_ms, now)
             self._newest[key] = max(newest or 0, touch.last)
             heard[touch.thing] = max(heard.get(touch.thing, 0), touch.last)
         for thing, at in heard.items():
