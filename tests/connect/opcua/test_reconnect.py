@@ -174,6 +174,7 @@ def test_the_log_has_a_line_a_change_and_none_of_the_library(
     assert not [r for r in caplog.records if r.name.startswith("asyncua")]
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_few_items_gets_few_and_the_others_are_named(plant: Plant) -> None:
     machine = Simulator().start()
     try:
