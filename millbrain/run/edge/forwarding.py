@@ -3,10 +3,10 @@
 The live lane sends what was written in the last `live_s` seconds, newest first in line, in order
 within a push. The backlog lane sends the oldest rows first, so that the gap at the centre closes
 from its beginning; of its two pushes one is made ready and sent while the centre commits the
-other. It rests between pushes so that it uses no more than `share` of the time, and waits while the
-live lane is late. A block leaves the buffer when the centre has
-answered; a push that was not answered is sent again, and the identity of a reading (thing, signal,
-device_at) makes it count once.
+other. It rests between pushes so that it uses no more than `share` of the time, sends one push at a
+time while live readings are late, and none while a live push is. A block leaves the buffer when the
+centre has answered; a push that was not answered is sent again, and the identity of a reading
+(thing, signal, device_at) makes it count once.
 """
 
 import logging
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 5.0
 IDLE_S: Final = 1.0
-BACKLOG_PUSHES: Final = 2  # of the backlog under way at once
 GIVEN_UP_MAX: Final = 20  # readings in a row that the centre cannot read, before all is kept
+LATE_KEPT_S: Final = 10.0  # how long the age of the last live push counts
 LATE_S: Final = 2.0  # a live row that has waited so long makes the backlog wait
 
 
@@ -47,6 +47,7 @@ class Forwarder:
         self._share, self._live_s = share, live_s
         self._stopping = threading.Event()
         self._counting = threading.Lock()
+        self._live_told = 0.0  # when the live lane was answered last
         self._live_since = 0.0  # when the push of the live lane that is under way began, 0 = none
         self.connected = False
         self.why = "the centre has not been reached yet"
@@ -55,7 +56,7 @@ class Forwarder:
         self.sent = {"live": 0, "backlog": 0}
         self._threads = [
             threading.Thread(target=lane, name=f"edge-{lane.__name__.strip('_')}")
-            for lane in (self._live, *[self._backlog] * BACKLOG_PUSHES, self._joining)
+            for lane in (self._live, self._backlog, self._backlog_beside, self._joining)
         ]
 
     def start(self) -> None:
@@ -83,8 +84,18 @@ class Forwarder:
             _now_ms() - int(self._live_s * 1000), limits.PUSH_ROWS_MAX))  # fmt: skip
 
     def _backlog(self) -> None:
-        self._run_lane("backlog", lambda: self._buffer.take_oldest(
-            _now_ms() - int(self._live_s * 1000), limits.PUSH_ROWS_MAX))  # fmt: skip
+        self._run_lane("backlog", self._oldest)
+
+    def _backlog_beside(self) -> None:
+        self._run_lane("backlog", lambda: [] if self._is_live_late() else self._oldest())
+
+    def _oldest(self) -> list[Block]:
+        before_ms = _now_ms() - int(self._live_s * 1000)
+        return self._buffer.take_oldest(before_ms, limits.PUSH_ROWS_MAX)
+
+    def _is_live_late(self) -> bool:
+        """Whether live readings took too long of late."""
+        return self.live_age_s > LATE_S and time.monotonic() - self._live_told < LATE_KEPT_S
 
     def _joining(self) -> None:
         while not self._stopping.is_set():
@@ -146,6 +157,7 @@ class Forwarder:
         with self._counting:
             self.sent[lane] += len(rows)
         if lane == "live":
+            self._live_told = time.monotonic()
             self.live_age_s = (_now_ms() - blocks[0].written_ms) / 1000
         if not self.connected:
             log.info("edge: the centre is reached")
