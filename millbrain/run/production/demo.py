@@ -36,9 +36,11 @@ _NAMESPACE: Final = uuid.UUID("5d3c2f52-2f0b-4c1e-9a44-0d9d2f6a7c11")
 
 def fill_production(settings: Settings) -> int:
     """Write the orders of the installation's simulated plants unless there are some."""
-    plants = [plant for plant in PlantBook(settings.analyse.plants)() if plant.simulated]
     ledger = Ledger(settings.ledger_url)
     try:
+        if _has_orders(ledger):
+            return 0  # the plants need not be read
+        plants = [plant for plant in PlantBook(settings.analyse.plants)() if plant.simulated]
         return fill_orders(ledger, plants, utc_from_epoch(time.time()))
     finally:
         ledger.close()
@@ -49,7 +51,7 @@ def fill_orders(ledger: Ledger, plants: Sequence[Plant], at: datetime) -> int:
 
     at: now; what is begun was begun in the hours before.
     """
-    if ledger.production.page(ProductionFilter(), size=1)[1]:
+    if _has_orders(ledger):
         return 0
     made = 0
     for plant in plants:
@@ -60,6 +62,10 @@ def fill_orders(ledger: Ledger, plants: Sequence[Plant], at: datetime) -> int:
             _calls(ledger, plant, routings[0], at)
         made += len(routings)
     return made
+
+
+def _has_orders(ledger: Ledger) -> bool:
+    return ledger.production.page(ProductionFilter(), size=1)[1] > 0
 
 
 def _some(plant: Plant) -> list[Routing]:

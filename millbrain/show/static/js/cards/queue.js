@@ -21,6 +21,7 @@ export async function start(onChange) {
   changed = onChange;
   device = (await kept("device")) ?? uuid();
   await keep("device", device);
+  navigator.storage?.persist?.(); // or a browser short of space might drop what waits
   standing.syncedAt = (await kept("syncedAt")) ?? 0;
   await clock.load();
   await reread();
