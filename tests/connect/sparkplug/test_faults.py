@@ -90,6 +90,8 @@ def test_nothing_is_acknowledged_before_it_is_stored(tmp_path: Path) -> None:
             node.tell("M", {"X": float(i)}, 1_700_000_000_000 + i)
         wanted = {1_700_000_000_000 + i for i in range(100)}
         assert wait_until(lambda: wanted <= kept.instants(), 40)
+        told = [r for r in kept.rows.values() if r["value"] is not None]
+        assert {r["quality"] for r in told} == {192}  # the broker kept our session: no doubt
         assert kept.balanced()
         assert not kept.rejected
     node.stop()
