@@ -214,7 +214,7 @@ replay = typer.Typer(help="Recorded logs of plants, replayed and checked.", no_a
 b2mml = typer.Typer(help="B2MML: production orders in, performance out.", no_args_is_help=True)
 app.add_typer(replay, name="replay")
 app.add_typer(b2mml, name="b2mml")
-for _name in ("log", "check", "routing", "energy"):
+for _name in ("log", "check", "routing", "rates", "energy"):
     replay.command(_name)(guarded(getattr(replay_commands, _name)))
 for _name in ("import", "export"):
     b2mml.command(_name)(guarded(getattr(b2mml_commands, f"{_name}_")))

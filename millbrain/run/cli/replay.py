@@ -115,6 +115,44 @@ def check(
         raise typer.Exit(1)
 
 
+def rates(
+    file: File,
+    hourly_yuan: Annotated[float, typer.Option(min=0.01, max=10_000, help="Wage of an hour.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Enter piece rates derived from a log: the median time of a piece times the wage of an hour.
+
+    The log has no rates; these are for trying pay out on it. An operation has one rate for all
+    parts, that of its median time.
+
+    Example: `millbrain replay rates production_event_log.csv.gz --hourly-yuan 30`
+    """
+    from statistics import median
+
+    from millbrain.core.production.pay import PayRate
+    from millbrain.record.ledger import Ledger
+    from millbrain.record.ledger.production.orders import Asker
+    from millbrain.run.replay.discover import code, routings
+
+    told = _read(file)
+    times: dict[str, list[float]] = {}
+    for steps in routings(told.rows).values():
+        for step in steps:
+            if step.run_s:
+                times.setdefault(code(step.activity), []).append(step.run_s)
+    since = min(row.start for row in told).date().replace(day=1)
+    made = [PayRate(name, since, round(median(found) / 3600 * hourly_yuan * 100 * 1000), 1000)
+            for name, found in sorted(times.items())]  # fmt: skip
+    ledger = Ledger(load(data, config).ledger_url)
+    ledger.migrate()
+    try:
+        count = ledger.pay.add_rates(made, Asker("replay"))
+    finally:
+        ledger.close()
+    out.print(f"{count} rates entered, derived at {hourly_yuan:g} CNY an hour, since {since}")
+
+
 def routing(file: File) -> None:
     """Print the routing of each part that a log shows: activities, share of orders, times."""
     from millbrain.run.replay.discover import routings
