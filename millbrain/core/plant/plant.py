@@ -207,10 +207,11 @@ class Plant:
                     found.setdefault(unit.id, []).append((routing, operation))
         return found
 
-    def setup_s(self, equipment_class: str, before: str, after: str) -> float:
+    def setup_s(self, equipment_class: str, before: str, after: str, usual_s: float = 0.0) -> float:
         """Return how long a class takes from one set-up family to another [s].
 
-        The closest entry holds: both families, then one of them with `*`, then that of the class.
+        The closest entry holds: both families, then one of them with `*`; without one it is the
+        usual time of the operation, and without that the one of the class.
         """
         if before == after:
             return 0.0
@@ -218,7 +219,7 @@ class Plant:
             for one in self.setups:
                 if one.equipment_class == equipment_class and (one.before, one.after) == pair:
                     return one.setup_s
-        return self.classes[equipment_class].setup_s
+        return usual_s or self.classes[equipment_class].setup_s
 
     def reason_path(self, code: str) -> tuple[ReasonNode, ...]:
         """Return a reason and those above it, the topmost first; empty where it is not known."""

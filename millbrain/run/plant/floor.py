@@ -226,7 +226,7 @@ class Floor:
             self._load(machine, at_s)
         if changed:
             self._enter(machine, at_s, S.SETUP, "S-PRODUCT")
-            needed = self.plant.setup_s(machine.kind.key, before, lot.family)
+            needed = self.plant.setup_s(machine.kind.key, before, lot.family, work.setup_s)
             self._after(machine, at_s + needed * self._random.uniform(0.8, 1.4), "setup")
         else:
             self._begin_cycle(machine, at_s)

@@ -76,6 +76,8 @@ def test_nameplate_times(works: Plant) -> None:
 def test_setup_times_take_the_closest_entry(works: Plant) -> None:
     assert works.setup_s("furnace", "carb-12", "carb-08") == 5400
     assert works.setup_s("furnace", "carb-12", "spare") == works.classes["furnace"].setup_s
+    assert works.setup_s("furnace", "carb-12", "spare", usual_s=120) == 120
+    assert works.setup_s("furnace", "carb-12", "carb-08", usual_s=120) == 5400
     assert works.setup_s("furnace", "carb-12", "carb-12") == 0
 
 
