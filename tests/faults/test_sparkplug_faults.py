@@ -71,6 +71,6 @@ def test_engine_killed_three_times(tmp_path: Path) -> None:
 
 @pytest.mark.fault
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_engine_killed_twenty_times(tmp_path: Path) -> None:
     kill_and_count(tmp_path, 20, 8)
