@@ -6,14 +6,16 @@ before; silence, micro-stops and later reasons reach `gap_s`, `micro_s` and `rea
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
 from millbrain.analyse.effectiveness.model import SIGNALS, Rules
 from millbrain.analyse.effectiveness.store import Store, Touch
-from millbrain.core.columns import Columns
+from millbrain.core.columns import Column, Columns, Ragged
 from millbrain.core.plant.states import ENERGY_SIGNAL, REASON_SIGNAL
 
 HOURS_AT_ONCE_MAX: Final = 4_000  # hours of machines told between two looks at what came
@@ -37,12 +39,12 @@ class Span:
 
 def touches_of(columns: Columns) -> list[Touch]:
     """Return what a batch of readings touches: first and last instant by thing, signal, hour."""
-    signals = columns.array("signal")
+    signals = _texts(columns.values["signal"])
     rows = np.flatnonzero(np.fromiter((s in _WANTED for s in signals), np.bool_, len(signals)))
     if not len(rows):
         return []
     at = columns.array("device_at")[rows].astype(np.int64)
-    things, thing = np.unique(columns.array("thing")[rows], return_inverse=True)
+    things, thing = np.unique(_texts(columns.values["thing"])[rows], return_inverse=True)
     names, signal = np.unique(signals[rows], return_inverse=True)
     order = np.lexsort((at, signal, thing))
     at, thing, signal = at[order], thing[order], signal[order]
@@ -54,6 +56,16 @@ def touches_of(columns: Columns) -> list[Touch]:
               int(at[a]), int(at[b]))
         for a, b in zip(cuts, ends, strict=True)
     ]  # fmt: skip
+
+
+def _texts(column: Column) -> NDArray[Any]:
+    """Return texts as an array of bytes, whichever way a driver brought them."""
+    if not isinstance(column, Ragged):
+        return column
+    raw, ends = column.values.tobytes(), column.offsets.tolist()
+    found = np.empty(len(ends) - 1, object)
+    found[:] = [raw[a:b] for a, b in pairwise(ends)]
+    return found
 
 
 class Touched:

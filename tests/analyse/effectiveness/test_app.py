@@ -10,8 +10,10 @@ import pytest
 from millbrain.analyse.effectiveness import app, backfill, follower
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
 from millbrain.analyse.effectiveness.model import DOWN_LONG, SILENT
+from millbrain.analyse.effectiveness.store import Touch
 from millbrain.analyse.effectiveness.tables import TABLES
-from millbrain.core.columns import Columns
+from millbrain.analyse.effectiveness.touching import touches_of
+from millbrain.core.columns import Columns, Ragged
 from millbrain.core.facts import SHARED_TABLES
 from millbrain.core.findings import Finding
 from millbrain.core.plant.readings import READING
@@ -229,3 +231,20 @@ def test_other_signals_are_left_alone_and_clocks_far_ahead_are_named(bench: Benc
     assert bench.app
     assert bench.app.status()["clocks_ahead"] == ["M1"]
     assert bench.hours(now + 20 * HOUR_MS) == []
+
+
+def test_texts_of_every_form_are_understood() -> None:
+    made = columns([("M1", "good_count", 5, 1.0, ""), ("T1", "x_mm", 6, 1.0, ""),
+                    ("M1", "good_count", 7, 2.0, "")], 1)  # fmt: skip
+    expected = [Touch("M1", "good_count", 5, 7)]
+    assert touches_of(made) == expected
+    fixed: dict[str, Any] = {n: made.array(n).astype("S") for n in ("thing", "signal")}
+    assert touches_of(Columns(made.rows, made.values | fixed)) == expected
+    ragged: dict[str, Any] = {
+        n: Ragged(
+            np.cumsum([0, *map(len, made.array(n))]).astype(np.int32),
+            np.frombuffer(b"".join(made.array(n)), np.uint8),
+        )
+        for n in ("thing", "signal")
+    }
+    assert touches_of(Columns(made.rows, made.values | ragged)) == expected
