@@ -35,6 +35,7 @@ ROOM: Final = Driver(
             title_zh="报文解析",
             template="page.html",
             answers={"inspect": _inspect, "examples": _examples},
+            within="/intake",
         ),
     ),
 )

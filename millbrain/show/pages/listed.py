@@ -58,7 +58,7 @@ PAGES: Final = (
     _plant("/trend", "trend.html", "Trend"),
     _plant("/plant/limits", "plant_limits.html", "Signal limits"),
     PlainPage("/scan", "scan.html", "Scan"),
-    PlainPage("/intake", "intake.html", "Intake", "intake"),
+    PlainPage("/intake", "intake.html", "Intake", "intake", way=True),
     PlainPage("/system", "system.html", "System", "system"),
     PlainPage("/dictionary", "dictionary.html", "Data dictionary", "system"),
     PlainPage("/account", "account.html", "Account"),
