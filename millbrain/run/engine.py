@@ -10,7 +10,9 @@ import logging
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,11 +163,16 @@ def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
         report=reporter.report,
         parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),
         newest=engine.intake.newest,
-        things=engine.ledger.things.attributes,
+        things=partial(_attributes, engine.ledger),
         characteristics=ChartedBook(engine.settings.data),
         plants=PlantBook(engine.settings.analyse.plants),
         limits=FollowedLimits(engine.ledger.signal_limits),
     )
+
+
+def _attributes(ledger: Ledger) -> dict[str, Mapping[str, Any]]:
+    """Return what the register says of vehicles and machines, which the apps look at."""
+    return ledger.things.attributes("vehicle") | ledger.things.attributes("machine")
 
 
 async def _start_room(engine: Engine, card: Driver) -> None:

@@ -60,6 +60,11 @@ def tables(report: ShiftReport, language: str) -> dict[str, list[list[Cell]]]:
             **{key: _made(rows, w) for key, rows in made.items()}}  # fmt: skip
 
 
+def titles(language: str) -> dict[str, str]:
+    """Return the titles of the tables."""
+    return {key: pair[language == "zh"] for key, pair in _SHEETS.items()}
+
+
 def head(report: ShiftReport, language: str) -> list[tuple[str, str]]:
     """Return what stands above the tables: day, shift, snapshot, as of."""
     w = {key: pair[language == "zh"] for key, pair in _WORDS.items()}

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from millbrain.core.production.shift_report import Snapshot
 from millbrain.show.access import WholeCaller
 from millbrain.show.services import Use
-from millbrain.show.shift_report import head, pdf, tables, workbook
+from millbrain.show.shift_report import head, pdf, tables, titles, workbook
 
 router = APIRouter(prefix="/production/shift-reports", tags=["production"])
 _MEDIA: Final = {
@@ -49,7 +49,7 @@ def report(
     words = language or caller.language or "en"
     if format == "json":
         return {"head": head(found, words), "tables": tables(found, words),
-                "snapshot": known.id}  # fmt: skip
+                "titles": titles(words), "snapshot": known.id}  # fmt: skip
     made = workbook(found, words) if format == "xlsx" else pdf(found, words)
     return _download(made, f"shift-{day}-{known.id}-{words}.{format}")
 

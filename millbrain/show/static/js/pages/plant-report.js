@@ -6,7 +6,6 @@ import { number } from "../format.js";
 import { _, language } from "../words.js";
 
 const ROOT = "/production/shift-reports";
-const NAMES = { lines: () => _("Lines"), losses: () => _("Losses"), stops: () => _("Stops"), orders: () => _("Orders"), people: () => _("People"), scrap: () => _("Quality") };
 const TURNED = new Set(["lines"]); // more figures than lines
 
 function problem(error) {
@@ -18,11 +17,11 @@ const given = () => ({ shift: byId("shift").value, snapshot: byId("snapshot").va
 const turned = (rows) => rows[0].map((_value, i) => rows.map((row) => row[i]));
 const cell = (value) => (typeof value === "number" ? h("td", { class: "number" }, number(value, Number.isInteger(value) ? 0 : 2)) : h("td", { class: value ? "" : "faint" }, value ?? "–"));
 
-function section(key, rows) {
+function section(key, title, rows) {
   if (rows.length < 2) return null;
   const [heads, ...body] = TURNED.has(key) ? turned(rows) : rows;
-  return h("section", { class: "panel" }, h("header", { class: "head" }, h("h2", {}, NAMES[key]())),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", {}, String(name))))),
+  return h("section", { class: "panel" }, h("header", { class: "head" }, h("h2", {}, title)),
+    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((name, i) => h("th", { class: typeof body[0][i] === "number" ? "number" : "" }, String(name))))),
       h("tbody", {}, body.map((row) => h("tr", {}, row.map(cell)))))));
 }
 
@@ -31,7 +30,7 @@ async function load() {
   if (!day) return;
   try {
     const found = await get(`${ROOT}/${day}`, given());
-    const sections = Object.entries(found.tables).map(([key, rows]) => section(key, rows)).filter(Boolean);
+    const sections = Object.entries(found.tables).map(([key, rows]) => section(key, found.titles[key], rows)).filter(Boolean);
     fill(byId("tables"), sections.length ? sections : h("p", { class: "empty" }, _("Nothing was stored of this day.")));
     byId("as-of").textContent = found.head.slice(2).map(([name, value]) => `${name} ${value}`).join(" · ");
     for (const format of ["xlsx", "pdf"]) byId(format).href = address(`${ROOT}/${day}`, { ...given(), snapshot: found.snapshot, format });
