@@ -1,4 +1,4 @@
-"""Connections in a real browser: connect a device, browse it, make tags, see values and a trend."""
+"""Connections in a real browser: connect a device, browse, make tags, see values, write, trend."""
 
 import asyncio
 import threading
@@ -90,6 +90,12 @@ def test_from_a_device_to_its_trend(reader: Reader, device: Device, platform: Pl
     expect(value).to_have_text("4,711", timeout=WAIT_MS)
     reader.shoot("connection_en_light_1280", full_page=True)
 
+    page.once("dialog", lambda asked: asked.accept("4712"))
+    page.locator("#tags button", has_text="Write").click()
+    expect(page.locator("#tested")).to_have_text("written 4712, read back 4712", timeout=WAIT_MS)
+    assert device.simulator.station.tables["holding"][3] == 4712
+    expect(value).to_have_text("4,712", timeout=WAIT_MS)
+
     value.click()
     page.wait_for_url("**/trend?**")
     page.click("#spans button[data-span='60']")
@@ -99,7 +105,9 @@ def test_from_a_device_to_its_trend(reader: Reader, device: Device, platform: Pl
     assert reader.problems == []
     ledger = Ledger(f"sqlite:///{platform.data / 'ledger.sqlite'}")
     (tag,) = ledger.tags.tags("press-3")
+    ((written, *_), _) = ledger.audit.page("", "command.write", None, 0, 5)
     ledger.close()
+    assert (written.object, written.result) == ("press-3 good_count", "ok")
     assert (tag.address, tag.thing, tag.signal) == ("holding:3", "press-3", "good_count")
 
 

@@ -35,7 +35,7 @@ export class TrendChart extends HTMLElement {
   #timer = 0;
   #running = null;
   #size = new ResizeObserver(() => this.#chart?.resize());
-  #theme = () => this.#spec && this.#draw();
+  #theme = () => this.#chart && this.#draw();
 
   connectedCallback() {
     this.#size.observe(this);
@@ -58,6 +58,12 @@ export class TrendChart extends HTMLElement {
   async set(spec, ask) {
     this.#spec = spec;
     this.#ask = ask;
+    if (!spec.series.length) { // the library cannot draw a chart without an axis
+      this.#chart?.dispose();
+      this.#chart = null;
+      this.replaceChildren();
+      return;
+    }
     let echarts;
     try {
       echarts = await load();
@@ -65,7 +71,7 @@ export class TrendChart extends HTMLElement {
       fill(this, h("p", { class: "empty" }, _("The chart library is not installed; run: make setup")));
       return;
     }
-    if (!this.isConnected) return;
+    if (!this.isConnected || this.#spec !== spec) return;
     this.#chart ??= this.#start(echarts);
     this.#draw();
   }
