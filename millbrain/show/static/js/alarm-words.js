@@ -58,7 +58,7 @@ export function placeName(row) {
 
 /** A thing as a link with its plate. */
 export function thingLink(row) {
-  const folder = OF_VEHICLES.has(row.app) ? "/vehicles" : "/plant/machines";
+  const folder = OF_VEHICLES.has(row.app) ? "/vehicles" : "/plant/machine";
   return [h("a", { class: "vin", href: `${folder}/${encodeURIComponent(row.thing)}` }, row.thing),
     row.plate ? ` ${row.plate}` : ""];
 }
