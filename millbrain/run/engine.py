@@ -164,7 +164,9 @@ def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
         parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),
         newest=engine.intake.newest,
         things=partial(_attributes, engine.ledger),
-        characteristics=ChartedBook(engine.settings.data),
+        characteristics=ChartedBook(
+            engine.settings.data, PlantBook(engine.settings.analyse.plants)
+        ),
         plants=PlantBook(engine.settings.analyse.plants),
         limits=FollowedLimits(engine.ledger.signal_limits),
     )
