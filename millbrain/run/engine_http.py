@@ -78,17 +78,14 @@ def engine_app(engine: "Engine", key: str, *, anonymous: bool) -> Starlette:
 
         return answer
 
+    posts = {"command": command, "backup": back_up, "readings": feed.readings_route(engine)}
     return Starlette(
         routes=[
             Route("/engine/status", guarded(status)),
             Route("/engine/links", guarded(links)),
-            Route("/engine/command", guarded(command), methods=["POST"]),
-            Route("/engine/backup", guarded(back_up), methods=["POST"]),
-            Route(feed.PATH, guarded(feed.readings_route(engine)), methods=["POST"]),
-            *(
-                Route(path, guarded(handler), methods=[method])
-                for method, path, handler in tag_routes(engine.rooms, engine.ledger.tags)
-            ),
+            *(Route(f"/engine/{n}", guarded(h), methods=["POST"]) for n, h in posts.items()),
+            *(Route(path, guarded(handler), methods=[method])
+              for method, path, handler in tag_routes(engine.rooms, engine.ledger.tags)),
             Mount("/", query_app(engine.warehouse, check)),
         ]
-    )
+    )  # fmt: skip
