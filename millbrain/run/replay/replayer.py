@@ -73,12 +73,12 @@ class Replayer:
         self.done = Done()
 
     def run(
-        self, speed: float = 0.0, tell: Callable[[datetime, float], None] | None = None
+        self, speed_ratio: float = 0.0, tell: Callable[[datetime, float], None] | None = None
     ) -> None:
         """Replay the log.
 
-        speed: seconds of the log in a second; 0 = as fast as it is taken. tell: is told after each
-        window the instant in the log and the share that is done.
+        speed_ratio: seconds of the log in a second; 0 = as fast as it is taken. tell: is told after
+        each window the instant in the log and the share that is done.
         """
         self._register()
         held = {case: self._case(rows) for case, rows in self._cases.items()}
@@ -86,7 +86,7 @@ class Replayer:
         values = self._values(held)
         first = min(row.start for row in self._log)
         last = max(row.complete for row in self._log)
-        width = timedelta(seconds=speed * TICK_S) if speed else FLAT
+        width = timedelta(seconds=speed_ratio * TICK_S) if speed_ratio else FLAT
         at, sent_reports, sent_values = first, 0, 0
         began = time.monotonic()
         while sent_reports < len(reports) or sent_values < len(values):
@@ -101,8 +101,8 @@ class Replayer:
             sent_values = beyond
             if tell:
                 tell(min(at, last), min((at - first) / (last - first + width), 1.0))
-            if speed:
-                due = began + (at - first).total_seconds() / speed
+            if speed_ratio:
+                due = began + (at - first).total_seconds() / speed_ratio
                 time.sleep(max(0.0, due - time.monotonic()))
 
     def _register(self) -> None:

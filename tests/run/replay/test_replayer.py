@@ -90,7 +90,7 @@ def test_a_replay_that_was_cut_goes_on(tmp_path: Path, ledger: Ledger, store: Wa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Replayer(ledger, kept, log, names).run(speed=3600.0, tell=cut)
+        Replayer(ledger, kept, log, names).run(speed_ratio=3600.0, tell=cut)
     again = Replayer(ledger, kept, log, names)
     again.run()
     assert again.done.orders == 0
