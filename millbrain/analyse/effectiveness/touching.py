@@ -111,7 +111,8 @@ class Touched:
                 late.setdefault(touch.first // HOUR_MS, []).append(touch)
             else:
                 low = touch.first - self._reach(touch.signal)
-                since = self._heard.get(touch.thing, 0)
+                # Readings of one batch may lie hours apart, and the time between is told, too.
+                since = max(self._heard.get(touch.thing, 0), newest or 0)
                 if newest is not None:
                     since = min(newest, since) if touch.signal == ENERGY_SIGNAL else since
                 if since > touch.first - FORGOTTEN_MS:  # the time between is told anew, too
