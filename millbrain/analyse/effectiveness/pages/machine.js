@@ -1,6 +1,6 @@
 // A machine: its state, the ribbon of the day, indicators, pieces, a trend, losses, stops, signals.
 
-import { get } from "/static/js/api.js";
+import { get, put } from "/static/js/api.js";
 import { byId, data, fill, h } from "/static/js/dom.js";
 import { figure, instant, number, span, time } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
@@ -29,7 +29,29 @@ function showState(answer) {
   fill(byId("where"), row.line ? h("a", { href: linePath(row.line) }, lineName(row)) : null, row.area ? ` · ${areaName(row)}` : null, ` · ${machine}`);
   simulated([row]);
   asOf("as-of", answer);
+  const field = byId("nameplate").elements.cycle_s;
+  if (!field.value && row.cycle_s) field.value = row.cycle_s;
   problem(null);
+}
+
+/** The nameplate stands in the register of things; a machine that is not registered is added. */
+async function keepNameplate(cycle_s) {
+  const { rows } = await get("/things", { q: machine, size: 100 });
+  const known = rows.find((row) => row.id === machine) ?? { kind: "machine", protocol: "" };
+  const { id, ...fields } = known;
+  await put(`/things/${encodeURIComponent(machine)}`, { ...fields, attributes: { ...fields.attributes, cycle_s } });
+}
+
+function startNameplate() {
+  const form = byId("nameplate");
+  form.hidden = document.documentElement.dataset.role === "viewer";
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    keepNameplate(Number(form.elements.cycle_s.value)).then(() => {
+      fill(byId("effectiveness-sub"), _("kept; the next hours follow it"));
+      problem(null);
+    }).catch(problem);
+  });
 }
 
 function showTags(answer) {
@@ -82,6 +104,7 @@ function showEnergy(answer) {
 }
 
 fill(byId("legend"), legend());
+startNameplate();
 byId("signal").addEventListener("change", (event) => {
   shown = event.target.value;
   showTrend().catch(problem);
