@@ -11,7 +11,7 @@ from millbrain.record.warehouse import Warehouse
 from millbrain.run.discovery import room_pages
 from millbrain.show.app import WebSettings, create_app
 from millbrain.show.engine_client import EngineClient
-from millbrain.show.pages.routes import PAGES
+from millbrain.show.pages.listed import PAGES
 from millbrain.show.pages.words import translations
 
 Grid = Callable[[Iterable[str], Iterable[Iterable[object]]], str]

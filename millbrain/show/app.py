@@ -110,8 +110,18 @@ def create_app(
     board = OverviewBoard(warehouse, settings.regions)
     app.state.access = Access(ledger, is_secure=settings.secure)
     app.state.services = Services(
-        ledger, warehouse, engine, settings, SHARED_TABLES, board, lane, resolver, scanner, desk,
-        pay, shifts,
+        ledger,
+        warehouse,
+        engine,
+        settings,
+        SHARED_TABLES,
+        board,
+        lane,
+        resolver,
+        scanner,
+        desk,
+        pay,
+        shifts,
     )
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     for module in _ROUTERS:

@@ -1,6 +1,6 @@
 """Adds rates, people, fault rules and attendance that pay is computed from."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import op
@@ -58,5 +58,5 @@ def _texts(**lengths: int) -> list[sa.Column[str]]:
     return [sa.Column(name, sa.String(n), nullable=False) for name, n in lengths.items()]
 
 
-def _entered() -> list[sa.Column[str]]:
+def _entered() -> list[sa.Column[Any]]:
     return [*_texts(entered_by=64), sa.Column("entered_at", _AT, nullable=False)]
