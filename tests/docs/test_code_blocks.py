@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from millbrain.core.plant.charted import read_characteristics
 from millbrain.record.warehouse import create_tables
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
 from millbrain.run.discovery import faces
@@ -39,9 +40,16 @@ def test_sql_is_answered(block: CodeBlock, warehouse: EmbeddedWarehouse) -> None
     warehouse.query(block.text.replace("$__timeFilter(received_at)", "received_at > now() - 60"))
 
 
-@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+@pytest.mark.parametrize("block", [b for b in blocks("toml") if not b.needs], ids=str)
 def test_settings_are_accepted(block: CodeBlock) -> None:
     Settings(**tomllib.loads(block.text))
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in blocks("toml") if b.needs == "characteristics"], ids=str
+)
+def test_characteristics_are_accepted(block: CodeBlock) -> None:
+    assert read_characteristics(block.text, str(block))
 
 
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
@@ -66,8 +74,8 @@ def test_commands_exist() -> None:
     used = {
         word
         for text in documents().values()
-        for word in re.findall(r"`(?:\.venv/bin/)?millbrain ([a-z]+)", text)
-    } | {w for b in blocks("sh") for w in re.findall(r"\bmillbrain ([a-z]+)\b", b.text)}
+        for word in re.findall(r"`(?:\.venv/bin/)?millbrain ([a-z][a-z0-9]*)", text)
+    } | {w for b in blocks("sh") for w in re.findall(r"\bmillbrain ([a-z][a-z0-9]*)\b", b.text)}
     assert used <= known, f"documents name commands that do not exist: {used - known}"
 
 
