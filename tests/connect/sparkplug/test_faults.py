@@ -1,5 +1,6 @@
 """The broker killed at random while an edge node tells: every value is stored, and once."""
 
+import os
 import random
 import threading
 import time
@@ -11,6 +12,9 @@ from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
 from millbrain.core.plant.tags import Connection
 from tests.brokers import Broker
 from tests.connect.sparkplug.plant import Book, Store, house, wait_until
+
+LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
+KILLS = 20 if LONG else 3
 
 
 def kill_and_count(folder: Path, kills: int, seed: int) -> None:
@@ -58,15 +62,9 @@ def _kill_and_count(folder: Path, broker: Broker, kills: int, noise: random.Rand
 
 
 @pytest.mark.fault
-def test_broker_killed_three_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    kill_and_count(tmp_path, 3, 1)
-
-
-@pytest.mark.fault
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_broker_killed_twenty_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    kill_and_count(tmp_path, 20, 2)
+@pytest.mark.timeout(1800 if LONG else 300)
+def test_broker_killed_at_random_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    kill_and_count(tmp_path, KILLS, 1)
 
 
 @pytest.mark.fault

@@ -1,5 +1,6 @@
 """Edge, centre and broker killed at random: every value that was measured is stored, and once."""
 
+import os
 import random
 import threading
 import time
@@ -12,6 +13,9 @@ from tests.brokers import Broker
 from tests.run.edge.plants import EdgeProcess, centre, port, wait_until
 
 CONNECTION = '[[connection]]\nkey = "line"\nroom = "sparkplug"\nendpoint = "{}"\n'
+
+LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
+KILLS = 20 if LONG else 3
 
 
 def kill_and_count(folder: Path, kills: int, seed: int) -> None:
@@ -62,12 +66,6 @@ def kill_and_count(folder: Path, kills: int, seed: int) -> None:
 
 @pytest.mark.fault
 @pytest.mark.slow
-def test_edge_and_centre_killed_three_times(tmp_path: Path) -> None:
-    kill_and_count(tmp_path, 3, 4)
-
-
-@pytest.mark.fault
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_edge_and_centre_killed_twenty_times(tmp_path: Path) -> None:
-    kill_and_count(tmp_path, 20, 5)
+@pytest.mark.timeout(1800 if LONG else 300)
+def test_edge_and_centre_killed_at_random(tmp_path: Path) -> None:
+    kill_and_count(tmp_path, KILLS, 4)
