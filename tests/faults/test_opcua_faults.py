@@ -4,6 +4,7 @@ The server is a process of its own. It numbers its values, and each value's devi
 number, so what was stored can be compared with what was handed over, value by value.
 """
 
+import os
 import random
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from tests.connect.opcua.plants import Plant, press, tag, wait_until
 from tests.engines import Process
 
 pytestmark = pytest.mark.fault
+
+KILLS = 20 if os.environ.get("MILLBRAIN_FAULTS") == "long" else 3
 
 
 class Server:
@@ -49,7 +52,7 @@ def server() -> Iterator[Server]:
     served.kill()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [KILLS])
 def test_a_server_killed_at_random_moments(
     kills: int, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

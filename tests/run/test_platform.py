@@ -180,8 +180,8 @@ def test_a_backup_made_while_reports_come_in_restores_to_a_ledger_that_balances(
         )
         received, stored, duplicate, rejected = map(int, row[0])
         assert received == stored + duplicate + rejected
-        rows = running.number("SELECT sum(frame_count) FROM vehicle_report")
-        rows += running.number("SELECT sum(frame_count) FROM link_event")
+        tables = ("vehicle_report", "link_event", "reading")
+        rows = sum(running.number(f"SELECT sum(frame_count) FROM {name}") for name in tables)
         assert stored == rows > 0
 
 

@@ -165,7 +165,10 @@ class OpcUa:
         identity = await asyncio.to_thread(trust.identity, folder)
         self._kept = await asyncio.to_thread(_marks_of, folder / _MARKS)
         self._marks = dict(self._kept)
-        self._room = Room(handover, identity, trust.Trust(folder), self._wiring.secrets, self._mark)
+        self._keeping = asyncio.Lock()
+        self._room = Room(
+            handover, identity, trust.Trust(folder), self._wiring.secrets, self._mark, self._keep
+        )
         handover.start()
         self._following = asyncio.create_task(self._follow())
 
@@ -185,7 +188,7 @@ class OpcUa:
                 is_new = self._marks.keys() != self._kept.keys()
                 if is_new or self._loop.time() - kept_at > MARKS_S:
                     kept_at = self._loop.time()
-                    await asyncio.to_thread(self._keep_marks)
+                    await self._keep()
                 said = ""
             except Exception as e:
                 if said != str(e):
@@ -219,6 +222,10 @@ class OpcUa:
 
     def _mark(self, connection: str, stored_ms: int) -> None:
         self._marks[connection] = stored_ms
+
+    async def _keep(self) -> None:
+        async with self._keeping:
+            await asyncio.to_thread(self._keep_marks)
 
     def _keep_marks(self) -> None:
         """Write up to when the values of each connection are on disk: where a gap begins."""

@@ -3,7 +3,9 @@
 A value that is stored already is dropped by the intake as a duplicate, so a span may overlap.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -24,7 +26,7 @@ PAGE: Final = 10_000  # values of one request
 async def bring(
     session: Session, handover: Handover, slots: Slots, slot: int, from_ms: int, to_ms: int
 ) -> int:
-    """Hand on what the server remembers of a tag; return how many values that was.
+    """Hand on what the server remembers of a tag; return how many values are then on disk.
 
     Raises
     ------
@@ -37,6 +39,7 @@ async def bring(
     assert tag is not None, "a slot that is gone has no history"
     node = ua.NodeId.from_string(slots.address(slot).resolved(session.namespaces))
     brought, more = 0, b""
+    on_disk = _Counted()
     while True:
         page = await _page(session, node, from_ms, to_ms, more)
         if page.status >= 0x8000_0000:
@@ -45,10 +48,11 @@ async def bring(
             await handover.room()
             body = codec.notification((slot, sample) for sample in page.samples)
             received_ms = time.time_ns() // 1_000_000
-            handover.add(Part(slots, body, ((0, len(body)),), received_ms, _nothing))
+            handover.add(Part(slots, body, ((0, len(body)),), received_ms, on_disk.add()))
         brought += len(page.samples)
         more = page.more
         if not more:
+            await on_disk.wait()
             return brought
         if brought > limits.OPCUA_HISTORY_VALUES_MAX:
             raise LimitError(
@@ -81,5 +85,25 @@ def _instant(ms: int) -> datetime:
     return utc_from_epoch(ms / 1000)
 
 
-def _nothing() -> None:
-    """Nobody waits for a page of history."""
+class _Counted:
+    """Waits until every page that was handed on is committed."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._none_left = asyncio.Event()
+        self._none_left.set()
+
+    def add(self) -> Callable[[], None]:
+        """Count a page; what is returned is called once it is committed."""
+        self._left += 1
+        self._none_left.clear()
+        return self._committed
+
+    async def wait(self) -> None:
+        """Return once all are committed."""
+        await self._none_left.wait()
+
+    def _committed(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._none_left.set()

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,13 +44,17 @@ _BROKEN: Final = (ConnectionError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What all connections of the room share. mark: says up to when values are on disk [ms]."""
+    """What all connections of the room share.
+
+    mark: says up to when the values of a connection are on disk [ms]. keep: writes all marks.
+    """
 
     handover: Handover
     identity: Identity
     trust: Trust
     secrets: Secrets
     mark: Callable[[str, int], None]
+    keep: Callable[[], Awaitable[None]]
 
 
 class Link:
@@ -190,6 +194,10 @@ class Link:
         slots = Slots(self.connection.key, self._shown)
         fresh = Subscription(self._room.handover, slots, self._heard)
         await fresh.create(session, chosen)
+        if chosen.history and not self._gap_from_ms:  # a kill before the first mark has a gap, too
+            self._received_ms = _now_ms()
+            self._mark()
+            await self._room.keep()
         await fresh.watch(session, chosen, range(len(slots.tags)))
         self.subscription = fresh
         since_ms = self._gap[0] or self._gap_from_ms  # one that was not filled to its end goes on
@@ -211,6 +219,7 @@ class Link:
             except (ua.UaStatusCodeError, MillbrainError):
                 untold += 1
         self._gap = (0, 0)
+        self._mark()
         log.info("%s: %d values of the server's history fill a gap of %.0f s; %d tags have none",
                  self.connection.key, brought, (to_ms - from_ms) / 1000, untold)  # fmt: skip
 
@@ -286,8 +295,13 @@ class Link:
             stored_ms or now_ms
         )
         if stored_ms > self._received_ms:
-            self._received_ms = self._gap_from_ms = stored_ms
-            self._room.mark(self.connection.key, stored_ms)
+            self._received_ms = stored_ms
+            if not self._gap[0]:  # else a kill while the gap is filled would forget where it began
+                self._mark()
+
+    def _mark(self) -> None:
+        self._gap_from_ms = self._received_ms
+        self._room.mark(self.connection.key, self._received_ms)
 
 
 def _now_ms() -> int:

@@ -156,6 +156,7 @@ def step(heat: HeatChore) -> None:
 def test_a_hot_vehicle_is_told_after_a_restart_it_is_the_same_and_silence_ends_it(
     store: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW_S)
     taken: list[Finding] = []
     heat = HeatChore(ground(store, taken))
     for k in range(3):

@@ -1,8 +1,7 @@
 """The running app on a real warehouse: what it tells, when, and after a restart."""
 
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,25 +13,16 @@ from millbrain.core.plant.readings import GOOD, READING
 from millbrain.core.plant.signal_limits import SignalLimits
 from millbrain.core.rooms import Ground
 from millbrain.core.tables import arrow_batch
-from millbrain.record.warehouse import Warehouse, create_tables, open_embedded
+from millbrain.record.warehouse import Warehouse, create_tables
 
 HOT = SignalLimits("PUMP-1", "bearing_degc", high=80, high_high=95, deadband=5, number=1)
 NOW_MS = int(time.time() * 1000)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    warehouse = open_embedded(Path(tmp_path_factory.mktemp("limits")))
-    create_tables(warehouse, (READING, FINDING))
-    yield warehouse
-    warehouse.close()
-
-
 @pytest.fixture
-def warehouse(store: Warehouse) -> Warehouse:
-    for table in (READING, FINDING):
-        store.execute(f"TRUNCATE TABLE {table.name}")
-    return store
+def store(warehouse: Warehouse) -> Warehouse:
+    create_tables(warehouse, (READING, FINDING))
+    return warehouse
 
 
 class House:
@@ -76,8 +66,8 @@ class House:
         return said
 
 
-def test_a_finding_opens_grows_graver_and_closes(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_a_finding_opens_grows_graver_and_closes(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.come(60, 82)
     assert house.said() == [("high", 82, Severity.WATCH, True)]
     house.come(97, start_s=2)
@@ -88,8 +78,8 @@ def test_a_finding_opens_grows_graver_and_closes(warehouse: Warehouse) -> None:
     house.app.stop()
 
 
-def test_a_short_crossing_is_told_too(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_a_short_crossing_is_told_too(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.come(60)
     house.come(82, 97, 60, start_s=1)
     assert house.said() == [
@@ -99,8 +89,8 @@ def test_a_short_crossing_is_told_too(warehouse: Warehouse) -> None:
     house.app.stop()
 
 
-def test_the_sentence_says_what_is_beyond_what(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_the_sentence_says_what_is_beyond_what(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.come(82)
     (found,) = house.told
     assert found.sentence == "bearing_degc is 82 °C, above its high limit 80 °C"
@@ -109,11 +99,11 @@ def test_the_sentence_says_what_is_beyond_what(warehouse: Warehouse) -> None:
     house.app.stop()
 
 
-def test_after_a_restart_it_goes_on_and_repeats_nothing(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_after_a_restart_it_goes_on_and_repeats_nothing(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.come(60, 82)
     house.app.stop()
-    again = House(warehouse, HOT)
+    again = House(store, HOT)
     again.batch = house.batch
     again.app.look()
     assert again.said() == []
@@ -122,19 +112,19 @@ def test_after_a_restart_it_goes_on_and_repeats_nothing(warehouse: Warehouse) ->
     again.app.stop()
 
 
-def test_what_came_while_it_was_down_is_judged(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_what_came_while_it_was_down_is_judged(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.app.stop()
     house.come(60, 99, is_shown=False)
-    again = House(warehouse, HOT)
+    again = House(store, HOT)
     again.batch = house.batch
     again.app.look()
     assert again.said() == [("high", 99, Severity.STOP, True)]
     again.app.stop()
 
 
-def test_a_limit_that_is_taken_away_closes_its_finding(warehouse: Warehouse) -> None:
-    house = House(warehouse, HOT)
+def test_a_limit_that_is_taken_away_closes_its_finding(store: Warehouse) -> None:
+    house = House(store, HOT)
     house.come(82)
     house.said()
     house.limits = ()
@@ -144,10 +134,10 @@ def test_a_limit_that_is_taken_away_closes_its_finding(warehouse: Warehouse) -> 
 
 
 def test_batches_that_were_let_go_are_read_from_the_store(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    store: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("millbrain.core.limits.LIMIT_ROWS_QUEUED_MAX", 1)
-    house = House(warehouse, HOT)
+    house = House(store, HOT)
     house.come(60, 82)
     assert house.said() == [("high", 82, Severity.WATCH, True)]
     assert house.app.status()["missed_batches"] == 1
