@@ -1,5 +1,6 @@
 """The engine is killed while files of a folder are read: every value is stored, and once."""
 
+import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from tests.engines import Process
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 FILES = 12
 VALUES = 4_000
-KILLS = 4
+KILLS = 20 if os.environ.get("MILLBRAIN_FAULTS") == "long" else 2
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
 

@@ -83,7 +83,7 @@ def test_a_server_killed_at_random_moments(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [4])
+@pytest.mark.parametrize("kills", [20 if KILLS == 20 else 2])
 def test_an_engine_killed_while_values_come(kills: int, tmp_path: Path) -> None:
     """What the engine missed comes from the server's history; each value is stored once."""
     machine = Simulator(history=["good_count"]).start()

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.faults.report_victim import ORDER, PHONES, log_of, opened
 
 pytestmark = pytest.mark.fault
-CHAINS = int(os.environ.get("MILLBRAIN_FAULT_ROUNDS", "3"))
+CHAINS = 3 if os.environ.get("MILLBRAIN_FAULTS") == "long" else 1
 KILLS = 5  # of one chain
 LOGS = [report for phone in range(PHONES) for report in log_of(phone)]
 
