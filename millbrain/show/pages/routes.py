@@ -94,7 +94,7 @@ def _of_room(room: RoomPage) -> PlainPage:
     page = room.page
     key = "wall" if page.wall else (page.within or page.path).strip("/")
     template = f"{room.room}/{page.template}"
-    way = bool(page.within) and "{" not in page.path
+    way = not page.wall and "{" not in page.path
     return PlainPage(page.path, template, page.title, key, page.title_zh, page.queries, way)
 
 
@@ -183,7 +183,7 @@ class Renderer:
             "languages": words.LANGUAGES,
             "theme": theme if theme in THEMES else "auto",
             "words_url": words.words_url(language),
-            "rooms": [r.page for r in self._rooms if not r.page.within and not r.page.wall],
+            "room_entries": self._room_entries(language),
             "queries": {q.name: _query_json(q, language) for q in page.queries},
             "parameters": request.path_params,
             "ways": self._ways(page.key),
@@ -195,6 +195,13 @@ class Renderer:
         html = self._environments[language].get_template(page.template).render(context)
         # The shell depends on the cookie: a shared cache must not hand it to another reader.
         return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
+
+    def _room_entries(self, language: str) -> list[tuple[str, str, str]]:
+        """Return path, key and title of the rooms' own entries in the navigation."""
+        pages = [r.page for r in self._rooms if not r.page.within and not r.page.wall]
+        return [
+            (p.path, p.path.strip("/"), p.title_zh if language == "zh" else p.title) for p in pages
+        ]
 
     def _ways(self, key: str) -> list[PlainPage]:
         """Return the pages of a key in its row of ways: its first page, ours, then the rooms'."""

@@ -4,6 +4,7 @@ import { address, get } from "/static/js/api.js";
 import { byId, fill, h } from "/static/js/dom.js";
 import { full, instant, number, share } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
+import { problem } from "/static/js/problem.js";
 import { _ } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
@@ -13,11 +14,6 @@ const ROOM = "/rooms/energy";
 const LOADS = { Light_Load: () => _("light load"), Medium_Load: () => _("medium load"), Maximum_Load: () => _("maximum load") };
 const noon = (day) => Date.parse(`${day}T12:00:00Z`);
 let meter = new URLSearchParams(location.search).get("thing");
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  byId("problem").textContent = error?.message ?? "";
-}
 
 function showTotals(row) {
   for (const [id, name] of [["kwh", "energy_kwh"], ["peak", "peak_kw"], ["factor", "power_factor_pct"], ["reactive", "reactive_lagging_kvarh"], ["co2", "co2_t"], ["intervals", "interval_count"]]) {

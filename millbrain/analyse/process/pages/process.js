@@ -4,6 +4,7 @@ import { address, get } from "/static/js/api.js";
 import { byId, fill, h } from "/static/js/dom.js";
 import { full, NONE, number, time } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
+import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/xy-chart.js";
 
@@ -22,11 +23,6 @@ const titleOf = (row) => pick(row.title, row.title_zh);
 const digitsOf = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 3 : 5);
 const figure = (value, unit) => (value === null || value === undefined ? NONE : `${number(value, digitsOf(value))} ${unit ?? ""}`.trim());
 const isOne = (row) => row.thing === chosen.get("thing") && row.signal === chosen.get("signal");
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  byId("problem").textContent = error?.message ?? "";
-}
 
 function choose(row) {
   chosen = new URLSearchParams({ thing: row.thing, signal: row.signal });

@@ -5,16 +5,12 @@ import { byId, fill, h } from "../dom.js";
 import { full, instant, NONE, number, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { _, pick } from "../words.js";
 
 const PERIOD_S = 3;
 const LAST = 15;
 let words = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 const age = (at) => span((Date.now() - instant(at)) / 1000);
 

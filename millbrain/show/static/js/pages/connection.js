@@ -4,6 +4,7 @@ import { get, post, put, remove } from "../api.js";
 import { byId, fill, find, h } from "../dom.js";
 import { full, number, time } from "../format.js";
 import { every } from "../poll.js";
+import { guardedBy, problem } from "../problem.js";
 import { drawPager } from "../table.js";
 import {
   agoText, givenOptions, importReport, optionFields, phaseLook, phaseWord, rateText, tagTitle, trendPath, valueCells, whyText,
@@ -22,22 +23,7 @@ let connection = null;
 let room = null;
 let edited = null; // the tag that the sheet shows, null = a new one
 
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
-
-function guarded(task) {
-  return async (...given) => {
-    try {
-      problem(null);
-      await task(...given);
-      await load();
-    } catch (error) {
-      problem(error);
-    }
-  };
-}
+const guarded = guardedBy(load);
 
 // How it stands ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import { get, post, put } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, number, time } from "../format.js";
 import { every } from "../poll.js";
+import { guardedBy, problem } from "../problem.js";
 import { agoText, givenOptions, importReport, optionFields, phaseLook, phaseWord, rateText, whyText } from "../tag-words.js";
 import { _, pick } from "../words.js";
 
@@ -12,22 +13,7 @@ const mayEdit = document.documentElement.dataset.role !== "viewer";
 const rooms = new Map();
 const tested = new Map(); // key -> what a test said, shown until the next one
 
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
-
-function guarded(task) {
-  return async (...given) => {
-    try {
-      problem(null);
-      await task(...given);
-      await load();
-    } catch (error) {
-      problem(error);
-    }
-  };
-}
+const guarded = guardedBy(load);
 
 async function tryIt(key) {
   tested.set(key, { message: _("trying …"), message_zh: _("trying …"), reached: true });

@@ -6,6 +6,7 @@ import { nodeBand, roleName, sitesOf } from "../elements/node-band.js";
 import { nodeMap, rowsOf } from "../elements/node-map.js";
 import { full, NONE, number, time } from "../format.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { _, pick } from "../words.js";
 
 const PERIOD_S = 10;
@@ -17,11 +18,6 @@ const band = nodeBand();
 const filters = byId("filters");
 const query = { q: "", state: "", prefix: "" };
 let node = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 const stateName = (state) => (node.words.states[state] ? pick(...node.words.states[state]) : state);
 const actionName = (action) => pick(...node.words.actions[action]);

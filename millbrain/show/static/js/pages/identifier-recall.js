@@ -5,6 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { tallList } from "../elements/tall-list.js";
 import { fromLocal, full, NONE, number, time } from "../format.js";
 import { factsOf, heldSpan, kindName, kindOf, learnMeanings, placeOf, thingLink } from "../genealogy.js";
+import { problem } from "../problem.js";
 import { _ } from "../words.js";
 
 const PAGE = 500;
@@ -17,11 +18,6 @@ let things = [];
 let answer = null;
 let kind = "";
 const meanings = learnMeanings();
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 const at = (text) => (text ? new Date(fromLocal(text)).toISOString() : "");
 

@@ -6,17 +6,13 @@ import { full, number, time } from "../format.js";
 import { changedAt, dataOf, isTechnical, keyLink, nameOf, reach, resolveHref, schemeMark,
   simulatedMark, templateLink, textOf, verbName, whoIs } from "../identifiers.js";
 import { showWho } from "../identifier-who.js";
+import { problem } from "../problem.js";
 import { _ } from "../words.js";
 
 const handle = new URLSearchParams(location.search).get("handle") ?? "";
 const slider = byId("slider");
 const compare = byId("compare");
 let record = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 function showHead() {
   document.title = `${record.handle} · Millbrain`;

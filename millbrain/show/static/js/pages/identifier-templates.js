@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, NONE, number, time } from "../format.js";
+import { problem } from "../problem.js";
 import { startEditing } from "../template-editor.js";
 import { _, pick } from "../words.js";
 
@@ -10,11 +11,6 @@ const isAdministrator = document.documentElement.dataset.role === "admin";
 let known = null;
 let handle = new URLSearchParams(location.search).get("handle")?.toUpperCase() ?? "";
 let version = 0; // shown; 0 = the newest
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 const titleOf = (template) => pick(template.title, template.title_zh) || template.handle;
 

@@ -5,6 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { tallList } from "../elements/tall-list.js";
 import { fromLocal, number } from "../format.js";
 import { bare, factsOf, heldSpan, kindName, kindOf, learnMeanings, placeOf, thingLink } from "../genealogy.js";
+import { problem } from "../problem.js";
 import { _ } from "../words.js";
 
 const ROW = 30;
@@ -22,11 +23,6 @@ let rows = [];
 let chosen = 0;
 let running = null;
 const meanings = learnMeanings();
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 function note(...texts) {
   const told = texts.filter(Boolean);

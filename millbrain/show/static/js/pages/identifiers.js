@@ -6,6 +6,7 @@ import { full, number, span } from "../format.js";
 import { changedAt, dataOf, isTechnical, keyLink, nameOf, reach, recordHref, resolveHref, schemeMark,
   simulatedMark, stateName, templateLink, took, wayOf, whyNot } from "../identifiers.js";
 import { simulatedBadge, stateMark } from "../names.js";
+import { problem } from "../problem.js";
 import { _, pick } from "../words.js";
 
 const TYPING_MS = 120;
@@ -14,11 +15,6 @@ const RECENT_MAX = 8;
 const box = byId("text");
 let typing = null;
 let asking = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 function recent() {
   try {

@@ -3,6 +3,7 @@
 import { address, get, post, put } from "../api.js";
 import { byId, fill, find, h } from "../dom.js";
 import { full, number, time } from "../format.js";
+import { problem } from "../problem.js";
 import { drawForm } from "../record-form.js";
 import { drawPager, startRowLinks } from "../table.js";
 import { conclusion, range } from "../verdicts.js";
@@ -13,11 +14,6 @@ const PROBLEMS_SHOWN = 20;
 const state = { q: "", conclusion: "", page: 1 };
 let sheet = null;
 let timer = 0;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 async function guarded(task) {
   try {

@@ -5,6 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { full, NONE, number, time } from "../format.js";
 import { choices, levelWord, loadChoices, severityMark, severityWord } from "../order-words.js";
 import { every } from "../poll.js";
+import { guardedBy, problem } from "../problem.js";
 import { drawPager } from "../table.js";
 import { _ } from "../words.js";
 
@@ -19,22 +20,7 @@ const CHANNELS = {
 const shown = { state: "", page: 1 };
 const names = new Map();
 
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
-
-function guarded(task) {
-  return async () => {
-    try {
-      problem(null);
-      await task();
-      await load();
-    } catch (error) {
-      problem(error);
-    }
-  };
-}
+const guarded = guardedBy(load);
 
 function health(row) {
   if (row.state === "off") return h("span", { class: "faint" }, _("switched off"));

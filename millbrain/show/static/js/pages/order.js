@@ -7,6 +7,7 @@ import { bytes, figure, full, NONE, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { actionWord, choices, levelBadge, loadChoices, partWord, severityMark, stateWord, timeLeft } from "../order-words.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { _, pick } from "../words.js";
 import { isAsking, startActing } from "./order-act.js";
 
@@ -15,11 +16,6 @@ const WAY = ["raised", "dispatched", "accepted", "in_progress", "done", "verifie
 const BACK = { rejected: 0, reopened: 1 }; // how far of the way what was sent back still is
 const path = `/orders/${byId("order").dataset.number}`;
 let shown = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 function pairs(node, rows) {
   fill(node, rows.filter(([, value]) => value !== null && value !== "").flatMap(([name, value]) =>

@@ -6,6 +6,7 @@ import { full, NONE, number, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { choices, levelBadge, loadChoices, severityMark, severityWord, stateWord, timeLeft } from "../order-words.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { drawPager, startRowLinks } from "../table.js";
 import { _, pick } from "../words.js";
 
@@ -145,11 +146,6 @@ async function load(signal) {
     showBoard(await get("/orders/board", asked(), signal));
   }
   problem(null);
-}
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
 }
 
 async function change(values) {

@@ -4,6 +4,7 @@ import { get, post, put, remove } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, instant, NONE, number, span, time } from "../format.js";
 import { every } from "../poll.js";
+import { guardedBy, problem } from "../problem.js";
 import { _ } from "../words.js";
 
 const PERIOD_S = 3;
@@ -16,22 +17,7 @@ const LEVELS = new Map([
   [1, () => _("above high")], [2, () => _("above high-high")],
 ]);
 
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
-
-function guarded(task) {
-  return async (...given) => {
-    try {
-      problem(null);
-      await task(...given);
-      await load();
-    } catch (error) {
-      problem(error);
-    }
-  };
-}
+const guarded = guardedBy(load);
 
 function bound(row, name) {
   return h("td", { class: "number" }, row[name] === null ? h("span", { class: "faint" }, NONE) : number(row[name], DIGITS));

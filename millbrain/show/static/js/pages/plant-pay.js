@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { full, number } from "../format.js";
+import { problem } from "../problem.js";
 import { _, language, pick } from "../words.js";
 
 const asked = new URLSearchParams(location.search);
@@ -10,11 +11,6 @@ let rules = {};
 
 const yuan = (fen) => `${number(fen / 100, 2)} ${_("CNY")}`;
 const ruleName = (rule) => pick(...(rules[rule] ?? [rule, rule]));
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  byId("problem").textContent = error?.message ?? "";
-}
 
 function table(id, heads, rows, empty) {
   fill(byId(id), rows.length ? null : h("caption", { class: "empty" }, empty),

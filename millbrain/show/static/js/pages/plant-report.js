@@ -3,15 +3,11 @@
 import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { number } from "../format.js";
+import { problem } from "../problem.js";
 import { _, language } from "../words.js";
 
 const ROOT = "/production/shift-reports";
 const TURNED = new Set(["lines"]); // more figures than lines
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  byId("problem").textContent = error?.message ?? "";
-}
 
 const given = () => ({ shift: byId("shift").value, snapshot: byId("snapshot").value.trim(), language });
 const turned = (rows) => rows[0].map((_value, i) => rows.map((row) => row[i]));

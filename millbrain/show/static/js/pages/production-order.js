@@ -5,6 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { full, NONE, number, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { drawPager } from "../table.js";
 import { _, pick } from "../words.js";
 
@@ -14,11 +15,6 @@ const number_ = byId("order").dataset.number;
 const path = `/production/orders/${encodeURIComponent(number_)}`;
 let words = null;
 let page = 1;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 const minute = (at) => (at ? time(at).slice(0, -3) : NONE);
 

@@ -5,6 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { fromLocal, full, NONE, number, share, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { startRowLinks } from "../table.js";
 import { _, pick } from "../words.js";
 
@@ -77,11 +78,6 @@ function show(answer) {
 
 async function load(signal) {
   show(await get("/production/orders/board", query, signal));
-}
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
 }
 
 async function change(values) {

@@ -4,6 +4,7 @@ import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { fromLocal, full, number, span, time, unitText } from "../format.js";
 import { every } from "../poll.js";
+import { problem } from "../problem.js";
 import { _, pick } from "../words.js";
 import "../elements/trend-chart.js";
 
@@ -16,11 +17,6 @@ const shown = { seconds: 3600, to: Date.now(), live: true };
 const wanted = []; // {thing, signal}
 const known = new Map(); // thing~signal -> tag
 let running = null;
-
-function problem(error) {
-  byId("problem").hidden = !error;
-  if (error) fill(byId("problem"), error.message);
-}
 
 function nameOf(each) {
   return `${each.thing}~${each.signal}`;
