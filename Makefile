@@ -10,9 +10,10 @@ BIN := .venv/bin
 VENDOR := millbrain/show/static/vendor
 ASSETS := $(VENDOR)/echarts.esm.min.js
 PYTHON_STAMP := .venv/.installed
-WORKERS ?= 2
+WORKERS ?= 3  # of two processors a third waits for processes and browsers
 # One file stays in one process: its tests share an engine, a resolver or a browser.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Files come in the order of tests/conftest.py: the heavy ones first.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 FAST := not slow and not fault and not browser
 
 .PHONY: help setup up check lint fast test bench faults docs demo lock system clean

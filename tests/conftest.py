@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ import uvicorn
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse, open_embedded
 
 ROOT = Path(__file__).resolve().parent.parent
+_HEAVY = ("browser", "fault", "slow")
 _NUMBERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that wait for processes and browsers first: the many quick ones fill up the end."""
+    weights: Counter[Path] = Counter()
+    for item in items:
+        weights[item.path] += sum(item.get_closest_marker(name) is not None for name in _HEAVY)
+    items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -210,6 +210,7 @@ CLOCK_AHEAD_S_MAX: Final = 300  # a device time further in our future does not o
 # Tags -------------------------------------------------------------------------------------------
 BROWSE_NODES_MAX: Final = 20_000  # nodes of one browse; a larger tree is walked in parts
 TAGS_AT_ONCE_MAX: Final = 10_000  # tags of one bulk change: one transaction of a second
+FOUND_TAGS_MAX: Final = 200_000  # tags of a book in memory, beyond which none is found
 CONNECTIONS_MAX: Final = 2_000  # connections of one installation; a page lists them all
 
 # Files in folders -------------------------------------------------------------------------------

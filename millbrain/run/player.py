@@ -231,7 +231,7 @@ class City:
 
     seconds: 0 = until told to stop. rate: frames a second at most, 0 = no bound. faults: kind ->
     share of vehicles or frames, 0 to 1. history_days, history_vehicles: what was before, sent once
-    beside it; 0 = nothing.
+    beside it; 0 = nothing. awake: parked vehicles report too.
     """
 
     vehicles: int
@@ -242,6 +242,7 @@ class City:
     faults: Mapping[str, float] = field(default_factory=dict)
     history_days: float = 0.0
     history_vehicles: int = 0
+    awake: bool = False
 
 
 def read_faults(words: Sequence[str]) -> dict[str, float]:
@@ -323,6 +324,7 @@ def play_city_to(aim: Aim, city: City, err: Console) -> None:
             summary = play.play_city(
                 aim.settings.demo.pack, city.vehicles, host, port, period_s=city.period_s,
                 seconds=city.seconds, speed=_speed(city.speed), rate=city.rate, faults=city.faults,
+                sleep=False if city.awake else None,
                 weak_since_s=history.since_s if history else None, user=user, password=password,
                 progress=step,
             )  # fmt: skip

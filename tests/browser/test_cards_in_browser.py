@@ -1,12 +1,14 @@
 """Job cards in a real browser: without a server, with lost answers, logged out, twenty at once."""
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from millbrain.core.production.andon import AndonCall
 from millbrain.core.production.orders import OrderOperation, PlannedOperation, ProductionOrder
 from millbrain.record.ledger import Ledger, Role
 from millbrain.record.ledger.production.andon import AndonFilter
@@ -94,6 +96,17 @@ def until_kept(page: Page) -> None:
               && held.some((path) => path.startsWith("/words/"));
         }"""
     )
+
+
+def until_called(works: Works) -> list[AndonCall]:
+    """Wait until somebody calls for help, and return the open calls."""
+    until_s = time.monotonic() + 20
+    while time.monotonic() < until_s:
+        calls, _ = works.ledger.andon.page(AndonFilter(is_open=True))
+        if calls:
+            return calls
+        time.sleep(0.05)
+    return []
 
 
 def taps(page: Page, kind: str, count: int) -> None:
@@ -188,6 +201,7 @@ def test_a_wrong_clock_a_taken_back_report_and_a_call(works: Works, browser: Bro
         page.locator("#andon").click()
         page.check("#stops")
         page.locator("#sheet [data-kind=material]").click()
+        calls = until_called(works)
         expect(page.locator("#waiting")).to_have_attribute("data-count", "0")
     rows, _ = works.ledger.reports.page(ReportFilter(order=number))
     assert works.operation(number).good == 1
@@ -197,7 +211,7 @@ def test_a_wrong_clock_a_taken_back_report_and_a_call(works: Works, browser: Bro
         assert 7190 < (row.device_at - row.received_at).total_seconds() < 7210
         assert abs((row.at - row.received_at).total_seconds()) < 10
         assert row.flags == ()
-    [call], _ = works.ledger.andon.page(AndonFilter(is_open=True))
+    [call] = calls
     assert (call.station, call.kind, call.stops_line) == ("M1", "material", True)
     assert call.order == number
 

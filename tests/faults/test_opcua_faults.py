@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from millbrain.connect.opcua import driver, link
+from millbrain.connect.opcua import link
 from millbrain.connect.opcua.simulator import Simulator, free_port
+from millbrain.core.plant import links
 from millbrain.record.ledger import Ledger
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
 from tests.engines import Process
@@ -56,7 +57,7 @@ def server() -> Iterator[Server]:
 def test_a_server_killed_at_random_moments(
     kills: int, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     monkeypatch.setattr("millbrain.core.limits.OPCUA_RETRY_S_MAX", 0.5)
     monkeypatch.setattr(link, "REFUSED_AGAIN_S", 0.5)
     chance = random.Random(20)

@@ -6,14 +6,13 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
 from millbrain.core.columns import Delivery, Ragged
-from millbrain.core.plant.tags import Connection, Tag
 from millbrain.core.rooms import Driver, Running, Wiring
 from millbrain.run.discovery import drivers
 from millbrain.run.settings import LOOPBACK, Settings
@@ -58,22 +57,6 @@ class Counting:
             delivery.on_commit()
 
 
-class NoTags:
-    """A plant without connections."""
-
-    def revision(self) -> int:
-        return 0
-
-    def connections(self, room: str) -> list[Connection]:
-        return []
-
-    def tags(self, connection: str) -> list[Tag]:
-        return []
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        return 0
-
-
 class House:
     """A room's driver, running in an event loop of its own thread."""
 
@@ -85,7 +68,7 @@ class House:
         module, _, name = room.start.partition(":")
         section = getattr(Settings(), room.key).model_copy(update={"port": 0})
         start = getattr(importlib.import_module(module), name)
-        self.driver: Running = self.run(start(section, Wiring(self.sink, Everyone(), NoTags())))
+        self.driver: Running = self.run(start(section, Wiring(self.sink, Everyone())))
 
     def run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)

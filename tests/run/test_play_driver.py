@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from millbrain.connect.gbt32960 import driver
 from millbrain.connect.gbt32960.simulator.clients import VehicleLink
 from millbrain.core.columns import Delivery
-from millbrain.core.plant.tags import Connection, Tag
 from millbrain.core.rooms import Wiring
 from millbrain.run import play
 
@@ -41,22 +40,6 @@ class Options:
     vehicle_links: str = "open"
 
 
-class NoTags:
-    """A plant without connections."""
-
-    def revision(self) -> int:
-        return 0
-
-    def connections(self, room: str) -> list[Connection]:
-        return []
-
-    def tags(self, connection: str) -> list[Tag]:
-        return []
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        return 0
-
-
 class House:
     """A driver in a loop of its own thread; deliveries are counted and count as committed."""
 
@@ -68,7 +51,7 @@ class House:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.running = self.run(driver.start(Options(), Wiring(self, Anyone(), NoTags())))
+        self.running = self.run(driver.start(Options(), Wiring(self, Anyone())))
 
     def put(self, delivery: Delivery) -> None:
         self.received.update(delivery.received)

@@ -18,6 +18,7 @@ from millbrain.connect.opcua import driver as opcua
 from millbrain.connect.opcua.simulator import NAMESPACE
 from millbrain.connect.opcua.simulator import Simulator as OpcUaServer
 from millbrain.core.columns import Delivery
+from millbrain.core.plant import links
 from millbrain.core.plant.tags import Connection, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
 from millbrain.core.scans.commands import Command, NotTakenError, Result, Setting
@@ -103,7 +104,7 @@ def tags(ledger: Ledger, opc: str, device: ModbusDevice) -> None:
 
 @pytest.fixture
 def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Floor]:
-    monkeypatch.setattr(opcua, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     ledger.migrate()
     server, device = OpcUaServer().start(), ModbusDevice()

@@ -12,7 +12,6 @@ each batch only what they lack. So no report is lost or counted twice, wherever 
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ from millbrain.core.columns import Column, Columns
 from millbrain.core.errors import LimitError
 from millbrain.core.findings import Finding
 from millbrain.core.rooms import Ground
+from millbrain.core.steps import Steps
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +48,6 @@ SLOT_WRITE_S: Final = 80e-6  # what writing a pack and day costs, before a round
 GAP_ROWS: Final = (50_000, 200_000)  # a gap is read in parts of about so many rows
 GAP_BATCHES_MAX: Final = 65_536
 SETTLE_S_MAX: Final = 60.0  # a batch that is on its way to the disk takes no longer
-PAUSE_S_MIN: Final = 1.0  # after a failure, doubled from one to the next ...
-PAUSE_S_MAX: Final = 60.0  # ... up to this
 STOP_S_MAX: Final = 10.0  # what is not written by then is read again at the next start
 REPORT = "vehicle_report"
 
@@ -74,15 +72,13 @@ class Follower:
         self._ground = ground
         self._rules = chosen(Rules, ground.parameters)
         self._stream = chosen(StreamRules, ground.parameters)
-        self._stopping = threading.Event()
         self._inflow = Inflow(0, ground.newest)
         self._urgent = Urgent(ground.report)
-        self.reports = self.failures = 0
-        self.last_error = ""
+        self.reports = 0
         self._open()
         self._is_open = True
-        self._thread = threading.Thread(target=self._run, name="battery", daemon=True)
-        self._thread.start()
+        self.steps = Steps("battery", self._step, recover=self._forget)
+        self.steps.start()
 
     def _open(self) -> None:
         """Begin from what is on disk."""
@@ -130,24 +126,13 @@ class Follower:
             columns = needed(columns)
         self._inflow.offer(batch, columns)
 
-    def _run(self) -> None:
-        pause_s = PAUSE_S_MIN
-        while not self._stopping.is_set():
-            try:
-                if not self._is_open:
-                    self._open()
-                    self._is_open = True
-                self._step()
-                pause_s = PAUSE_S_MIN
-            except Exception as error:
-                self._is_open = False
-                self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                _log.exception("battery: a step failed; it begins again from what is on disk")
-                self._stopping.wait(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_S_MAX)
+    def _forget(self) -> None:
+        self._is_open = False
 
-    def _step(self) -> None:
+    def _step(self) -> float:
+        if not self._is_open:
+            self._open()
+            self._is_open = True
         is_busy = self._write_some()
         wait_s = 0.0 if is_busy or self._rounds.waiting else WAIT_S
         found = self._inflow.next(self._ground.settled(), self._gap_batches, wait_s)
@@ -158,7 +143,8 @@ class Follower:
         elif isinstance(found, Gap):
             self._read(found)
         elif not self._rounds.step() and not self._rota.step() and not is_busy:
-            self._stopping.wait(WAIT_S if self._rounds.waiting else 0)
+            return WAIT_S if self._rounds.waiting else 0.0
+        return 0.0
 
     def _read(self, gap: Gap) -> None:
         columns = reading.of_batches(self._ground.facts, gap.after, gap.upto)
@@ -248,9 +234,9 @@ class Follower:
     def stop(self) -> None:
         """Write what was seen, as far as there is time, and end the threads."""
         until_s = time.monotonic() + STOP_S_MAX
-        self._stopping.set()
+        self.steps.stopping.set()
         self._inflow.wake()
-        self._thread.join()
+        self.steps.stop(None)
         try:
             while self._is_open and self._inflow.behind and time.monotonic() < until_s:
                 self._step()
@@ -280,8 +266,7 @@ class Follower:
             "findings": self._rounds.findings,
             "urgent": self._urgent.status(),
             "chores": self._rota.status(),
-            "failures": self.failures,
-            "last_error": self.last_error,
+            **self.steps.status(),
         }
 
 

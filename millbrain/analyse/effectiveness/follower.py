@@ -22,6 +22,7 @@ from millbrain.analyse.effectiveness.touching import HOURS_AT_ONCE_MAX, Touched,
 from millbrain.analyse.effectiveness.watching import Watch
 from millbrain.core.columns import Columns
 from millbrain.core.rooms import Ground
+from millbrain.core.steps import Steps
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +30,6 @@ READING: Final = "reading"
 COSTS_MIN: Final = 4  # telling takes at most a fifth of the time ...
 WAIT_S_MAX: Final = 60.0  # ... but hours never wait longer than this
 TICK_S: Final = 60.0  # pause between two looks at machines that bring nothing
-PAUSE_S_MIN: Final = 1.0  # after a failure, doubled from one to the next ...
-PAUSE_S_MAX: Final = 60.0  # ... up to this
-STOP_S_MAX: Final = 10.0
 
 
 class Follower:
@@ -40,12 +38,10 @@ class Follower:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._rules = chosen(ground.parameters)
-        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._came: deque[tuple[int, Sequence[Touch]]] = deque()
         self._offered = ground.newest
-        self.failures = self.hours = 0
-        self.last_error = ""
+        self.hours = 0
         self.told_ms = 0
         self._store = Store(ground.facts)
         self._flushed = self._store.progress()
@@ -53,8 +49,9 @@ class Follower:
         self._teller = Teller(ground, self._store, self._rules)
         self._watch = Watch(ground, self._rules)
         self._is_open = False
-        self._thread = threading.Thread(target=self._run, name="effectiveness", daemon=True)
-        self._thread.start()
+        self._tick_at = 0.0
+        self.steps = Steps("effectiveness", self._step)
+        self.steps.start()
 
     def take(self, batch: int, tables: Mapping[str, Columns]) -> None:
         """Note which machines and hours a batch touches."""
@@ -78,36 +75,27 @@ class Follower:
         self._flushed = max(self._flushed, newest)
         self._is_open = True
 
-    def _run(self) -> None:
-        pause_s, tick_at = PAUSE_S_MIN, 0.0
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                if not self._is_open:
-                    self._open()
-                if began >= tick_at:
-                    self._touched.tick(self._now())
-                    tick_at = began + TICK_S
-                self._step()
-                pause_s = PAUSE_S_MIN
-            except Exception as error:
-                self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                _log.exception("effectiveness: a step failed; its hours are told again")
-                self._stopping.wait(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_S_MAX)
-            spent_s = time.monotonic() - began
-            # Behind, half of the time is given to catching up.
-            wait_s, costs = (0.0, 1) if self._touched.behind else (self._rules.flush_s, COSTS_MIN)
-            self._stopping.wait(max(wait_s, min(costs * spent_s, WAIT_S_MAX)))
+    def _step(self) -> float:
+        """Do what is due and return the pause after it [s]."""
+        began = time.monotonic()
+        if not self._is_open:
+            self._open()
+        if began >= self._tick_at:
+            self._touched.tick(self._now())
+            self._tick_at = began + TICK_S
+        self._tell()
+        spent_s = time.monotonic() - began
+        # Behind, half of the time is given to catching up.
+        wait_s, costs = (0.0, 1) if self._touched.behind else (self._rules.flush_s, COSTS_MIN)
+        return max(wait_s, min(costs * spent_s, WAIT_S_MAX))
 
-    def _step(self) -> None:
+    def _tell(self) -> None:
         """Tell what is touched, the newest hours first; progress once nothing is left."""
         upto = self._settled()
         now = self._now()
         self._touched.add(self._taken(upto), now)
         for span in self._touched.next(HOURS_AT_ONCE_MAX, self._teller.portion):
-            if self._stopping.is_set():
+            if self.steps.stopping.is_set():
                 return
             self.hours += self._teller.tell(span, self._touched.known, now)
             self._touched.done(span)
@@ -136,19 +124,16 @@ class Follower:
 
     def stop(self) -> None:
         """End the thread; what was not told is looked up at the next start."""
-        self._stopping.set()
-        self._thread.join(STOP_S_MAX)
+        self.steps.stop()
 
     def status(self) -> Mapping[str, Any]:
         """Describe how far it is, how much it holds, and its troubles."""
         return {
-            "is_alive": self._thread.is_alive(),
             "behind_batches": self._offered - (self._flushed or 0),
             "behind_hours": self._touched.behind,
             "machines": len(self._touched.known),
             "hours": self.hours,
             "told_at": self.told_ms / 1000,
-            "failures": self.failures,
-            "last_error": self.last_error,
+            **self.steps.status(),
             "clocks_ahead": sorted(self._touched.ahead)[:20],
         }

@@ -1,7 +1,5 @@
 """The hand of the energy room: days are computed anew from their readings whenever any changed."""
 
-import logging
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,11 +12,9 @@ from millbrain.analyse.energy.tables import ENERGY_DAY
 from millbrain.core.columns import Columns, Ragged
 from millbrain.core.findings import Verdict
 from millbrain.core.rooms import Ground
+from millbrain.core.steps import Steps
 from millbrain.core.tables import arrow_batch
 
-_log = logging.getLogger(__name__)
-
-STOP_S_MAX: Final = 10.0
 DAYS_AT_ONCE: Final = 31
 _OFFSETS: Final = (
     "SELECT toString(thing) AS thing, argMax(value, device_at) AS offset FROM reading"
@@ -52,11 +48,9 @@ class Energy:
         self._look_s, self._interval_s = chosen["look_s"], chosen["interval_s"]
         self._position = 0
         self._as_of_ms = 0
-        self.days = self.looks = self.failures = 0
-        self.last_error = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="energy", daemon=True)
-        self._thread.start()
+        self.days = 0
+        self.steps = Steps("energy", self.look)
+        self.steps.start()
 
     def take(self, batch: int, tables: Mapping[str, Columns]) -> None:
         """Do nothing: intervals are looked up once they are on disk."""
@@ -67,26 +61,15 @@ class Energy:
 
     def status(self) -> Mapping[str, Any]:
         """Describe how far it is and its troubles."""
-        return {"position": self._position, "looks": self.looks, "days": self.days,
-                "failures": self.failures, "last_error": self.last_error}  # fmt: skip
+        return {"position": self._position, "days": self.days,
+                **self.steps.status()}  # fmt: skip
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping.set()
-        self._thread.join(STOP_S_MAX)
+        self.steps.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except Exception as error:
-                self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                _log.exception("energy: a look failed; the next one does it again")
-            self._stopping.wait(self._look_s)
-
-    def look(self) -> None:
-        """Compute every day that has new readings; all of them at the first look."""
+    def look(self) -> float:
+        """Compute every day that has new readings, at first all; return the pause after it [s]."""
         upto = self._ground.settled()
         if upto > self._position:
             facts = self._ground.facts
@@ -98,12 +81,12 @@ class Energy:
                 offset_h = offsets.get(row["thing"], model.OFFSET_H)
                 self._compute(row["thing"], row["first"], row["last"], offset_h)
             self._position = upto
-        self.looks += 1
+        return self._look_s
 
     def _compute(self, thing: str, first_ms: int, last_ms: int, offset_h: float) -> None:
         shift = round(offset_h * 3_600_000)
         day, last = ((at - 1 + shift) // DAY_MS for at in (first_ms, last_ms))
-        while day <= last and not self._stopping.is_set():
+        while day <= last and not self.steps.stopping.is_set():
             begin = day * DAY_MS - shift
             until = min(day + DAYS_AT_ONCE, last + 1) * DAY_MS - shift
             self._write(thing, begin, until, offset_h)

@@ -5,7 +5,6 @@ batches are let go and read again from the warehouse by their numbers. What is o
 table `finding`; after a restart the last minutes are judged once more.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -22,10 +21,8 @@ from millbrain.core.findings import Finding, Verdict
 from millbrain.core.plant.readings import READING
 from millbrain.core.plant.signal_limits import SignalLimits
 from millbrain.core.rooms import Ground
+from millbrain.core.steps import Steps
 
-_log = logging.getLogger(__name__)
-
-STOP_S_MAX: Final = 10.0
 _COLUMNS: Final = ("thing", "signal", "device_at", "value", "quality")
 _READ: Final = (
     "SELECT toString(thing) AS thing_, toString(signal) AS signal_,"
@@ -51,11 +48,9 @@ class Limits:
         self._finder, self._bounds = calc.Finder(()), calc.bounds_of(())
         self._state = calc.State.blank(0)
         self._open: dict[str, Finding] | None = None
-        self.crossings = self.judged = self.failures = self.missed_batches = 0
-        self.last_error = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=APP, daemon=True)
-        self._thread.start()
+        self.crossings = self.judged = self.missed_batches = 0
+        self.steps = Steps(APP, self.look, recover=self._forget, does_last=True)
+        self.steps.start()
 
     def take(self, batch: int, tables: Mapping[str, Columns]) -> None:
         """Lay the readings of a batch down for the next look."""
@@ -80,29 +75,18 @@ class Limits:
             "limits": len(self._limits), "open": len(self._open or ()),
             "rows_waiting": self._rows_waiting, "judged": self.judged,
             "crossings": self.crossings, "missed_batches": self.missed_batches,
-            "failures": self.failures, "last_error": self.last_error,
+            **self.steps.status(),
         }  # fmt: skip
 
     def stop(self) -> None:
         """Judge what was taken and end the thread."""
-        self._stopping.set()
-        self._thread.join(STOP_S_MAX)
+        self.steps.stop()
 
-    def _run(self) -> None:
-        while True:
-            is_last = self._stopping.wait(self._look_s)
-            try:
-                self.look()
-            except Exception as error:
-                self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                self._open = None  # the next look begins from what is on disk
-                _log.exception("limits: a look failed; what was not judged is read again")
-            if is_last:
-                return
+    def _forget(self) -> None:
+        self._open = None
 
-    def look(self) -> None:
-        """Judge everything that was taken since the last look."""
+    def look(self) -> float:
+        """Judge everything that was taken since the last look; return the pause to the next [s]."""
         declared = tuple(self._ground.limits())
         if self._open is None or declared != self._limits:
             self._declare(declared)
@@ -111,6 +95,7 @@ class Limits:
                 series = self._finder.series(rows)
                 self.judged += int(np.count_nonzero(series >= 0))
                 self._tell(calc.judge(self._bounds, self._state, series, rows))
+        return self._look_s
 
     def _taken(self) -> Sequence[Columns]:
         with self._lock:
@@ -119,7 +104,7 @@ class Limits:
             self._waiting.clear()
             self._rows_waiting = 0
         if missed and self._limits:
-            while self._ground.settled() < missed[1] and not self._stopping.wait(0.05):
+            while self._ground.settled() < missed[1] and not self.steps.stopping.wait(0.05):
                 pass
             rows.append(self._read(0, *missed))
         return rows

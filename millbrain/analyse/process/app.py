@@ -5,8 +5,6 @@ stands in `spc_characteristic`, and the points are read again from the warehouse
 late and repeated readings change nothing but what they are about.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,11 +18,9 @@ from millbrain.core.columns import Columns
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.plant.charted import Charted
 from millbrain.core.rooms import Ground
+from millbrain.core.steps import Steps
 from millbrain.core.tables import arrow_batch
 
-_log = logging.getLogger(__name__)
-
-STOP_S_MAX: Final = 10.0
 _SEEN: Final = (
     "SELECT toString(thing) AS thing, toString(signal) AS signal FROM reading"
     " WHERE thing IN ({things:Array(String)}) AND signal IN ({signals:Array(String)})"
@@ -45,11 +41,9 @@ class Process:
         self._declared: tuple[Charted, ...] = ()
         self._open: dict[str, Finding] | None = None
         self._as_of_ms = 0
-        self.looks = self.judged = self.failures = 0
-        self.last_error = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=APP, daemon=True)
-        self._thread.start()
+        self.judged = 0
+        self.steps = Steps(APP, self.look, recover=self._forget)
+        self.steps.start()
 
     def take(self, batch: int, tables: Mapping[str, Columns]) -> None:
         """Do nothing: readings are looked up once they are on disk."""
@@ -62,28 +56,19 @@ class Process:
         """Describe how far it is, how much it holds, and its troubles."""
         return {
             "position": self._position, "characteristics": len(self._declared),
-            "open": len(self._open or ()), "looks": self.looks, "judged": self.judged,
-            "failures": self.failures, "last_error": self.last_error,
+            "open": len(self._open or ()), "judged": self.judged,
+            **self.steps.status(),
         }  # fmt: skip
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping.set()
-        self._thread.join(STOP_S_MAX)
+        self.steps.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except Exception as error:
-                self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                self._position = -1
-                _log.exception("process: a look failed; the next one begins from what is on disk")
-            self._stopping.wait(self._rules["look_s"])
+    def _forget(self) -> None:
+        self._position = -1
 
-    def look(self) -> None:
-        """Judge every characteristic that has new readings or is newly declared."""
+    def look(self) -> float:
+        """Judge what has new readings or is newly declared; return the pause after it [s]."""
         upto = self._ground.settled()
         declared = tuple(self._ground.characteristics())
         if self._open is None:
@@ -96,7 +81,7 @@ class Process:
         if due or gone:
             self._judge(due, gone, declared)
         self._declared, self._position = declared, upto
-        self.looks += 1
+        return self._rules["look_s"]
 
     def _due(self, declared: Sequence[Charted], upto: int) -> Sequence[Charted]:
         if self._position < 0 or not declared:

@@ -1,4 +1,4 @@
-"""The driver: a watcher for each connection, changes taken up as they come."""
+"""The driver: a watcher for each connection."""
 
 import asyncio
 import logging
@@ -11,21 +11,14 @@ from millbrain.connect.files.folder import Folder, Result
 from millbrain.connect.files.options import read_options
 from millbrain.connect.files.receipts import Receipts
 from millbrain.connect.files.sentences import told
-from millbrain.core import limits
-from millbrain.core.errors import (
-    LinkError,
-    MillbrainError,
-    NotFoundError,
-    RefusedError,
-    SettingsError,
-)
+from millbrain.core.errors import LinkError, MillbrainError, RefusedError, SettingsError
+from millbrain.core.plant.links import Links
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag
 from millbrain.core.rooms import Wiring
 
 log = logging.getLogger(__name__)
 
-FOLLOW_S: Final = 1.0  # pause between two looks for changed connections and tags
-LOOK_S: Final = 1.0  # ... and between two looks into a folder
+LOOK_S: Final = 1.0  # pause between two looks into a folder
 RETRY_S: Final = 10.0
 
 
@@ -118,11 +111,8 @@ class Files:
     def __init__(self, settings: FilesSettings, wiring: Wiring) -> None:
         self._settings = settings
         self._wiring = wiring
-        self._watchers: dict[str, Watcher] = {}
-        self._idle: dict[str, ConnectionState] = {}
-        self._known: dict[str, tuple[Connection, tuple[Tag, ...]]] = {}
-        self._revision = -1
-        self._follower = asyncio.create_task(self._follow())
+        self._watchers = Links("files", wiring.tags, self._begin)
+        self._watchers.start()
 
     @property
     def port(self) -> int:
@@ -135,7 +125,7 @@ class Files:
 
     def states(self) -> Sequence[ConnectionState]:
         """Describe how every connection stands."""
-        return [*(w.state() for w in self._watchers.values()), *self._idle.values()]
+        return self._watchers.states()
 
     async def command(self, thing: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Refuse: nobody answers in a folder."""
@@ -144,9 +134,7 @@ class Files:
 
     async def browse(self, connection: str, node: str) -> Sequence[Found]:
         """Return the addresses that the files had so far, below their things."""
-        watcher = self._watchers.get(connection)
-        if watcher is None:
-            raise NotFoundError(f"no running connection has the key {connection!r}")
+        watcher = self._watchers[connection]
         if watcher.state().phase is Phase.FAILED:
             raise LinkError(watcher.state().why)
         seen = dict(watcher.folder.seen)
@@ -161,56 +149,16 @@ class Files:
 
     async def stop(self) -> None:
         """End all watchers."""
-        self._follower.cancel()
-        await asyncio.gather(self._follower, return_exceptions=True)
-        await asyncio.gather(*(w.stop() for w in self._watchers.values()))
-        self._watchers.clear()
+        await self._watchers.stop()
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                revision = await asyncio.to_thread(self._wiring.tags.revision)
-                if revision != self._revision:
-                    await self._take(await asyncio.to_thread(self._look))
-                    self._revision = revision
-            except Exception:
-                log.exception("connections could not be read, tried again in %g s", FOLLOW_S)
-            await asyncio.sleep(FOLLOW_S)
-
-    def _look(self) -> dict[str, tuple[Connection, tuple[Tag, ...]]]:
-        book = self._wiring.tags
-        found = list(book.connections("files"))[: limits.CONNECTIONS_MAX]
-        return {c.key: (c, tuple(book.tags(c.key))) for c in found}
-
-    async def _take(self, found: dict[str, tuple[Connection, tuple[Tag, ...]]]) -> None:
-        changed = [k for k in self._known.keys() | found.keys()
-                   if self._known.get(k) != found.get(k)]  # fmt: skip
-        for key in changed:
-            self._idle.pop(key, None)
-            old = self._watchers.pop(key, None)
-            if old is not None:
-                await old.stop()
-            if key in found:
-                await self._begin(*found[key])
-        self._known = found
-
-    async def _begin(self, connection: Connection, tags: Sequence[Tag]) -> None:
-        key = connection.key
-        if not connection.enabled:
-            self._idle[key] = ConnectionState(key, Phase.OFF, 0)
-            return
-        home = self._wiring.folder
-        try:
-            options = read_options(connection)
-            path = folder_of(connection, home, self._settings.folders)
-        except SettingsError as e:
-            self._idle[key] = ConnectionState(key, Phase.FAILED, 0, str(e), str(e))
-            return
+    async def _begin(self, connection: Connection, tags: Sequence[Tag]) -> Watcher:
+        home, key = self._wiring.folder, connection.key
+        options = read_options(connection)
+        path = folder_of(connection, home, self._settings.folders)
         receipts = await asyncio.to_thread(Receipts, home / "receipts" / f"{key}.jsonl")
         known = {tag.address: tag for tag in tags}
         folder = Folder(key, path, options, known, self._wiring.sink, receipts)
-        is_ours = path.is_relative_to(home.resolve())
-        self._watchers[key] = Watcher(connection, folder, is_ours=is_ours)
+        return Watcher(connection, folder, is_ours=path.is_relative_to(home.resolve()))
 
 
 def _now_ms() -> int:

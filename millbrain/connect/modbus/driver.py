@@ -1,23 +1,18 @@
-"""The driver: a session for each connection, changes taken up as they come, writes, browsing."""
+"""The driver: a session for each connection, writes, browsing."""
 
-import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from millbrain.connect.modbus.codec import Block
 from millbrain.connect.modbus.fields import TABLES
-from millbrain.connect.modbus.options import Options, read_options
+from millbrain.connect.modbus.options import read_options
 from millbrain.connect.modbus.polling import Refusal
 from millbrain.connect.modbus.session import Session
-from millbrain.core import limits
-from millbrain.core.errors import MillbrainError, NotFoundError, RefusedError, SettingsError
-from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag, TagKind
+from millbrain.core.errors import MillbrainError, NotFoundError, RefusedError
+from millbrain.core.plant.links import Links
+from millbrain.core.plant.tags import Connection, ConnectionState, Found, Tag, TagKind
 from millbrain.core.rooms import Wiring
 
-log = logging.getLogger(__name__)
-
-FOLLOW_S: Final = 1.0  # pause between two looks for changed connections and tags
 BROWSE_BLOCK: Final = 100  # registers of one node of a browse ...
 BROWSE_BLOCKS: Final = 20  # ... and how many such nodes a table shows
 BROWSE_LEAST: Final = 10  # a range that is refused is halved down to so few
@@ -34,11 +29,8 @@ class Modbus:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self._sessions: dict[str, Session] = {}
-        self._idle: dict[str, ConnectionState] = {}  # switched off, or with wrong options
-        self._known: dict[str, tuple[Connection, tuple[Tag, ...]]] = {}
-        self._revision = -1
-        self._follower = asyncio.create_task(self._follow())
+        self._sessions = Links("modbus", wiring.tags, self._begin)
+        self._sessions.start()
 
     @property
     def port(self) -> int:
@@ -47,62 +39,19 @@ class Modbus:
 
     def links(self) -> Sequence[Mapping[str, Any]]:
         """Describe the open links."""
-        found = (session.link() for session in self._sessions.values())
+        found = (session.link() for session in self._sessions)
         return [link for link in found if link]
 
     def states(self) -> Sequence[ConnectionState]:
         """Describe how every connection stands."""
-        return [*(s.state() for s in self._sessions.values()), *self._idle.values()]
+        return self._sessions.states()
 
     async def stop(self) -> None:
         """Close the links; what was read is handed on."""
-        self._follower.cancel()
-        await asyncio.gather(self._follower, return_exceptions=True)
-        await asyncio.gather(*(s.stop() for s in self._sessions.values()))
-        self._sessions.clear()
+        await self._sessions.stop()
 
-    # Changes ------------------------------------------------------------------------------------
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                revision = await asyncio.to_thread(self._wiring.tags.revision)
-                if revision != self._revision:
-                    await self._take(await asyncio.to_thread(self._look))
-                    self._revision = revision
-            except Exception:
-                log.exception("connections could not be read, tried again in %g s", FOLLOW_S)
-            await asyncio.sleep(FOLLOW_S)
-
-    def _look(self) -> dict[str, tuple[Connection, tuple[Tag, ...]]]:
-        book = self._wiring.tags
-        found = list(book.connections("modbus"))[: limits.CONNECTIONS_MAX]
-        return {c.key: (c, tuple(book.tags(c.key))) for c in found}
-
-    async def _take(self, found: dict[str, tuple[Connection, tuple[Tag, ...]]]) -> None:
-        """Start, stop and restart what changed; the others are not disturbed."""
-        changed = [k for k in self._known.keys() | found.keys()
-                   if self._known.get(k) != found.get(k)]  # fmt: skip
-        for key in changed:
-            self._idle.pop(key, None)
-            old = self._sessions.pop(key, None)
-            if old is not None:
-                await old.stop()
-            if key in found:
-                self._begin(*found[key])
-        self._known = found
-
-    def _begin(self, connection: Connection, tags: Sequence[Tag]) -> None:
-        key = connection.key
-        if not connection.enabled:
-            self._idle[key] = ConnectionState(key, Phase.OFF, 0)
-            return
-        try:
-            options: Options = read_options(connection)
-        except SettingsError as e:
-            self._idle[key] = ConnectionState(key, Phase.FAILED, 0, str(e), str(e))
-            return
-        self._sessions[key] = Session(connection, options, tags, self._wiring.sink)
+    async def _begin(self, connection: Connection, tags: Sequence[Tag]) -> Session:
+        return Session(connection, read_options(connection), tags, self._wiring.sink)
 
     # Commands and browsing ----------------------------------------------------------------------
 
@@ -122,7 +71,7 @@ class Modbus:
             raise RefusedError(f"order was {dict(order)!r}; a Modbus device takes "
                                '{"do": "write", "signal": ..., "value": ...}')  # fmt: skip
         wanted = (thing, str(order["signal"]))
-        for session in self._sessions.values():
+        for session in self._sessions:
             tag = session.tags.get(wanted)
             if tag is not None:
                 return await session.write(tag, order["value"])
@@ -138,10 +87,7 @@ class Modbus:
         LinkError
             The device is not there.
         """
-        session = self._sessions.get(connection)
-        if session is None:
-            why = self._idle[connection].why if connection in self._idle else ""
-            raise NotFoundError(why or f"no running connection has the key {connection!r}")
+        session = self._sessions[connection]
         if not node:
             return [Found(t.name, t.title, leaf=False) for t in TABLES.values()]
         table, _, start = node.partition("@")

@@ -24,21 +24,16 @@ from millbrain.connect.opcua.link import Link, Room
 from millbrain.connect.opcua.session import quiet
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError, RefusedError
+from millbrain.core.plant.links import Links
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag
 from millbrain.core.rooms import Wiring
 
 log = logging.getLogger(__name__)
 
-FOLLOW_S: Final = 1.0  # pause between two looks whether people changed connections or tags
-LEAVE_S: Final = 6.0  # a server that has not said farewell by then is left without one
-MARKS_S: Final = 5.0  # pause between two writings of what is on disk
+MARKS_S: Final = 5.0  # pause between two writings of what is on disk ...
+LOOK_S: Final = 1.0  # ... and between two looks whether a connection is new
 _KEY: Final = "opcua"
 _MARKS: Final = "marks.json"
-_SWITCHED_OFF: Final = ("switched off", "已停用")
-_TOO_MANY: Final = (
-    f"an engine holds at most {limits.OPCUA_CONNECTIONS_MAX} OPC UA connections; add an edge",
-    f"每个引擎最多 {limits.OPCUA_CONNECTIONS_MAX} 个 OPC UA 连接，请增设边缘节点",
-)
 T = TypeVar("T")
 
 
@@ -55,13 +50,14 @@ class OpcUa:
         self._wiring = wiring
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True)
-        self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
-        self._off: dict[str, tuple[str, str]] = {}  # connection -> why it is not tried
+        self._links = Links(
+            _KEY, wiring.tags, self._begin_link, retag=_retag,
+            connections_max=limits.OPCUA_CONNECTIONS_MAX,
+        )  # fmt: skip
         self._marks: dict[str, int] = {}
         self._kept: dict[str, int] = {}  # marks as they stand in the file
-        self._following: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._room: Room | None = None
-        self._revision = -1
 
     async def start(self) -> None:
         """Begin to connect."""
@@ -82,18 +78,17 @@ class OpcUa:
                 "since": s.since_ms / 1000, "frames": s.values,
                 "last_received_ms": s.received_ms, "vehicles": 0, "connects": link.connects,
             }
-            for link, _ in list(self._links.values())
+            for link in self._links
             if (s := link.state()).phase is Phase.CONNECTED
         ]  # fmt: skip
 
     def states(self) -> Sequence[ConnectionState]:
         """Describe how every connection of the room stands."""
-        off = [ConnectionState(key, Phase.OFF, 0, *why) for key, why in self._off.items()]
-        return [*(link.state() for link, _ in list(self._links.values())), *off]
+        return self._links.states()
 
     async def browse(self, connection: str, node: str) -> Sequence[Found]:
         """Return what lies under a node of the counterpart; "" is its root."""
-        link = self._link(connection)
+        link = self._links[connection]
         return await self._asked(link, browsing.browse(link.open_session(), node))
 
     async def command(self, thing: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,7 +104,7 @@ class OpcUa:
                 work = writing.write(link.open_session(), tag, order.get("value"))
                 return await self._asked(link, work)
             case "call":
-                link = self._link(str(order.get("connection", "")))
+                link = self._links[str(order.get("connection", ""))]
                 if not any(t.thing == thing and t.writable for t in link.tags):
                     raise RefusedError(
                         f"{thing} has no writable tag on {link.connection.key}; its methods are "
@@ -165,67 +160,42 @@ class OpcUa:
         identity = await asyncio.to_thread(trust.identity, folder)
         self._kept = await asyncio.to_thread(_marks_of, folder / _MARKS)
         self._marks = dict(self._kept)
-        self._keeping = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._room = Room(
             handover, identity, trust.Trust(folder), self._wiring.secrets, self._mark, self._keep
         )
         handover.start()
-        self._following = asyncio.create_task(self._follow())
+        self._keeping = asyncio.create_task(self._keep_on())
+        self._links.start()
 
     async def _end(self) -> None:
-        await end([self._following], LEAVE_S)
-        await end([task for _, task in self._links.values()], LEAVE_S)
+        await end([self._keeping], MARKS_S)
+        await self._links.stop()
 
-    async def _follow(self) -> None:
-        """Do what people change, and keep what is on disk, for ever."""
-        kept_at, said = self._loop.time(), ""
-        while True:
-            try:
-                revision = await asyncio.to_thread(self._wiring.tags.revision)
-                if revision != self._revision:
-                    await self._change()
-                    self._revision = revision
-                is_new = self._marks.keys() != self._kept.keys()
-                if is_new or self._loop.time() - kept_at > MARKS_S:
-                    kept_at = self._loop.time()
-                    await self._keep()
-                said = ""
-            except Exception as e:
-                if said != str(e):
-                    log.exception("connections are not followed, tried again each %.0f s", FOLLOW_S)
-                said = str(e)
-            await asyncio.sleep(FOLLOW_S)
-
-    async def _change(self) -> None:
-        book = self._wiring.tags
-        found = await asyncio.to_thread(book.connections, _KEY)
-        enabled = [c for c in found if c.enabled]
-        wanted = {c.key: c for c in enabled[: limits.OPCUA_CONNECTIONS_MAX]}
-        self._off = {c.key: _SWITCHED_OFF for c in found if not c.enabled}
-        self._off |= {c.key: _TOO_MANY for c in enabled[limits.OPCUA_CONNECTIONS_MAX :]}
-        for key in [k for k, (link, _) in self._links.items() if wanted.get(k) != link.connection]:
-            _, task = self._links.pop(key)
-            await end([task], LEAVE_S)
-        for key, connection in wanted.items():
-            tags = [t for t in await asyncio.to_thread(book.tags, key) if t.enabled]
-            self._set(connection, tags)
-
-    def _set(self, connection: Connection, tags: Sequence[Tag]) -> None:
+    async def _begin_link(self, connection: Connection, tags: Sequence[Tag]) -> Link:
         assert self._room is not None, "it was made by start"
-        if connection.key in self._links:
-            link = self._links[connection.key][0]
-            if list(link.tags) != list(tags):
-                link.change_tags(tags)
-            return
-        link = Link(self._room, connection, tags, self._marks.get(connection.key, 0))
-        self._links[connection.key] = (link, asyncio.create_task(link.run()))
+        enabled = [t for t in tags if t.enabled]
+        link = Link(self._room, connection, enabled, self._marks.get(connection.key, 0))
+        link.start()
+        return link
 
     def _mark(self, connection: str, stored_ms: int) -> None:
         self._marks[connection] = stored_ms
 
     async def _keep(self) -> None:
-        async with self._keeping:
+        async with self._writing:
             await asyncio.to_thread(self._keep_marks)
+
+    async def _keep_on(self) -> None:
+        """Keep what is on disk, at once where a connection is new, for ever."""
+        while True:
+            try:
+                await self._keep()
+            except OSError:
+                log.exception("marks could not be written, tried again in %g s", MARKS_S)
+            until = self._loop.time() + MARKS_S
+            while self._loop.time() < until and self._marks.keys() == self._kept.keys():
+                await asyncio.sleep(LOOK_S)
 
     def _keep_marks(self) -> None:
         """Write up to when the values of each connection are on disk: where a gap begins."""
@@ -241,17 +211,17 @@ class OpcUa:
         fresh.replace(path)
         self._kept = marks
 
-    def _link(self, connection: str) -> Link:
-        if connection not in self._links:
-            raise NotFoundError(f"no connection {connection!r} of this room is switched on")
-        return self._links[connection][0]
-
     def _tag(self, thing: str, signal: str) -> tuple[Link, Tag]:
-        for link, _ in list(self._links.values()):
+        for link in self._links:
             for tag in link.tags:
                 if tag.thing == thing and tag.signal == signal:
                     return link, tag
         raise NotFoundError(f"no OPC UA tag brings {signal!r} of {thing}")
+
+
+def _retag(link: Link, tags: Sequence[Tag]) -> bool:
+    link.change_tags([t for t in tags if t.enabled])
+    return True
 
 
 def _instant(order: Mapping[str, Any], name: str) -> int:

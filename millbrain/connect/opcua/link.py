@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 FOLLOW_S: Final = 0.5  # pause between two looks at what is to be watched
 REFUSED_AGAIN_S: Final = 60.0  # a refused node is tried again that often: it may come back
+LEAVE_S: Final = 6.0  # a server that has not said farewell by then is left without one
 _RETRY_S: Final = 0.5  # first pause; each further one is twice as long
 _STABLE_S: Final = 10.0  # a connection that held so long begins again with the first pause
 _TAKEN_UP_MAX: Final = 10  # ... and one that breaks sooner so often is not taken up once more
@@ -80,6 +81,7 @@ class Link:
         self._gap = (0, 0)
         self._clock_ms = 0
         self._tries = self._breaks = 0
+        self._task: asyncio.Task[None] | None = None
 
     # What is told ---------------------------------------------------------------------------------
 
@@ -134,6 +136,14 @@ class Link:
         return self._wanted
 
     # Its life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect, in the running event loop."""
+        self._task = asyncio.create_task(self.run())
+
+    async def stop(self) -> None:
+        """Leave the server; one that does not say farewell in time is left without one."""
+        await end([self._task], LEAVE_S)
 
     async def run(self) -> None:
         """Keep the connection alive, for ever."""

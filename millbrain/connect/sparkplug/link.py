@@ -44,8 +44,11 @@ class Link:
         self.worker.start()
         self.session.start()
 
-    def stop(self) -> None:
-        """Take no more, hand on what was taken, say goodbye. Blocks until that is done."""
+    async def stop(self) -> None:
+        """Take no more, hand on what was taken, say goodbye."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
         self.worker.stop()
         self.session.stop()
 

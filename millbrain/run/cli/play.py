@@ -43,6 +43,9 @@ HistoryDays = Annotated[
 HistoryVehicles = Annotated[
     int, typer.Option(min=0, max=2000, help="Vehicles that have such a history.")
 ]
+Awake = Annotated[
+    bool, typer.Option("--awake", help="Simulated city: parked vehicles report too, as flat out.")
+]
 
 # Recorded tables
 Vins = Annotated[
@@ -74,7 +77,7 @@ def play(
     port: PortOption = None, user: User = "player", password: Password = None,
     speed: SpeedOption = "flat", vehicles: Vehicles = 0, period: Period = 10.0,
     seconds: Seconds = 0.0, rate: Rate = 0.0, fault: Fault = None,
-    history_days: HistoryDays = 0.0, history_vehicles: HistoryVehicles = 120,
+    history_days: HistoryDays = 0.0, history_vehicles: HistoryVehicles = 120, awake: Awake = False,
     retime: Retime = False, vin: Vins = None, as_: As = "platform", reissue: Reissue = False,
     since: Since = "", until: Until = "", packs: Packs = 1, edition: Edition = 2016,
     column: NamedColumns = None,
@@ -105,7 +108,15 @@ def play(
         elif vehicles:
             faults = read_faults(fault or ())
             city = City(
-                vehicles, period, seconds, speed, rate, faults, history_days, history_vehicles
+                vehicles,
+                period,
+                seconds,
+                speed,
+                rate,
+                faults,
+                history_days,
+                history_vehicles,
+                awake,
             )
             play_city_to(aim, city, err)
         else:

@@ -6,58 +6,35 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
-from millbrain.core.plant.tags import Connection, Tag, TagKind
+from millbrain.core.plant.tag_memory import TagMemory
+from millbrain.core.plant.tags import Tag, TagKind
 from millbrain.run.edge.config import EdgeConfig
 
-TAGS_MAX: Final = 200_000
 
-
-class EdgeBook:
-    """Implements `core.plant.tags.TagBook`. Found tags are kept in one JSON file."""
+class EdgeBook(TagMemory):
+    """Connections and tags as the settings file has them; found tags stand in a JSON file."""
 
     def __init__(self, config: EdgeConfig, path: Path) -> None:
-        self._connections = config.connections()
+        super().__init__(config.connections(), config.tags())
         self._path = path
-        self._lock = threading.Lock()
-        self._revision = 1
-        self._tags = {(t.connection, t.address): t for t in config.tags()}
+        self._keeping = threading.Lock()
         if path.exists():
-            for told in json.loads(path.read_text("utf-8")):
-                tag = Tag(**told | {"kind": TagKind(told["kind"])})
-                self._tags.setdefault((tag.connection, tag.address), tag)
-
-    def revision(self) -> int:
-        """Return a number that grows with every change."""
-        return self._revision
-
-    def connections(self, room: str) -> Sequence[Connection]:
-        """Return the connections of a room."""
-        return [c for c in self._connections if c.room == room]
-
-    def tags(self, connection: str) -> Sequence[Tag]:
-        """Return the tags of a connection."""
-        with self._lock:
-            return [t for t in self._tags.values() if t.connection == connection]
+            told = json.loads(path.read_text("utf-8"))
+            self.add_found([Tag(**t | {"kind": TagKind(t["kind"])}) for t in told])
 
     def add_found(self, tags: Sequence[Tag]) -> int:
-        """Keep tags that a room found; return how many were new."""
-        with self._lock:
-            known, room = self._tags, max(0, TAGS_MAX - len(self._tags))
-            listed = {(t.connection, t.address): t for t in reversed(tags)}
-            fresh = [key for key in listed if key not in known][:room]
-            if fresh:
-                known.update({key: listed[key] for key in fresh})
-                self._keep()
-                self._revision += 1
-            return len(fresh)
+        """Keep tags that a room found, on disk too; return how many were new."""
+        count = super().add_found(tags)
+        if count:
+            self._keep()
+        return count
 
     def _keep(self) -> None:
-        listed = [asdict(t) for t in self._tags.values()]
         draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(listed), "utf-8")
-        os.replace(draft, self._path)
+        with self._keeping:
+            draft.write_text(json.dumps([asdict(t) for t in self.all_tags()]), "utf-8")
+            os.replace(draft, self._path)
 
 
 class EdgeSecrets:

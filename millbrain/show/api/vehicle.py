@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from millbrain.core import limits
-from millbrain.core.errors import FrameError, LimitError, NotFoundError
+from millbrain.core.errors import LimitError
 from millbrain.show.access import OperatorCaller
 from millbrain.show.api.answers import ReportRow, Rows, VehicleRow
 from millbrain.show.api.paging import Page
 from millbrain.show.api.seen import Vehicle, find
 from millbrain.show.api.spans import Span
 from millbrain.show.api.things import ThingAnswer
-from millbrain.show.errors import ApiError
+from millbrain.show.commanding import carry_out
 from millbrain.show.queries import signals as known_signals
 from millbrain.show.queries import track as tracks
 from millbrain.show.queries import trend as trends
@@ -229,20 +229,7 @@ def send(
     """Send a command; 404 where the vehicle has no open link, 504 where it does not answer."""
     found = find(vin, caller, use)
     text = _order(order, found.latest)
-    number = use.ledger.commands.sent(found.vin, text, caller.name)
-    audit = (caller.name, caller.address, f"command.{order.command}", found.vin)
-    try:
-        answer = use.engine.command(ROOM, found.vin, text)
-    except (NotFoundError, LimitError, FrameError, ConnectionError) as e:
-        use.ledger.commands.failed(number, str(e))
-        use.ledger.audit.add(*audit, f"failed: {e}")
-        if isinstance(e, LimitError):
-            raise ApiError(504, "no_answer", str(e)) from e
-        if isinstance(e, FrameError):
-            raise ApiError(422, "bad_order", str(e)) from e
-        raise
-    done = use.ledger.commands.answered(number, answer)
-    use.ledger.audit.add(*audit)
+    done = carry_out(use, caller, ROOM, found.vin, text, order.command)
     return CommandAnswer(**asdict(done))
 
 

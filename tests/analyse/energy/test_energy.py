@@ -45,7 +45,7 @@ def rig(warehouse: Warehouse) -> Iterator[tuple[Warehouse, Energy, list[int]]]:
         parameters={"look_s": 3600.0},
     )  # fmt: skip
     app = Energy(ground)
-    while not app.looks:
+    while not app.steps.done:
         pass
     yield warehouse, app, settled
     app.stop()
@@ -78,4 +78,4 @@ def test_late_and_repeated_readings_make_the_same_day(
     assert (day["load_kwh"], day["reactive_lagging_kvarh"]) == ([96.0], 72.0)
     app.look()
     assert app.days == 2, "nothing new, nothing computed"
-    assert not app.failures, app.last_error
+    assert not app.steps.failures, app.steps.last_error

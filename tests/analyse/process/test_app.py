@@ -44,9 +44,9 @@ class Rig:
             characteristics=lambda: tuple(self.declared),
         )
         self.app = Process(ground)
-        while not self.app.looks and not self.app.failures:
+        while not self.app.steps.done and not self.app.steps.failures:
             pass
-        assert not self.app.failures, self.app.last_error
+        assert not self.app.steps.failures, self.app.steps.last_error
 
     def put(self, values: Any, last_ms: int = NOW_MS, signal: str = "bore_mm") -> None:
         self.settled += 1

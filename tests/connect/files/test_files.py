@@ -8,7 +8,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from millbrain.connect.files.sheets import rows_of
 from millbrain.connect.files.simulator import MeasuringMachine
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import FrameError, LinkError, NotFoundError, RefusedError
+from millbrain.core.plant import links
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
 from millbrain.run.settings import FilesSettings
@@ -179,25 +181,6 @@ class Sink:
             delivery.on_commit()
 
 
-class Book:
-    """A register with one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    def revision(self) -> int:
-        return 1
-
-    def connections(self, room: str) -> list[Connection]:
-        return [self.connection]
-
-    def tags(self, connection: str) -> list[Tag]:
-        return []
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        return 0
-
-
 @dataclasses.dataclass
 class Inbox:
     """A started room with its folder."""
@@ -226,7 +209,7 @@ async def inbox(home: Path, **options: Any) -> AsyncIterator[Inbox]:
     made = Connection("f", "files", endpoint=options.pop("endpoint", "in"),
                       options={"stable_s": 0.1} | options)  # fmt: skip
     sink = Sink()
-    wiring = Wiring(sink, None, Book(made), folder=home)  # type: ignore[arg-type]
+    wiring = Wiring(sink, None, TagMemory([made]), folder=home)  # type: ignore[arg-type]
     room = await driver.start(FilesSettings(), wiring)
     try:
         await until(room.states)
@@ -239,7 +222,7 @@ async def inbox(home: Path, **options: Any) -> AsyncIterator[Inbox]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "LOOK_S", 0.02)
-    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     monkeypatch.setattr(driver, "RETRY_S", 0.1)
 
 
@@ -398,7 +381,7 @@ def test_browsing_shows_what_the_files_had(tmp_path: Path) -> None:
             assert (thing.name, thing.leaf) == ("MM-01", False)
             (leaf,) = await box.room.browse("f", thing.address)
             assert (leaf.address, leaf.value) == ("MM-01/diameter_mm", "2.5")
-            with pytest.raises(NotFoundError, match="no running connection"):
+            with pytest.raises(NotFoundError, match="no such connection"):
                 await box.room.browse("x", "")
             with pytest.raises(RefusedError, match="nothing can be written"):
                 await box.room.command("MM-01", {"do": "write"})

@@ -12,7 +12,8 @@ from millbrain.connect.http.driver import HttpPush, start
 from millbrain.connect.http.simulator import Pusher
 from millbrain.core.columns import Delivery
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.plant.tags import Connection, Tag
+from millbrain.core.plant.tag_memory import TagMemory
+from millbrain.core.plant.tags import Connection
 from millbrain.core.rooms import Wiring
 from millbrain.record.intake import Intake
 from millbrain.record.warehouse import Warehouse
@@ -23,36 +24,20 @@ TOKENS = {"line-1": "token one", "line-2": "token two", "off": "token off", "nor
 OWNERS = {"N1": "North Works", "S1": "South Works", "X1": ""}
 
 
-@dataclass
-class Book:
-    """Connections, tags and tokens that a test may change."""
+CONNECTIONS = (
+    Connection("line-1", "http", endpoint="/push/line-1"),
+    Connection("line-2", "http", endpoint="/push/line-2", options={"rate_hz": 10}),
+    Connection("off", "http", endpoint="/push/off", enabled=False),
+    Connection("bare", "http", endpoint="/push/bare"),
+    Connection("north", "http", endpoint="/push/north", operator="North Works"),
+)
 
-    listed: list[Connection] = field(
-        default_factory=lambda: [
-            Connection("line-1", "http", endpoint="/push/line-1"),
-            Connection("line-2", "http", endpoint="/push/line-2", options={"rate_hz": 10}),
-            Connection("off", "http", endpoint="/push/off", enabled=False),
-            Connection("bare", "http", endpoint="/push/bare"),
-            Connection("north", "http", endpoint="/push/north", operator="North Works"),
-        ]
-    )
-    tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
-    found: list[Tag] = field(default_factory=list)
-    number: int = 1
 
-    def revision(self) -> int:
-        return self.number
+class Tokens:
+    """Tokens that a test may change."""
 
-    def connections(self, room: str) -> Sequence[Connection]:
-        assert room == "http"
-        return self.listed
-
-    def tags(self, connection: str) -> Sequence[Tag]:
-        return [t for t in self.found if t.connection == connection]
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        self.found += tags
-        return len(tags)
+    def __init__(self) -> None:
+        self.tokens = dict(TOKENS)
 
     def get(self, connection: str, name: str) -> str:
         assert name == "token"
@@ -83,7 +68,8 @@ class Room:
     """The running room."""
 
     driver: HttpPush
-    book: Book
+    book: TagMemory
+    secrets: Tokens
     gate: Gate
     store: Warehouse
     loop: asyncio.AbstractEventLoop
@@ -125,7 +111,7 @@ def room(warehouse: Warehouse) -> Iterator[Room]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    book, gate = Book(), Gate(intake)
+    book, tokens, gate = TagMemory(CONNECTIONS), Tokens(), Gate(intake)
 
     def run(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(30)
@@ -133,8 +119,8 @@ def room(warehouse: Warehouse) -> Iterator[Room]:
     def owners(things: Sequence[str]) -> dict[str, str]:
         return {t: OWNERS[t] for t in things if t in OWNERS}
 
-    driver = run(start(HttpSettings(port=0), Wiring(gate, NoPeers(), book, book, owners=owners)))
-    made = Room(driver, book, gate, warehouse, loop)
+    driver = run(start(HttpSettings(port=0), Wiring(gate, NoPeers(), book, tokens, owners=owners)))
+    made = Room(driver, book, tokens, gate, warehouse, loop)
     yield made
     for pusher in made.pushers:
         pusher.close()

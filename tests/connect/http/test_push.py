@@ -238,8 +238,8 @@ def test_what_is_pushed_becomes_tags_and_a_tree(room: Room) -> None:
     room.pusher().push(body(1.0), fields.JSON)
     text = {"thing": "M7", "signal": "state", "device_at": NOW_MS, "value": "RUN"}
     room.pusher().push(json.dumps([text]).encode(), fields.JSON)
-    until(lambda: len(room.book.found) == 2)
-    found = {(t.address, str(t.kind)) for t in room.book.found}
+    until(lambda: len(room.book.all_tags()) == 2)
+    found = {(t.address, str(t.kind)) for t in room.book.all_tags()}
     assert found == {("M7/speed_rpm", "number"), ("M7/state", "text")}
     (thing,) = room.run(room.driver.browse("line-1", ""))
     assert (thing.address, thing.leaf) == ("M7", False)
@@ -265,9 +265,9 @@ def test_nothing_is_written_that_way(room: Room) -> None:
 
 
 def test_changes_of_connections_and_tokens_are_followed(room: Room) -> None:
-    room.book.tokens["line-1"] = "a new one"
-    room.book.listed = [replace(c, enabled=True) for c in room.book.listed]
-    room.book.number += 1
+    room.secrets.put("line-1", "token", "a new one")
+    for connection in room.book.connections("http"):
+        room.book.put(replace(connection, enabled=True))
     until(lambda: room.pusher("off").push(body(1.0), fields.JSON)[0] == 200)
     assert room.pusher("line-1", "token one").push(body(1.0), fields.JSON)[0] == 401
     assert room.pusher("line-1", "a new one").push(body(1.0), fields.JSON)[0] == 200

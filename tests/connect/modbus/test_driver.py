@@ -18,6 +18,8 @@ from millbrain.connect.modbus.driver import Modbus
 from millbrain.connect.modbus.simulator import Simulator, Station
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import LinkError, NotFoundError, RefusedError
+from millbrain.core.plant import links
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
 from millbrain.run.settings import ModbusSettings
@@ -51,31 +53,10 @@ class Sink:
         return [r[1] for r in self.rows if r[0] == signal]
 
 
-class Book:
-    """A register of connections and tags that a test changes."""
-
-    def __init__(self, connection: Connection, tags: Sequence[Tag]) -> None:
-        self.number = 1
-        self.connection: Connection | None = connection
-        self.mine = list(tags)
-
-    def revision(self) -> int:
-        return self.number
-
-    def connections(self, room: str) -> list[Connection]:
-        return [self.connection] if room == "modbus" and self.connection else []
-
-    def tags(self, connection: str) -> list[Tag]:
-        return list(self.mine)
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        return 0
-
-
 class Plant:
     """A simulator and a driver that reads it."""
 
-    def __init__(self, simulator: Simulator, book: Book, room: Modbus, sink: Sink) -> None:
+    def __init__(self, simulator: Simulator, book: TagMemory, room: Modbus, sink: Sink) -> None:
         self.simulator = simulator
         self.book = book
         self.room = room
@@ -86,10 +67,8 @@ class Plant:
         return self.room.states()[0]
 
     def change(self, *tags: Tag, **connection: Any) -> None:
-        self.book.mine = list(tags) or self.book.mine
-        assert self.book.connection
-        self.book.connection = dataclasses.replace(self.book.connection, **connection)
-        self.book.number += 1
+        (now,) = self.book.connections("modbus")
+        self.book.put(dataclasses.replace(now, **connection), tags or None)
 
     async def write(self, signal: str, value: Any) -> dict[str, Any]:
         order = {"do": "write", "signal": signal, "value": value}
@@ -115,8 +94,8 @@ async def plant(
     prepare(simulator.station)
     await simulator.start()
     given = {"timeout_ms": 2000, "framing": framing} | options
-    book = Book(Connection("m", "modbus", endpoint=f"127.0.0.1:{simulator.port}", options=given),
-                tags)  # fmt: skip
+    made = Connection("m", "modbus", endpoint=f"127.0.0.1:{simulator.port}", options=given)
+    book = TagMemory([made], tags)
     sink = Sink()
     room = await driver.start(ModbusSettings(), Wiring(sink, None, book))  # type: ignore[arg-type]
     try:
@@ -133,7 +112,7 @@ def tag(address: str, signal: str, **more: Any) -> Tag:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     monkeypatch.setattr(polling, "REFUSED_PAUSE_S", 0.2)
     monkeypatch.setattr(session, "RETRY_S_MIN", 0.1)
     monkeypatch.setattr(session, "SILENT_S_MIN", 0.2)
@@ -278,8 +257,7 @@ def test_changes_are_followed_without_a_restart() -> None:
             p.change(enabled=True, options={"unit_id": 300})
             await until(lambda: p.state.phase is Phase.FAILED)
             assert "options.unit_id was '300'; 0 to 255 is allowed" in p.state.why
-            p.book.connection = None
-            p.book.number += 1
+            p.book.drop("m")
             await until(lambda: not p.room.states())
 
     asyncio.run(run())
@@ -376,7 +354,7 @@ def test_browsing_shows_what_answers() -> None:
             assert 12 <= len(found) <= 25
             with pytest.raises(NotFoundError, match="the root shows coil"):
                 await p.room.browse("m", "files")
-            with pytest.raises(NotFoundError, match="no running connection"):
+            with pytest.raises(NotFoundError, match="no such connection"):
                 await p.room.browse("x", "")
 
     asyncio.run(run())
@@ -436,7 +414,8 @@ def test_the_wire_carries_the_printed_frames(case: dict[str, str]) -> None:
             count = struct.unpack(">H", request[3:5])[0]
             tags = [tag(f"{table}:{int(number) + n}", f"s_{n}") for n in range(count)]
         sink = Sink()
-        room = await driver.start(ModbusSettings(), Wiring(sink, None, Book(connection, tags)))  # type: ignore[arg-type]
+        book = TagMemory([connection], tags)
+        room = await driver.start(ModbusSettings(), Wiring(sink, None, book))  # type: ignore[arg-type]
         try:
             if is_write:
                 await until(room.states)

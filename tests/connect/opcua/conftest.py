@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from millbrain.connect.opcua import driver, link
+from millbrain.connect.opcua import link
 from millbrain.connect.opcua.simulator import Simulator
+from millbrain.core.plant import links
 from tests.connect.opcua.plants import Plant
 
 
@@ -19,7 +20,7 @@ def machine() -> Iterator[Simulator]:
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     monkeypatch.setattr(link, "FOLLOW_S", 0.05)
     running = Plant(tmp_path)
     yield running

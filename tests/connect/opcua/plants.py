@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from millbrain.connect.opcua import driver
 from millbrain.connect.opcua.simulator import NAMESPACE
 from millbrain.core.columns import Columns, DeadLetter, Delivery
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
 from millbrain.run.settings import OpcuaSettings
@@ -34,32 +35,6 @@ class Nobody:
 
     def foreign(self) -> frozenset[str]:
         return frozenset()
-
-
-class Register:
-    """Connections and tags in memory."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.kept: dict[str, Connection] = {}
-        self.tagged: dict[str, list[Tag]] = {}
-
-    def put(self, connection: Connection, tags: Sequence[Tag]) -> None:
-        self.kept[connection.key] = connection
-        self.tagged[connection.key] = list(tags)
-        self.number += 1
-
-    def revision(self) -> int:
-        return self.number
-
-    def connections(self, room: str) -> list[Connection]:
-        return [c for c in self.kept.values() if c.room == room]
-
-    def tags(self, connection: str) -> list[Tag]:
-        return self.tagged[connection]
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        return 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +88,7 @@ class Plant:
     """The room, running in an event loop of its own thread as in an engine."""
 
     def __init__(self, folder: Path, store: Any = None) -> None:
-        self.register = Register()
+        self.register = TagMemory()
         self.store = store or Store()
         self.secrets = SecretFiles(folder)
         self._loop = asyncio.new_event_loop()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from millbrain.connect.opcua import driver, link
+from millbrain.connect.opcua import link
 from millbrain.connect.opcua.session import FreshClient
 from millbrain.connect.opcua.simulator import NAMESPACE, VARIABLES, Simulator
 from millbrain.core.errors import LinkError, RefusedError
+from millbrain.core.plant import links
 from millbrain.core.plant.tags import Phase
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
 
@@ -116,7 +117,7 @@ def test_a_queue_that_was_too_short_is_named(plant: Plant, machine: Simulator) -
 def test_history_fills_the_gap_of_an_engine_that_was_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(links, "FOLLOW_S", 0.05)
     monkeypatch.setattr(link, "FOLLOW_S", 0.05)
     served = Simulator(history=["good_count"]).start()
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,41 +13,10 @@ import numpy as np
 from millbrain.connect.sparkplug.driver import Sparkplug, start
 from millbrain.core.columns import DeadLetter, Delivery
 from millbrain.core.plant.secrets import NoSecrets, Secrets
-from millbrain.core.plant.tags import Connection, ConnectionState, Tag
+from millbrain.core.plant.tag_memory import TagMemory
+from millbrain.core.plant.tags import ConnectionState
 from millbrain.core.rooms import Wiring
 from tests.rooms.test_every_driver import Everyone
-
-
-class Book:
-    """Connections and tags in memory."""
-
-    def __init__(self, *connections: Connection) -> None:
-        self.lock = threading.Lock()
-        self.listed = list(connections)
-        self.kept: dict[tuple[str, str], Tag] = {}
-        self.number = 1
-
-    def revision(self) -> int:
-        return self.number
-
-    def connections(self, room: str) -> list[Connection]:
-        return [c for c in self.listed if c.room == room]
-
-    def tags(self, connection: str) -> list[Tag]:
-        with self.lock:
-            return [t for t in self.kept.values() if t.connection == connection]
-
-    def add_found(self, tags: Sequence[Tag]) -> int:
-        with self.lock:
-            fresh = [t for t in tags if (t.connection, t.address) not in self.kept]
-            self.kept.update({(t.connection, t.address): t for t in fresh})
-            self.number += bool(fresh)
-        return len(fresh)
-
-    def put(self, tag: Tag) -> None:
-        with self.lock:
-            self.kept[tag.connection, tag.address] = tag
-            self.number += 1
 
 
 class Store:
@@ -94,7 +63,7 @@ class House:
     """The room's driver in an event loop of its own thread."""
 
     def __init__(
-        self, folder: Path, book: Book, store: Store, secrets: Secrets | None = None
+        self, folder: Path, book: TagMemory, store: Store, secrets: Secrets | None = None
     ) -> None:
         self.book, self.store = book, store
         self.loop = asyncio.new_event_loop()
@@ -107,6 +76,7 @@ class House:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def state(self) -> ConnectionState:
+        assert wait_until(self.driver.states), "no connection was followed"
         return self.driver.states()[0]
 
     def stop(self) -> None:
@@ -117,7 +87,7 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, book: Book, store: Store) -> Iterator[House]:
+def house(folder: Path, book: TagMemory, store: Store) -> Iterator[House]:
     running = House(folder, book, store)
     try:
         yield running

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -12,9 +13,10 @@ from millbrain.connect.sparkplug import fields
 from millbrain.connect.sparkplug.messages import state_topic
 from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
 from millbrain.core.errors import NotFoundError, RefusedError
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, Phase
 from tests.brokers import Broker
-from tests.connect.sparkplug.plant import Book, House, Store, house, wait_until
+from tests.connect.sparkplug.plant import House, Store, house, wait_until
 
 METRICS = {
     "": [SimulatedMetric("Load", 1)],
@@ -37,7 +39,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def running(broker: Broker, tmp_path: Path) -> Iterator[House]:
     options = {"host_id": "mb", "client_id": tmp_path.name, "json": JSON_RULE, "session_h": 0}
-    book = Book(Connection("line", "sparkplug", endpoint=broker.endpoint, options=options))
+    book = TagMemory([Connection("line", "sparkplug", endpoint=broker.endpoint, options=options)])
     with house(tmp_path, book, Store()) as opened:
         assert wait_until(lambda: opened.state().phase is Phase.CONNECTED)
         yield opened
@@ -46,7 +48,7 @@ def running(broker: Broker, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def node(broker: Broker, running: House, tmp_path: Path) -> Iterator[EdgeNode]:
     started = EdgeNode("127.0.0.1", broker.port, "G", tmp_path.name[-30:], METRICS, qos=1).start()
-    assert wait_until(lambda: len(running.book.kept) >= 4)
+    assert wait_until(lambda: len(running.book.all_tags()) >= 4)
     yield started
     started.stop()
 
@@ -61,7 +63,7 @@ def tell(house: House, node: EdgeNode, value: float) -> bool:
 
 
 def test_births_become_tags_and_data_readings(running: House, node: EdgeNode) -> None:
-    tags = {t.address.rpartition(":")[2]: t for t in running.book.kept.values()}
+    tags = {t.address.rpartition(":")[2]: t for t in running.book.all_tags()}
     speed = tags["Spindle/Speed"]
     assert (speed.thing, speed.signal, speed.unit) == ("M07", "spindle_speed_rpm", "r/min")
     assert (tags["State"].kind, tags["Load"].thing) == ("text", node.name)
@@ -178,10 +180,11 @@ def test_a_write_is_confirmed_by_the_data_that_follow(running: House, node: Edge
     order = {"do": "write", "signal": "spindle_speed_rpm", "value": 900.0}
     with pytest.raises(RefusedError, match="not writable"):
         running.run(running.driver.command("M07", order))
-    tag = next(t for t in running.book.kept.values() if t.signal == "spindle_speed_rpm")
-    running.book.put(type(tag)(**{f: getattr(tag, f) for f in tag.__slots__} | {"writable": True}))
+    tag = next(t for t in running.book.all_tags() if t.signal == "spindle_speed_rpm")
+    (line,) = running.book.connections("sparkplug")
+    running.book.put(line, [replace(tag, writable=True)])
     assert wait_until(lambda: any(
-        t.writable for link in running.driver._links.values() for t in link.heard.slots.tags()
+        t.writable for link in running.driver._links for t in link.heard.slots.tags()
     ))  # fmt: skip
     answer = running.run(running.driver.command("M07", order))
     assert answer == {"written": 900.0, "read_back": 900.0, "agrees": True}
@@ -226,14 +229,14 @@ def test_a_plain_json_topic_is_stored_by_its_rule(broker: Broker, running: House
         client.loop_stop()
     assert running.store.rows["E4", "energy_kwh", at]["value"] == 8.25
     assert running.store.rejected[0].reason == "not_json"
-    assert {t.address for t in running.book.kept.values()} == {
+    assert {t.address for t in running.book.all_tags()} == {
         "meters/E4#energy_kwh", "meters/E4#on"
     }  # fmt: skip
 
 
 def test_a_broker_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
-    book = Book(Connection("far", "sparkplug", endpoint="mqtt://127.0.0.1:1"),
-                Connection("bad", "sparkplug", endpoint="http://x"))  # fmt: skip
+    book = TagMemory([Connection("far", "sparkplug", endpoint="mqtt://127.0.0.1:1"),
+                      Connection("bad", "sparkplug", endpoint="http://x")])  # fmt: skip
     with house(tmp_path, book, Store()) as opened:
         assert wait_until(lambda: {s.phase for s in opened.driver.states()} == {Phase.FAILED})
         whys = {s.connection: s.why for s in opened.driver.states()}
@@ -247,7 +250,7 @@ def test_a_node_that_tells_nothing_but_its_session_is_no_trouble(
     bare = EdgeNode("127.0.0.1", broker.port, "B", tmp_path.name[-30:], {}).start()
     try:
         assert wait_until(lambda: "B/" in "".join(
-            key for link in running.driver._links.values() for key in link.heard.nodes
+            key for link in running.driver._links for key in link.heard.nodes
         ))  # fmt: skip
         assert running.store.rejected == []
     finally:

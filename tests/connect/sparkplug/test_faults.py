@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection
 from tests.brokers import Broker
-from tests.connect.sparkplug.plant import Book, Store, house, wait_until
+from tests.connect.sparkplug.plant import Store, house, wait_until
 
 LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
 KILLS = 20 if LONG else 3
@@ -28,7 +29,7 @@ def kill_and_count(folder: Path, kills: int, seed: int) -> None:
 
 def _kill_and_count(folder: Path, broker: Broker, kills: int, noise: random.Random) -> None:
     options = {"host_id": "mb"}
-    book = Book(Connection("line", "sparkplug", endpoint=broker.endpoint, options=options))
+    book = TagMemory([Connection("line", "sparkplug", endpoint=broker.endpoint, options=options)])
     store = Store()
     node = EdgeNode("127.0.0.1", broker.port, "G", "N", {"M": [SimulatedMetric("X", 1)]},
                     host_id="mb", qos=1)  # fmt: skip
@@ -72,7 +73,7 @@ def test_nothing_is_acknowledged_before_it_is_stored(tmp_path: Path) -> None:
     """A room that ends before its commits gets all of it again in its next life."""
     broker = Broker(tmp_path / "broker").start()
     options = {"client_id": "twice"}
-    book = Book(Connection("line", "sparkplug", endpoint=broker.endpoint, options=options))
+    book = TagMemory([Connection("line", "sparkplug", endpoint=broker.endpoint, options=options)])
     lost, kept = Store(), Store()
     node = EdgeNode("127.0.0.1", broker.port, "G", "N", {"M": [SimulatedMetric("X", 1)]}, qos=1)
     with house(tmp_path / "room", book, lost) as first:

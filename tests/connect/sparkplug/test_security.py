@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from millbrain.connect.sparkplug.options import check, read_options
 from millbrain.core.errors import SettingsError
+from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, Phase, Tag
 from tests.brokers import Broker, mosquitto
-from tests.connect.sparkplug.plant import Book, House, Store, wait_until
+from tests.connect.sparkplug.plant import House, Store, wait_until
 
 PEM = serialization.Encoding.PEM
 
@@ -73,7 +74,7 @@ def test_tls_and_password_let_us_in_and_a_wrong_one_does_not(tmp_path: Path, ver
     )).start()  # fmt: skip
     options = {"user": "us", "ca": str(tmp_path / "ca.pem"), "mqtt": version}
     endpoint = f"mqtts://127.0.0.1:{broker.port}"
-    book = Book(Connection("line", "sparkplug", endpoint=endpoint, options=options))
+    book = TagMemory([Connection("line", "sparkplug", endpoint=endpoint, options=options)])
     for password, phase in (("wrong", Phase.FAILED), ("right", Phase.CONNECTED)):
         house = House(tmp_path / password, book, Store(), OneSecret(password))
         try:

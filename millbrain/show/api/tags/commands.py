@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from millbrain.core.errors import FrameError, LimitError, MillbrainError, NotFoundError
+from millbrain.core.errors import NotFoundError
 from millbrain.core.plant.tags import Connection
 from millbrain.show.access import Caller, OperatorCaller, ViewerCaller
 from millbrain.show.api.answers import Rows
 from millbrain.show.api.paging import Page
 from millbrain.show.api.tags.scope import editable, seen
+from millbrain.show.commanding import carry_out
 from millbrain.show.errors import ApiError
 from millbrain.show.queries.rows import Row
 from millbrain.show.services import Services, Use
@@ -87,24 +88,9 @@ def send(asked: MachineOrder, caller: OperatorCaller, use: Use) -> MachineComman
     """
     if isinstance(asked.value, str) and len(asked.value) > _VALUE_MAX:
         raise ApiError(422, "invalid", f"a text has at most {_VALUE_MAX} characters")
-    order = asked.order()
-    connection = _reached(asked, caller, use)
-    number = use.ledger.commands.sent(asked.thing, order, caller.name)
-    object_ = f"{asked.thing} {asked.signal or asked.method}"
-    audit = (caller.name, caller.address, f"command.{asked.do}", object_)
-    try:
-        answer = use.engine.command(connection.room, asked.thing, order)
-    except (MillbrainError, ConnectionError) as e:
-        use.ledger.commands.failed(number, str(e))
-        use.ledger.audit.add(*audit, f"failed: {e}")
-        if isinstance(e, LimitError):
-            raise ApiError(504, "no_answer", str(e)) from e
-        if isinstance(e, FrameError):
-            raise ApiError(422, "bad_order", str(e)) from e
-        raise
-    done = use.ledger.commands.answered(number, answer)
-    agrees = answer.get("agrees", True)
-    use.ledger.audit.add(*audit, "ok" if agrees else f"read back {answer.get('read_back')!r}")
+    room = _reached(asked, caller, use).room
+    what = asked.signal or asked.method
+    done = carry_out(use, caller, room, asked.thing, asked.order(), asked.do, what)
     return MachineCommand(**asdict(done))
 
 
