@@ -21,7 +21,6 @@ from millbrain.core.plant.charted import Charted
 from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.secrets import NoSecrets, Secrets
 from millbrain.core.plant.signal_limits import SignalLimits
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import ConnectionState, Found, TagBook
 from millbrain.core.tables import Table
 
@@ -281,7 +280,7 @@ class Wiring:
 
     sink: Sink
     peers: Peers
-    tags: TagBook = field(default_factory=TagMemory)
+    tags: TagBook
     secrets: Secrets = field(default_factory=NoSecrets)
     folder: Path = Path()
     owners: Callable[[Sequence[str]], Mapping[str, str]] = _no_owners

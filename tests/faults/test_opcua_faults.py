@@ -17,7 +17,7 @@ import pytest
 
 from millbrain.connect.opcua import link
 from millbrain.connect.opcua.simulator import Simulator, free_port
-from millbrain.core.plant import links
+from millbrain.hands import links
 from millbrain.record.ledger import Ledger
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
 from tests.engines import Process

@@ -14,6 +14,7 @@ import pytest
 
 from millbrain.core.columns import Delivery, Ragged
 from millbrain.core.rooms import Driver, Running, Wiring
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.discovery import drivers
 from millbrain.run.settings import LOOPBACK, Settings
 
@@ -68,7 +69,7 @@ class House:
         module, _, name = room.start.partition(":")
         section = getattr(Settings(), room.key).model_copy(update={"port": 0})
         start = getattr(importlib.import_module(module), name)
-        self.driver: Running = self.run(start(section, Wiring(self.sink, Everyone())))
+        self.driver: Running = self.run(start(section, Wiring(self.sink, Everyone(), TagMemory())))
 
     def run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)

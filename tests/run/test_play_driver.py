@@ -13,6 +13,7 @@ from millbrain.connect.gbt32960 import driver
 from millbrain.connect.gbt32960.simulator.clients import VehicleLink
 from millbrain.core.columns import Delivery
 from millbrain.core.rooms import Wiring
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run import play
 
 
@@ -51,7 +52,7 @@ class House:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.running = self.run(driver.start(Options(), Wiring(self, Anyone())))
+        self.running = self.run(driver.start(Options(), Wiring(self, Anyone(), TagMemory())))
 
     def put(self, delivery: Delivery) -> None:
         self.received.update(delivery.received)

@@ -18,12 +18,12 @@ from millbrain.connect.opcua import driver as opcua
 from millbrain.connect.opcua.simulator import NAMESPACE
 from millbrain.connect.opcua.simulator import Simulator as OpcUaServer
 from millbrain.core.columns import Delivery
-from millbrain.core.plant import links
 from millbrain.core.plant.tags import Connection, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
 from millbrain.core.scans.commands import Command, NotTakenError, Result, Setting
 from millbrain.core.times import utc_from_epoch
 from millbrain.decide.recipes.commanding import carry_out
+from millbrain.hands import links
 from millbrain.record.ledger import Ledger
 from millbrain.run.scans.machines import Controllers, MachineController, is_line, place_of
 from millbrain.run.settings import Settings

@@ -38,7 +38,7 @@ from millbrain.core.columns import Column, Columns
 from millbrain.core.errors import LimitError
 from millbrain.core.findings import Finding
 from millbrain.core.rooms import Ground
-from millbrain.core.steps import Steps
+from millbrain.hands.steps import Steps
 
 _log = logging.getLogger(__name__)
 

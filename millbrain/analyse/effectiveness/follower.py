@@ -22,7 +22,7 @@ from millbrain.analyse.effectiveness.touching import HOURS_AT_ONCE_MAX, Touched,
 from millbrain.analyse.effectiveness.watching import Watch
 from millbrain.core.columns import Columns
 from millbrain.core.rooms import Ground
-from millbrain.core.steps import Steps
+from millbrain.hands.steps import Steps
 
 _log = logging.getLogger(__name__)
 

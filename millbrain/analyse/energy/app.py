@@ -12,8 +12,8 @@ from millbrain.analyse.energy.tables import ENERGY_DAY
 from millbrain.core.columns import Columns, Ragged
 from millbrain.core.findings import Verdict
 from millbrain.core.rooms import Ground
-from millbrain.core.steps import Steps
 from millbrain.core.tables import arrow_batch
+from millbrain.hands.steps import Steps
 
 DAYS_AT_ONCE: Final = 31
 _OFFSETS: Final = (

@@ -21,7 +21,7 @@ from millbrain.core.findings import Finding, Verdict
 from millbrain.core.plant.readings import READING
 from millbrain.core.plant.signal_limits import SignalLimits
 from millbrain.core.rooms import Ground
-from millbrain.core.steps import Steps
+from millbrain.hands.steps import Steps
 
 _COLUMNS: Final = ("thing", "signal", "device_at", "value", "quality")
 _READ: Final = (

@@ -18,8 +18,8 @@ from millbrain.core.columns import Columns
 from millbrain.core.findings import Finding, Verdict
 from millbrain.core.plant.charted import Charted
 from millbrain.core.rooms import Ground
-from millbrain.core.steps import Steps
 from millbrain.core.tables import arrow_batch
+from millbrain.hands.steps import Steps
 
 _SEEN: Final = (
     "SELECT toString(thing) AS thing, toString(signal) AS signal FROM reading"

@@ -12,9 +12,9 @@ from millbrain.connect.files.options import read_options
 from millbrain.connect.files.receipts import Receipts
 from millbrain.connect.files.sentences import told
 from millbrain.core.errors import LinkError, MillbrainError, RefusedError, SettingsError
-from millbrain.core.plant.links import Links
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag
 from millbrain.core.rooms import Wiring
+from millbrain.hands.links import Links
 
 log = logging.getLogger(__name__)
 

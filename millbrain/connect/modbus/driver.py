@@ -9,9 +9,9 @@ from millbrain.connect.modbus.options import read_options
 from millbrain.connect.modbus.polling import Refusal
 from millbrain.connect.modbus.session import Session
 from millbrain.core.errors import MillbrainError, NotFoundError, RefusedError
-from millbrain.core.plant.links import Links
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Tag, TagKind
 from millbrain.core.rooms import Wiring
+from millbrain.hands.links import Links
 
 BROWSE_BLOCK: Final = 100  # registers of one node of a browse ...
 BROWSE_BLOCKS: Final = 20  # ... and how many such nodes a table shows

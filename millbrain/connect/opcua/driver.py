@@ -24,9 +24,9 @@ from millbrain.connect.opcua.link import Link, Room
 from millbrain.connect.opcua.session import quiet
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError, RefusedError
-from millbrain.core.plant.links import Links
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Phase, Tag
 from millbrain.core.rooms import Wiring
+from millbrain.hands.links import Links
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from millbrain.connect.sparkplug import columnar, tree
 from millbrain.connect.sparkplug.link import Link
 from millbrain.connect.sparkplug.options import read_options
 from millbrain.core.errors import NotFoundError, RefusedError
-from millbrain.core.plant.links import Links, Tags
 from millbrain.core.plant.tags import Connection, ConnectionState, Found, Tag
 from millbrain.core.rooms import Wiring
+from millbrain.hands.links import Links, Tags
 
 ROOM: Final = "sparkplug"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Tag, TagKind
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.edge.config import EdgeConfig
 
 

@@ -27,10 +27,10 @@ from millbrain.connect.files.sheets import rows_of
 from millbrain.connect.files.simulator import MeasuringMachine
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import FrameError, LinkError, NotFoundError, RefusedError
-from millbrain.core.plant import links
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
+from millbrain.hands import links
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.settings import FilesSettings
 
 START = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)

@@ -12,9 +12,9 @@ from millbrain.connect.http.driver import HttpPush, start
 from millbrain.connect.http.simulator import Pusher
 from millbrain.core.columns import Delivery
 from millbrain.core.facts import SHARED_TABLES
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection
 from millbrain.core.rooms import Wiring
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.record.intake import Intake
 from millbrain.record.warehouse import Warehouse
 from millbrain.record.warehouse.tables import create_tables

@@ -18,10 +18,10 @@ from millbrain.connect.modbus.driver import Modbus
 from millbrain.connect.modbus.simulator import Simulator, Station
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import LinkError, NotFoundError, RefusedError
-from millbrain.core.plant import links
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
+from millbrain.hands import links
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.settings import ModbusSettings
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import pytest
 
 from millbrain.connect.opcua import link
 from millbrain.connect.opcua.simulator import Simulator
-from millbrain.core.plant import links
+from millbrain.hands import links
 from tests.connect.opcua.plants import Plant
 
 

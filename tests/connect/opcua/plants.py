@@ -14,9 +14,9 @@ import numpy as np
 from millbrain.connect.opcua import driver
 from millbrain.connect.opcua.simulator import NAMESPACE
 from millbrain.core.columns import Columns, DeadLetter, Delivery
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag, TagKind
 from millbrain.core.rooms import Wiring
+from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.settings import OpcuaSettings
 from millbrain.run.tags.secrets import SecretFiles
 

@@ -13,8 +13,8 @@ from millbrain.connect.opcua import link
 from millbrain.connect.opcua.session import FreshClient
 from millbrain.connect.opcua.simulator import NAMESPACE, VARIABLES, Simulator
 from millbrain.core.errors import LinkError, RefusedError
-from millbrain.core.plant import links
 from millbrain.core.plant.tags import Phase
+from millbrain.hands import links
 from tests.connect.opcua.plants import Plant, press, tag, wait_until
 
 NODE = f"nsu={NAMESPACE};s=Press"

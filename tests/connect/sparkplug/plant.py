@@ -13,9 +13,9 @@ import numpy as np
 from millbrain.connect.sparkplug.driver import Sparkplug, start
 from millbrain.core.columns import DeadLetter, Delivery
 from millbrain.core.plant.secrets import NoSecrets, Secrets
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import ConnectionState
 from millbrain.core.rooms import Wiring
+from millbrain.hands.tag_memory import TagMemory
 from tests.rooms.test_every_driver import Everyone
 
 

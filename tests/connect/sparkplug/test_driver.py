@@ -13,8 +13,8 @@ from millbrain.connect.sparkplug import fields
 from millbrain.connect.sparkplug.messages import state_topic
 from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
 from millbrain.core.errors import NotFoundError, RefusedError
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, Phase
+from millbrain.hands.tag_memory import TagMemory
 from tests.brokers import Broker
 from tests.connect.sparkplug.plant import House, Store, house, wait_until
 

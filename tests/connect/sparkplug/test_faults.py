@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection
+from millbrain.hands.tag_memory import TagMemory
 from tests.brokers import Broker
 from tests.connect.sparkplug.plant import Store, house, wait_until
 

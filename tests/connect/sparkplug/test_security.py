@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from millbrain.connect.sparkplug.options import check, read_options
 from millbrain.core.errors import SettingsError
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, Phase, Tag
+from millbrain.hands.tag_memory import TagMemory
 from tests.brokers import Broker, mosquitto
 from tests.connect.sparkplug.plant import House, Store, wait_until
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from millbrain.core import steps
-from millbrain.core.steps import Steps
+from millbrain.hands import steps
+from millbrain.hands.steps import Steps
 
 
 def test_a_failed_step_is_counted_recovered_from_and_done_again(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from millbrain.core.errors import NotFoundError, SettingsError
-from millbrain.core.plant import links
-from millbrain.core.plant.links import Links
-from millbrain.core.plant.tag_memory import TagMemory
 from millbrain.core.plant.tags import Connection, ConnectionState, Phase, Tag
+from millbrain.hands import links
+from millbrain.hands.links import Links
+from millbrain.hands.tag_memory import TagMemory
 
 ONE, TWO = (Connection(key, "opcua", endpoint=key) for key in ("one", "two"))
 SPEED, HEAT = (Tag("one", name, "M1", name) for name in ("speed_rpm", "heat_c"))
