@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ STEPS: Final = 10  # seconds of device time in one push: 20,000 readings
 BOUND_ROWS: Final = 50_000  # of one commit at the goal: 200,000/s in 250 ms
 TOKEN: Final = "bench"
 FORMS: Final = ("arrow", "json")
+PACED: Final = "paced"  # Arrow at the rate of the goal, a push a second
 
 
 def figures(seconds: float) -> list[Figure]:
@@ -151,6 +153,32 @@ def send(port: int, form: str, seconds: float) -> None:
     }))  # fmt: skip
 
 
+def send_paced(port: int, seconds: float) -> None:
+    """Push 1,000 machines with 200 signals each, as of now, once a second. In its process."""
+    from _tags_page import MACHINES as PLANT
+    from _tags_page import SIGNALS
+
+    from millbrain.connect.http import fields, simulator
+
+    others = [f"sensor_{n}_degc" for n in range(SIGNALS - len(simulator.SIGNALS))]
+    start_ms = int(time.time() * 1000)
+    start_s = time.monotonic()
+
+    def run(number: int) -> None:
+        plant = simulator.Plant(PLANT // SENDERS, start_ms, prefix=f"{PACED}{number}",
+                                signals=[*simulator.SIGNALS, *others])  # fmt: skip
+        sender = simulator.Pusher(port, f"{PACED}-{number}", TOKEN)
+        for step in range(int(seconds)):
+            body = simulator.encoded(plant.steps(step, 1), fields.ARROW)
+            time.sleep(max(0.0, start_s + step + number / SENDERS - time.monotonic()))
+            status, said = sender.push(body, fields.ARROW)
+            if status != 200 or said["stored"] != said["received"]:
+                raise RuntimeError(f"a push was answered with {status}: {said}")
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(run, range(SENDERS)))
+
+
 def _bound(seconds: float) -> float:
     command = [sys.executable, __file__, "--bound", "--seconds", str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True)
@@ -195,12 +223,14 @@ def bound(seconds: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--send", default="", choices=["", *FORMS])
+    parser.add_argument("--send", default="", choices=["", *FORMS, PACED])
     parser.add_argument("--bound", action="store_true")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=20.0)
     asked = parser.parse_args()
     if asked.bound:
         bound(asked.seconds)
+    elif asked.send == PACED:
+        send_paced(asked.port, asked.seconds)
     elif asked.send:
         send(asked.port, asked.send, asked.seconds)

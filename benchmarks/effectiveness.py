@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,8 +156,15 @@ def plain(month: Month, plan: Plan, low: int) -> dict[str, float]:
             "availability": 100 * producing_ms / busy_ms, "energy": energy}  # fmt: skip
 
 
-def filled(warehouse: Warehouse, months: Sequence[Month], plan: Plan, low: int) -> None:
-    """Store the hours of all machines."""
+def _name(number: int) -> str:
+    return f"M{number}"
+
+
+def filled(
+    warehouse: Warehouse, months: Sequence[Month], plan: Plan, low: int,
+    name_of: Callable[[int], str] = _name,
+) -> None:  # fmt: skip
+    """Store the hours of all machines, under names."""
     create_tables(warehouse, TABLES)
     copies = MACHINES // STORED
     for k, month in enumerate(months[:STORED]):
@@ -165,20 +172,21 @@ def filled(warehouse: Warehouse, months: Sequence[Month], plan: Plan, low: int) 
                     np.zeros(0, np.int32), ("", "A", "B"), ("",), 0, 0, 0)  # fmt: skip
         told = Told(told.parts, told.runs, np.zeros(len(told.runs), np.int32), told.reasons,
                     told.jobs, 0, 0, 0)  # fmt: skip
-        rows = hour_columns([(f"M{k}", told, ("", "A", "B", "C"))], low + MONTH_MS, low)
+        rows = hour_columns([(name_of(k), told, ("", "A", "B", "C"))], low + MONTH_MS, low)
         batch = arrow_batch(MACHINE_HOUR, rows)
         month_of = rows.array("hour_at").astype("datetime64[ms]").astype("datetime64[M]")
         for one in np.unique(month_of):
             warehouse.insert(MACHINE_HOUR, batch.take(np.flatnonzero(month_of == one).tolist()))
     names = ", ".join(c.name for c in MACHINE_HOUR.columns if c.name != "machine")
+    first = [name_of(k) for k in range(STORED)]
     for copy in range(1, copies):
+        others = [name_of(STORED * copy + k) for k in range(STORED)]
         warehouse.execute(
             f"INSERT INTO machine_hour (machine, {names}) "
-            f"SELECT concat(machine, '-{copy}'), {names} FROM machine_hour "
-            "WHERE NOT match(machine, '-')"
+            f"SELECT transform(toString(machine), {first}, {others}), {names} FROM machine_hour "
+            f"WHERE has({first}, toString(machine))"
         )
-    machines = [Machine(f"M{k}" + (f"-{c}" if c else ""), cycle_s=CYCLE_MS / 1000)
-                for k in range(STORED) for c in range(copies)]  # fmt: skip
+    machines = [Machine(name_of(k), cycle_s=CYCLE_MS / 1000) for k in range(MACHINES)]
     warehouse.insert(MACHINE, arrow_batch(MACHINE, machine_columns(machines, [], low)))
 
 

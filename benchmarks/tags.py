@@ -1,7 +1,7 @@
 """Tags of plants: readings pushed, committed with fsync, queryable; engine and senders share it.
 
     millbrain bench tags [--seconds 20] [--json]
-    python benchmarks/tags.py [--seconds 20] [--json] [--only http|sparkplug|opcua]
+    python benchmarks/tags.py [--seconds 20] [--json] [--only http|opcua|sparkplug|pages]
 
 Each part starts an engine of its own in an empty folder and its senders beside it. Over HTTP what
 the senders were told is compared with what is stored: a reading missing or doubled is an error. Its
@@ -20,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _engine import Figure, show
 from _tags_http import figures as http
+from _tags_page import figures as pages
 from opcua import measure as opcua
 from sparkplug import measure as sparkplug
 
 PARTS: Final[Mapping[str, Callable[[float], list[Figure]]]] = {
-    "http": http, "opcua": opcua, "sparkplug": sparkplug,
+    "http": http, "opcua": opcua, "sparkplug": sparkplug, "pages": pages,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import http.client
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.csv
+from numpy.typing import NDArray
 
 from millbrain.connect.http import fields
 
@@ -23,11 +24,13 @@ _csv: Any = pyarrow.csv
 SIGNALS: Final = ("spindle_speed_rpm", "spindle_load_pct", "axis_x_mm", "axis_y_mm", "axis_z_mm",
                   "coolant_temperature_degc", "power_kw", "energy_kwh", "machine_state",
                   "good_count")  # fmt: skip
+STATE_S: Final = 120  # a state lasts so long
+CYCLE_S: Final = 45  # ... and a piece takes so long
 
 
 @dataclass(slots=True)
 class Plant:
-    """Machines with ten signals each, which all change at every step.
+    """Machines with the same signals each, which all change at every step but state and pieces.
 
     prefix: of the machines' names. start_ms: device time of the first step [ms since 1970 UTC].
     """
@@ -36,23 +39,24 @@ class Plant:
     start_ms: int
     period_ms: int = 1000
     prefix: str = "SIM"
+    signals: Sequence[str] = SIGNALS
     _codes: Any = field(init=False)
 
     def __post_init__(self) -> None:
         """Lay out the names of one step."""
         things = pa.array([f"{self.prefix}-M{i:04d}" for i in range(self.machines)])
-        count = len(SIGNALS)
+        count = len(self.signals)
         machine = np.repeat(np.arange(self.machines, dtype=np.int32), count)
         signal = np.tile(np.arange(count, dtype=np.int32), self.machines)
         self._codes = (
             pa.DictionaryArray.from_arrays(machine, things),
-            pa.DictionaryArray.from_arrays(signal, pa.array(SIGNALS)),
+            pa.DictionaryArray.from_arrays(signal, pa.array(self.signals)),
         )
 
     @property
     def width(self) -> int:
         """Readings of one step."""
-        return self.machines * len(SIGNALS)
+        return self.machines * len(self.signals)
 
     def steps(self, first: int, count: int) -> pa.RecordBatch:
         """Return the readings of some steps; the same step always brings the same readings."""
@@ -62,9 +66,25 @@ class Plant:
         columns = [
             *(pa.concat_arrays([codes] * count) for codes in self._codes),
             pa.array(at_ms).cast(pa.timestamp("ms", "UTC")),
-            pa.array((number * 31 + place * 7) % 1000 / 10.0),
+            pa.array(self._values(number, place)),
         ]
         return pa.RecordBatch.from_arrays(columns, names=["thing", "signal", "device_at", "value"])
+
+    def _values(self, step: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return numbers that go round, a state that producing is half of, and counters."""
+        values = (step * 31 + place * 7) % 1000 / 10.0
+        machine, signal = place // len(self.signals), place % len(self.signals)
+        seconds = step * self.period_ms // 1000 + machine
+        runs = seconds // STATE_S
+        made: Mapping[str, Callable[[], Any]] = {
+            "machine_state": lambda: np.where(runs % 2, runs % 6 + 2, 1),
+            "good_count": lambda: seconds // CYCLE_S,
+            "energy_kwh": lambda: seconds / 360,
+        }
+        for number, name in enumerate(self.signals):
+            if name in made:
+                values = np.where(signal == number, made[name](), values)
+        return values
 
 
 def encoded(batch: pa.RecordBatch, media: str) -> bytes:
