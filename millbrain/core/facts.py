@@ -11,6 +11,7 @@ from typing import Final
 
 from millbrain.core.findings import FINDING
 from millbrain.core.plant.readings import READING, READING_LATEST
+from millbrain.core.production.order_rows import PRODUCTION_ORDER
 from millbrain.core.tables import Column, Table
 
 # Bits of vehicle_report.blocks: which groups of columns the frame carried.
@@ -359,5 +360,5 @@ RAW_FRAME: Final = Table(
 
 SHARED_TABLES: Final = (
     VEHICLE_REPORT, VEHICLE_LATEST, LINK_EVENT, DEAD_LETTER, INTAKE, RAW_FRAME, FINDING,
-    READING, READING_LATEST,
+    READING, READING_LATEST, PRODUCTION_ORDER,
 )  # fmt: skip

@@ -26,7 +26,7 @@ from millbrain.run.engine_http import INTERNAL_USER
 from millbrain.run.ordering import calendar_of
 from millbrain.run.packs import read_regions
 from millbrain.run.plant.load import PlantBook
-from millbrain.run.production import ProductionKeeper
+from millbrain.run.production import OrderMirror, ProductionKeeper
 from millbrain.run.report.keeper import ShiftReports
 from millbrain.run.scans import ResolverUplink, ScanKeeper
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
@@ -80,13 +80,12 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
     engine = EngineClient(url, key)
     scans = ScanKeeper(ledger, uplink, settings.time_zone, lambda: engine).start()
     rules_of_production = ProductionRules.of(settings.decide.production)
+    plants = PlantBook(settings.analyse.plants)
     production = ProductionKeeper(
-        ledger, uplink, PlantBook(settings.analyse.plants), calendar_of(settings),
-        rules_of_production,
+        ledger, uplink, plants, calendar_of(settings), rules_of_production,
     ).start()  # fmt: skip
-    shifts = ShiftReports(
-        warehouse, ledger, PlantBook(settings.analyse.plants), settings.data, settings.time_zone
-    ).start()
+    orders = OrderMirror(ledger.production, warehouse, plants).start()
+    shifts = ShiftReports(warehouse, ledger, plants, settings.data, settings.time_zone).start()
     app = create_app(
         ledger=ledger,
         warehouse=warehouse,
@@ -120,6 +119,7 @@ async def _serve(settings: Settings, key: str, url: str) -> None:
     finally:
         settings.run_file("web").unlink(missing_ok=True)
         await asyncio.to_thread(production.stop)
+        await asyncio.to_thread(orders.stop)
         await asyncio.to_thread(scans.stop)
         await asyncio.to_thread(shifts.stop)
         warehouse.close()

@@ -158,3 +158,11 @@ def test_exports_hold_every_reading(viewer: TestClient, monkeypatch: pytest.Monk
     assert rows[-1]["text"] == "'=cmd()"
     newest = viewer.get("/api/v1/readings/latest", params={"format": "xlsx"})
     assert newest.content.startswith(b"PK")
+
+
+def test_a_curve_says_its_unit_and_what_it_measures(viewer: TestClient) -> None:
+    speed, reason = trend(viewer, "spindle_speed_rpm,stop_reason")["curves"]
+    assert (speed["unit"], speed["quantity"], speed["quantity_zh"]) == (
+        "r/min", "rotational speed", "转速",
+    )  # fmt: skip
+    assert (reason["unit"], reason["quantity"], reason["quantity_zh"]) == ("", "", "")

@@ -26,12 +26,17 @@ DOWN: Final = int(MachineState.DOWN)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a machine stands: its state since when, when it was heard last [ms], whether planned."""
+    """How a machine stands: its state since when, when it was heard last [ms], whether planned.
+
+    reason, job: of its last run.
+    """
 
     state: int
     since: int
     heard: int
     busy: bool
+    reason: str = ""
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)

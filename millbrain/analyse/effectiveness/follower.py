@@ -27,6 +27,7 @@ from millbrain.hands.steps import Steps
 _log = logging.getLogger(__name__)
 
 READING: Final = "reading"
+PORTIONS_AT_ONCE: Final = 4  # told between two looks at what came
 COSTS_MIN: Final = 4  # telling takes at most a fifth of the time ...
 WAIT_S_MAX: Final = 60.0  # ... but hours never wait longer than this
 TICK_S: Final = 60.0  # pause between two looks at machines that bring nothing
@@ -86,7 +87,7 @@ class Follower:
         self._tell()
         spent_s = time.monotonic() - began
         # Behind, half of the time is given to catching up.
-        wait_s, costs = (0.0, 1) if self._touched.behind else (self._rules.flush_s, COSTS_MIN)
+        wait_s, costs = (0.0, 1) if self._touched.due else (self._rules.flush_s, COSTS_MIN)
         return max(wait_s, min(costs * spent_s, WAIT_S_MAX))
 
     def _tell(self) -> None:
@@ -94,7 +95,10 @@ class Follower:
         upto = self._settled()
         now = self._now()
         self._touched.add(self._taken(upto), now)
-        for span in self._touched.next(HOURS_AT_ONCE_MAX, self._teller.portion):
+        self._touched.ripen(now)
+        # At first it is not known how much one portion may hold; it grows with each span.
+        most = min(HOURS_AT_ONCE_MAX, PORTIONS_AT_ONCE * self._teller.portion)
+        for span in self._touched.next(most, self._teller.portion):
             if self.steps.stopping.is_set():
                 return
             self.hours += self._teller.tell(span, self._touched.known, now)

@@ -35,6 +35,28 @@ MACHINES: Final = """
 # One machine is found by the sorting key itself; a set of machines is not as quick.
 MINE: Final = f"""({{machine:String}} = '' OR machine = {{machine:String}})
       AND machine IN ({MACHINES})"""
+
+
+def order_of(job: str) -> str:
+    """Return the text of the order of a job; its operation stands behind the last "/"."""
+    return f"""if(position({job}, '/') = 0, {job},
+                  substring({job}, 1, length({job}) - position(reverse({job}), '/')))"""
+
+
+# Orders of the caller's organisation: what they make is theirs to know.
+ORDERS: Final = """SELECT order_number, product, title, title_zh FROM production_order FINAL
+                 WHERE ({operator:String} = '' OR operator = {operator:String})"""
+UNKNOWN_PRODUCT: Final = "?"
+
+
+def of_orders(job: str) -> str:
+    """Return the condition that a job is of the orders, and of the product, that are asked for."""
+    return f"""({{job:String}} = '' OR startsWith({job}, {{job:String}}))
+      AND ({{product:String}} = '' OR {job} != '' AND ({{product:String}} != '{UNKNOWN_PRODUCT}')
+           = ({order_of(job)} IN (SELECT order_number FROM ({ORDERS})
+                          WHERE {{product:String}} IN (product, '{UNKNOWN_PRODUCT}'))))"""
+
+
 CHOSEN: Final = f"""
     SELECT machine, hour_at, until_at, as_of, {", ".join(LISTS)}
     FROM machine_hour FINAL ARRAY JOIN {", ".join(LISTS)}
@@ -43,7 +65,7 @@ CHOSEN: Final = f"""
       AND hour_at < toDateTime(toDate(least({_UNTIL}, 49000)), 'Asia/Shanghai') + toIntervalDay(2)
       AND part_day BETWEEN {_SINCE} AND {_UNTIL}
       AND ({{shift:String}} = '' OR part_shift = {{shift:String}})
-      AND ({{job:String}} = '' OR startsWith(part_job, {{job:String}}))"""
+      AND {of_orders("part_job")}"""
 
 
 def _text(name: str, meaning: str, meaning_zh: str) -> Argument:
@@ -56,12 +78,20 @@ PLACES: Final = (
     _text("area", "One area only", "车间"),
     _text("plant", "One plant only", "工厂"),
 )
+WORK: Final = (
+    _text("job", "Orders that begin so", "订单（前缀）"),
+    _text(
+        "product",
+        f"One product only; {UNKNOWN_PRODUCT} = of orders that nobody entered",
+        f"产品；{UNKNOWN_PRODUCT} = 订单未录入",
+    ),
+)
 SPAN: Final = (
     Argument("days", "UInt16", "Plant days back, today included", "天数（含今日）", 1, 1, 400),
     _text("since", "First plant day as 2026-11-22, instead of days", "起始生产日"),
     _text("until", "Last plant day as 2026-11-22", "结束生产日"),
     _text("shift", "One shift only", "班次"),
-    _text("job", "Orders that begin so", "订单（前缀）"),
+    *WORK,
 )
 FILTERS: Final = (*PLACES, *SPAN)
 
@@ -86,6 +116,13 @@ SUMS_AGAIN: Final = ", ".join(
 )
 RATIOS: Final = ",\n           ".join(f"{i.sql} AS {i.column}" for i in INDICATORS)
 ELEMENTS_NAMED: Final = ", ".join(f"{e.key} AS {e.key.lower()}_{e.unit}" for e in ELEMENTS)
+# Names of reasons by the plant of the machine; a code that no plant names stays a code.
+REASONS: Final = "(SELECT plant, reason, title, title_zh FROM stop_reason FINAL)"
+REASON_COLUMNS: Final = (
+    Column("reason", "text", "Reason", "原因"),
+    Column("reason_title", "text", "Name of the reason, English", "原因名称（英文）"),
+    Column("reason_title_zh", "text", "Name of the reason", "原因名称"),
+)
 AS_OF: Final = Column("as_of", "at_ms", "As of", "数据时刻", missing=True)
 
 

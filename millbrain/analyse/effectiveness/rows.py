@@ -1,6 +1,6 @@
 """Hours and machines as rows of their tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc.hours import Told
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
+from millbrain.analyse.effectiveness.findings import Standing
 from millbrain.analyse.effectiveness.model import Machine
 from millbrain.core.columns import Columns, Ragged
 
@@ -79,6 +80,36 @@ def _bytes(texts: Sequence[str]) -> NDArray[Any]:
 
 def _offsets(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+
+
+def now_columns(found: Mapping[str, Standing], now: int, as_of_ms: int) -> Columns:
+    """Return how machines stand as rows of `machine_now`. now: up to where they are told [ms]."""
+    standing = list(found.values())
+    return Columns(len(found), {
+        "machine": _bytes(list(found)),
+        "state": np.array([s.state for s in standing], np.uint8),
+        "reason": _bytes([s.reason for s in standing]),
+        "job": _bytes([s.job for s in standing]),
+        "since_at": np.array([s.since for s in standing], np.int64),
+        "until_at": np.full(len(found), now, np.int64),
+        "as_of": np.full(len(found), as_of_ms, np.int64),
+    })  # fmt: skip
+
+
+REASON_TEXTS: Final = ("plant", "reason", "title", "title_zh", "category", "parent")
+
+
+def reason_columns(
+    reasons: Sequence[Sequence[str]], gone: Sequence[Sequence[str]], as_of_ms: int
+) -> Columns:
+    """Return reasons, each as `REASON_TEXTS`, as rows of `stop_reason`; the gone as void ones."""
+    rows = [*reasons, *gone]
+    values: dict[str, Any] = {
+        name: _bytes([row[n] for row in rows]) for n, name in enumerate(REASON_TEXTS)
+    }
+    values["is_void"] = np.array([0] * len(reasons) + [1] * len(gone), np.uint8)
+    values["as_of"] = np.full(len(rows), as_of_ms, np.int64)
+    return Columns(len(rows), values)
 
 
 _TEXTS: Final = (

@@ -12,9 +12,22 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc.hours import MARGIN_MS, Heard, Signal, Told
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
+from millbrain.analyse.effectiveness.findings import Standing
 from millbrain.analyse.effectiveness.model import SIGNALS, Machine
-from millbrain.analyse.effectiveness.rows import hour_columns, machine_columns
-from millbrain.analyse.effectiveness.tables import EFFECTIVENESS_PROGRESS, MACHINE, MACHINE_HOUR
+from millbrain.analyse.effectiveness.rows import (
+    REASON_TEXTS,
+    hour_columns,
+    machine_columns,
+    now_columns,
+    reason_columns,
+)
+from millbrain.analyse.effectiveness.tables import (
+    EFFECTIVENESS_PROGRESS,
+    MACHINE,
+    MACHINE_HOUR,
+    MACHINE_NOW,
+    STOP_REASON,
+)
 from millbrain.core.columns import Columns
 from millbrain.core.plant.states import ENERGY_SIGNAL, ORDER_SIGNAL, REASON_SIGNAL, STATE_SIGNAL
 from millbrain.core.rooms import Facts
@@ -25,6 +38,7 @@ TEXTS: Final = (ORDER_SIGNAL, REASON_SIGNAL)  # of the other signals only number
 HEARD_MS: Final = 10_000  # of so long a span only the first and last thing heard matter
 # How far is looked for the reading before or after, step by step: an hour, a day, 8 and 60 days.
 REACHES_MS: Final = tuple(h * HOUR_MS for h in (1, 24, 8 * 24, 60 * 24))
+SINCE_MS: Final = 8 * 24 * HOUR_MS
 _AHEAD: Final = (
     "device_at <= received_at + toIntervalSecond(3600)"  # of a clock far ahead: not used
 )
@@ -48,7 +62,7 @@ class Store:
         self._facts = facts
         self.rows = 0  # readings that were read
         sql = "SELECT toUnixTimestamp64Milli(max(as_of)) AS at FROM "
-        tables = (MACHINE_HOUR, MACHINE, EFFECTIVENESS_PROGRESS)
+        tables = (MACHINE_HOUR, MACHINE, MACHINE_NOW, STOP_REASON, EFFECTIVENESS_PROGRESS)
         self._as_of_ms = max(
             int(facts.query(sql + t.name).column(0)[0].as_py() or 0) for t in tables
         )
@@ -80,6 +94,25 @@ class Store:
             {"signals": list(SIGNALS)},
         )
         return {(text(r["thing"]), text(r["signal"])): int(r["at"]) for r in answer.to_pylist()}
+
+    def since(self, things: Sequence[str], at: int) -> dict[str, tuple[int, int]]:
+        """Return state and begin [ms] of the run that holds at an instant, as hours tell it.
+
+        at: begin of an hour [ms]. Where it began more than `SINCE_MS` before, that is the begin.
+        """
+        answer = self._facts.query(
+            "SELECT toString(machine) AS machine, argMax(state, hour_at) AS state, "
+            "greatest(max(begun), min(toUnixTimestamp64Milli(hour_at))) AS begun "
+            "FROM (SELECT machine, hour_at, arrayElement(run_state, -1) AS state, "
+            "      arrayLastIndex(b -> b = 1, run_begins) AS last, "
+            "      if(last = 0, 0, toUnixTimestamp64Milli(hour_at) + run_ms[last]) AS begun "
+            "      FROM machine_hour FINAL WHERE machine IN ({things:Array(String)}) "
+            "      AND hour_at <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') "
+            "      AND hour_at > fromUnixTimestamp64Milli({low:Int64}, 'UTC') "
+            "      AND notEmpty(run_ms)) GROUP BY machine",
+            {"things": list(things), "at": at, "low": at - SINCE_MS},
+        )
+        return {text(r["machine"]): (int(r["state"]), int(r["begun"])) for r in answer.to_pylist()}
 
     def told_until(self) -> int:
         """Return up to where hours are told [ms since 1970 UTC], 0 = none is."""
@@ -227,6 +260,26 @@ class Store:
         columns = machine_columns(list(machines), list(gone), self.next_as_of_ms())
         if columns.rows:
             self._insert(MACHINE, columns)
+
+    def write_now(self, found: Mapping[str, Standing], now: int, as_of_ms: int) -> None:
+        """Store how machines stand. now: up to where that is told. as_of_ms: as of `write`."""
+        if found:
+            self._insert(MACHINE_NOW, now_columns(found, now, as_of_ms))
+
+    def reasons(self) -> set[tuple[str, ...]]:
+        """Return the reasons that the table holds, each as `REASON_TEXTS`."""
+        names = ", ".join(f"toString(r.{name}) AS {name}" for name in REASON_TEXTS)
+        rows = self._facts.query(f"SELECT {names} FROM stop_reason AS r FINAL")
+        return set(zip(*(texts(rows, name) for name in REASON_TEXTS), strict=True))
+
+    def write_reasons(self, found: set[tuple[str, ...]]) -> None:
+        """Store the reasons that the plants name now; those that are gone become void."""
+        stored = self.reasons()
+        keys = {row[:2] for row in found}
+        gone = sorted(row for row in stored if row[:2] not in keys)
+        columns = reason_columns(sorted(found - stored), gone, self.next_as_of_ms())
+        if columns.rows:
+            self._insert(STOP_REASON, columns)
 
     def stored_machines(self) -> set[str]:
         """Return the machines that the table holds."""

@@ -90,6 +90,42 @@ MACHINE: Final = Table(
     void_by="is_void",
 )  # fmt: skip
 
+MACHINE_NOW: Final = Table(
+    "machine_now",
+    "How machines stand, as of when their hour was told last; the newest version holds",
+    "设备当前状态，以最新版本为准",
+    (
+        Column("machine", "name", "Machine", "设备"),
+        Column("state", "u8", "State", "状态", codes=STATES),
+        Column("reason", "name", "Its reason", "原因"),
+        Column("job", "text", "Order and operation", "订单工序"),
+        Column("since_at", "at_ms", "Since when it is in this state", "起始时刻"),
+        Column("until_at", "at_ms", "Up to where it is told", "已计算至"),
+        _AS_OF,
+    ),
+    order_by=("machine",),
+    newest_by="as_of",
+)
+
+STOP_REASON: Final = Table(
+    "stop_reason",
+    "Reasons of stops and losses, as the plants name them",
+    "停机与损失原因（来自工厂模型）",
+    (
+        Column("plant", "name", "Plant", "工厂"),
+        Column("reason", "name", "Code that machines and people give", "原因代码"),
+        Column("title", "name", "Name, English", "名称（英文）"),
+        Column("title_zh", "name", "Name, Chinese", "名称（中文）"),
+        Column("category", "name", "Category: planned, unplanned, setup, micro, quality", "类别"),
+        Column("parent", "name", "Code of the reason above it, empty = none", "上级原因"),
+        Column("is_void", "u8", "1 = the plant no longer has it", "已作废"),
+        _AS_OF,
+    ),
+    order_by=("plant", "reason"),
+    newest_by="as_of",
+    void_by="is_void",
+)  # fmt: skip
+
 EFFECTIVENESS_PROGRESS: Final = Table(
     "effectiveness_progress",
     "How far the effectiveness app is: one row a task, of which the newest version holds",
@@ -103,4 +139,4 @@ EFFECTIVENESS_PROGRESS: Final = Table(
     newest_by="as_of",
 )  # fmt: skip
 
-TABLES: Final = (MACHINE_HOUR, MACHINE, EFFECTIVENESS_PROGRESS)
+TABLES: Final = (MACHINE_HOUR, MACHINE, MACHINE_NOW, STOP_REASON, EFFECTIVENESS_PROGRESS)

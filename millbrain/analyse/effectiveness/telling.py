@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from millbrain.analyse.effectiveness.calc.hours import MARGIN_MS, told
+from millbrain.analyse.effectiveness.calc.hours import MARGIN_MS, Told, told
 from millbrain.analyse.effectiveness.calc.parts import Plan
 from millbrain.analyse.effectiveness.findings import Standing
 from millbrain.analyse.effectiveness.model import STATE_RULES, Machine, Rules
 from millbrain.analyse.effectiveness.plans import Plans, machines_of
 from millbrain.analyse.effectiveness.store import Store
 from millbrain.analyse.effectiveness.touching import Span
+from millbrain.core.plant.plant import Plant
 from millbrain.core.plant.states import STATE_SIGNAL
 from millbrain.core.rooms import Ground
 
@@ -36,6 +37,7 @@ class Teller:
         self._rules = rules
         self._plans = Plans()
         self._refresh_at = 0.0
+        self._doubted: set[str] = set()
         self.machines: dict[str, Machine] = {}
         self.standing: dict[str, Standing] = {}
         self.portion = 64
@@ -44,7 +46,10 @@ class Teller:
         """Look at plants and register; the table of machines follows them."""
         if time.monotonic() < self._refresh_at and self.machines.keys() >= set(things):
             return
-        found = machines_of(self._ground.plants(), self._ground.things(), things)
+        plants = self._ground.plants()
+        if not self.machines and self._is_all:  # plants do not change while we run
+            self._store.write_reasons(_reasons(plants))
+        found = machines_of(plants, self._ground.things(), things)
         changed = [m for thing, m in found.items() if m != self.machines.get(thing)]
         gone = self._store.stored_machines() - found.keys() if self._is_all else set()
         if changed or gone:
@@ -58,24 +63,35 @@ class Teller:
         as_of_ms, before = self._store.next_as_of_ms(), self._store.rows
         names = {thing: needed(known.get(thing, ())) for thing in span.machines}
         heard = self._store.heard(names, span.low, span.high, now)
-        rows = []
+        rows, standing = [], {}
         for thing in span.machines:
             machine = self.machines[thing]
             plan, shifts = self._plans.of(machine, span.low, span.high)
             one = told(machine, heard[thing], plan, span.low, span.high, now, self._rules)
             rows.append((thing, one, shifts))
             if span.low <= now < span.high:
-                is_busy = busy_at(plan, now)
-                self._stand(thing, Standing(one.state, one.since, one.heard, is_busy), span.low)
+                standing[thing] = standing_of(one, plan, now)
+            elif thing in self.standing and self.standing[thing].since < span.high:
+                self._doubted.add(thing)  # an hour in which it stood so is told anew
         self._pace(self._store.rows - before)
-        return self._store.write(rows, now, as_of_ms)
+        written = self._store.write(rows, now, as_of_ms)
+        self._stand(standing, span.low - MARGIN_MS)
+        self._store.write_now({t: self.standing[t] for t in standing}, now, as_of_ms)
+        return written
 
-    def _stand(self, thing: str, new: Standing, low: int) -> None:
-        """Keep how a machine stands; what began before the looking goes on as it stood."""
-        old = self.standing.get(thing)
-        if old and old.state == new.state and new.since <= low - MARGIN_MS:
-            new = replace(new, since=min(old.since, new.since))
-        self.standing[thing] = new
+    def _stand(self, found: Mapping[str, Standing], edge: int) -> None:
+        """Keep how machines stand; what stood so at the edge of the looking began before [ms]."""
+        early = [thing for thing, new in found.items() if new.since <= edge]
+        asked = [t for t in early if t in self._doubted or t not in self.standing
+                 or self.standing[t].state != found[t].state]  # fmt: skip
+        begun = self._store.since(asked, edge) if asked else {}
+        begun |= {t: (self.standing[t].state, self.standing[t].since)
+                  for t in set(early) - set(asked)}  # fmt: skip
+        for thing, new in found.items():
+            state, since = begun.get(thing, (new.state, new.since))
+            is_known = state == new.state and since < new.since
+            self.standing[thing] = replace(new, since=since) if is_known else new
+        self._doubted -= found.keys()
 
     def _pace(self, rows: int) -> None:
         few, many = ROWS_AT_ONCE
@@ -84,6 +100,22 @@ class Teller:
             self.portion = max(low, self.portion // 2)
         elif rows < few:
             self.portion = min(high, self.portion * 2)
+
+
+def standing_of(one: Told, plan: Plan, now: int) -> Standing:
+    """Return how a machine stands by what was told of it up to now."""
+    is_told = len(one.runs) > 0
+    reason = one.reasons[one.runs.reason[-1]] if is_told else ""
+    job = one.jobs[one.run_job[-1]] if is_told else ""
+    return Standing(one.state, one.since, one.heard, busy_at(plan, now), reason, job)
+
+
+def _reasons(plants: Iterable[Plant]) -> set[tuple[str, ...]]:
+    return {
+        (plant.key, r.code, r.title, r.title_zh, str(r.category), r.parent)
+        for plant in plants
+        for r in plant.reasons.values()
+    }
 
 
 def busy_at(plan: Plan, at: int) -> bool:

@@ -2,9 +2,14 @@
 
 A reading holds until the next one of its signal; the energy of a counter reaches back to the one
 before; silence, micro-stops and later reasons reach `gap_s`, `micro_s` and `reason_back_s`.
+
+A late reading touches the hour it lies in, and all up to the next reading of its signal. While late
+readings still come, that next one is mostly the first of the next batch, so the hours beyond are
+told once it is quiet: days that are pushed afterwards, or the buffer of an edge, are told about
+once and not again with every batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -23,6 +28,9 @@ SPAN_HOURS_MAX: Final = 24
 FORGOTTEN_MS: Final = 30 * 24 * HOUR_MS  # a machine that was silent for so long is let go
 LIVE_MS: Final = 2 * HOUR_MS
 AHEAD_MS: Final = HOUR_MS  # a device's clock may be so far ahead
+LATE_MS_MAX: Final = 300_000  # hours that a late reading reaches wait for quiet so long at most
+# To ask for one more span costs about as much as so many hours of machines that are told in vain.
+SPAN_COSTS_HOURS: Final = 32
 _WANTED: Final = frozenset(s.encode() for s in SIGNALS)
 
 Key = tuple[str, str]
@@ -78,14 +86,23 @@ class Touched:
         self._newest: dict[Key, int] = {}
         self._heard: dict[str, int] = {}
         self._ticked = 0
+        self._quiet_ms = round(rules.flush_s * 1000)
+        self._late_from = self._late_at = 0  # when the first and the last late reading came
         self.known: dict[str, set[str]] = {}
         self.hours: dict[str, set[int]] = {}
+        self.waiting: dict[str, set[int]] = {}
         self.ahead: set[str] = set()
 
     @property
-    def behind(self) -> int:
-        """How many hours of machines wait."""
+    def due(self) -> int:
+        """How many hours of machines are to be told now."""
         return sum(map(len, self.hours.values()))
+
+    @property
+    def behind(self) -> int:
+        """How many hours of machines are to be told now, or wait for quiet."""
+        waiting = (hours - self.hours.get(t, set()) for t, hours in self.waiting.items())
+        return self.due + sum(map(len, waiting))
 
     def open(self, now: int) -> None:
         """Learn what is known of machines, and up to where their hours are told."""
@@ -98,7 +115,7 @@ class Touched:
 
     def add(self, touches: Iterable[Touch], now: int) -> None:
         """Take what came."""
-        late: dict[int, list[Touch]] = {}
+        late: dict[Key, list[Touch]] = {}
         heard: dict[str, int] = {}
         for touch in touches:
             if touch.first > now + AHEAD_MS:
@@ -108,7 +125,7 @@ class Touched:
             self.known.setdefault(touch.thing, set()).add(touch.signal)
             newest = self._newest.get(key)
             if newest is not None and touch.first <= newest:
-                late.setdefault(touch.first // HOUR_MS, []).append(touch)
+                late.setdefault(key, []).append(touch)
             else:
                 low = touch.first - self._reach(touch.signal)
                 # Readings of one batch may lie hours apart, and the time between is told, too.
@@ -124,26 +141,39 @@ class Touched:
             heard[touch.thing] = max(heard.get(touch.thing, 0), touch.last)
         for thing, at in heard.items():
             self._heard[thing] = max(self._heard.get(thing, 0), at)
-        for hour, found in late.items():
-            self._add_late(hour, found, now)
+        if late:
+            self._add_late(late, now)
 
-    def _add_late(self, hour: int, touches: Sequence[Touch], now: int) -> None:
-        """Mark from each touch on to where the next reading of its signal takes over."""
-        keys = {(t.thing, t.signal) for t in touches}
-        after = self._store.beside(keys, (hour + 1) * HOUR_MS, is_after=True)
-        burns = {k for k in keys if k[1] == ENERGY_SIGNAL}
-        before = self._store.beside(burns, hour * HOUR_MS, is_after=False)
-        for touch in touches:
-            key = (touch.thing, touch.signal)
-            low = min(touch.first - self._reach(touch.signal), before.get(key, touch.first))
-            self._mark(touch.thing, low, after.get(key, now) + self._near_ms, now)
+    def _add_late(self, late: Mapping[Key, Sequence[Touch]], now: int) -> None:
+        """Mark each touch; up to where the next reading of its signal takes over there is time."""
+        first = min(t.first for touches in late.values() for t in touches)
+        last = max(t.last for touches in late.values() for t in touches)
+        after = self._store.beside(late, (last // HOUR_MS + 1) * HOUR_MS, is_after=True)
+        burns = [key for key in late if key[1] == ENERGY_SIGNAL]
+        before = self._store.beside(burns, first // HOUR_MS * HOUR_MS, is_after=False)
+        for key, touches in late.items():
+            reach = self._reach(key[1])
+            for touch in touches:
+                self._mark(key[0], touch.first - reach, touch.last + self._near_ms, now)
+            low = min(t.first for t in touches)
+            low = min(low - reach, before.get(key, low))
+            high = after.get(key, now) + self._near_ms
+            self.waiting.setdefault(key[0], set()).update(_hours(low, min(high, now)))
+        self._late_from, self._late_at = self._late_from or now, now
+
+    def ripen(self, now: int) -> None:
+        """Let the hours that waited for quiet be told, once it is quiet or they waited long."""
+        is_quiet = not 0 <= now - self._late_at < self._quiet_ms
+        if self.waiting and (is_quiet or not 0 <= now - self._late_from < LATE_MS_MAX):
+            for thing, hours in self.waiting.items():
+                self.hours.setdefault(thing, set()).update(hours)
+            self.waiting, self._late_from = {}, 0
 
     def _reach(self, signal: str) -> int:
         return self._back_ms if signal == REASON_SIGNAL else self._near_ms
 
     def _mark(self, thing: str, low: int, high: int, now: int) -> None:
-        hours = range(max(low, 0) // HOUR_MS, min(high, now) // HOUR_MS + 1)
-        self.hours.setdefault(thing, set()).update(hours)
+        self.hours.setdefault(thing, set()).update(_hours(low, min(high, now)))
 
     def tick(self, now: int) -> None:
         """Let time pass: machines that bring nothing are silent, and that is told, too."""
@@ -159,11 +189,11 @@ class Touched:
         """
         grouped: dict[tuple[int, int], list[str]] = {}
         for thing, hours in self.hours.items():
-            for low, high in spans_of(hours):
-                grouped.setdefault((low, high), []).append(thing)
+            for edges in spans_of(hours):
+                grouped.setdefault(edges, []).append(thing)
         found: list[Span] = []
         count = 0
-        for (low, high), things in sorted(grouped.items(), key=lambda g: -g[0][1]):
+        for (low, high), things in reversed(_joined(grouped)):
             width = max(1, portion // (high - low))
             for k in range(0, len(things), width):
                 some = tuple(things[k : k + width])
@@ -175,19 +205,48 @@ class Touched:
 
     def done(self, span: Span) -> None:
         """Take told hours off the list."""
-        told = range(span.low // HOUR_MS, span.high // HOUR_MS)
+        told = set(range(span.low // HOUR_MS, span.high // HOUR_MS))
         for thing in span.machines:
-            self.hours[thing] -= set(told)
-            if not self.hours[thing]:
-                del self.hours[thing]
+            for hours in (self.hours, self.waiting):
+                left = hours.get(thing, set()) - told
+                if left:
+                    hours[thing] = left
+                else:
+                    hours.pop(thing, None)
+
+
+def _hours(low: int, high: int) -> range:
+    """Return the hours that an instant to an instant [ms] touches, none where high is before."""
+    return range(max(low, 0) // HOUR_MS, high // HOUR_MS + 1)
 
 
 def spans_of(hours: Iterable[int]) -> list[tuple[int, int]]:
-    """Return hours as spans [low, high) of neighbours, none longer than `SPAN_HOURS_MAX`."""
+    """Return hours as spans [low, high) of neighbours within `SPAN_HOURS_MAX` that begin alike.
+
+    So the spans of machines of which about the same hours wait can be told together.
+    """
     found: list[tuple[int, int]] = []
     for hour in sorted(hours):
-        if found and found[-1][1] == hour and hour - found[-1][0] < SPAN_HOURS_MAX:
+        if found and found[-1][1] == hour and hour % SPAN_HOURS_MAX:
             found[-1] = (found[-1][0], hour + 1)
         else:
             found.append((hour, hour + 1))
+    return found
+
+
+def _joined(
+    grouped: Mapping[tuple[int, int], Sequence[str]],
+) -> list[tuple[tuple[int, int], list[str]]]:
+    """Return groups of machines by their span, oldest first; those nearly alike made one."""
+    found: list[tuple[tuple[int, int], list[str]]] = []
+    for (low, high), things in sorted(grouped.items()):
+        if found and low // SPAN_HOURS_MAX == found[-1][0][0] // SPAN_HOURS_MAX:
+            (start, end), own = found[-1]
+            until = max(end, high)
+            both = len(set(own) | set(things))
+            more = both * (until - start) - len(own) * (end - start) - len(things) * (high - low)
+            if more <= SPAN_COSTS_HOURS:
+                found[-1] = ((start, until), list(dict.fromkeys((*own, *things))))
+                continue
+        found.append(((low, high), list(things)))
     return found

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.core.plant.readings import READING
+from millbrain.core.units import Unit, unit_of
 from millbrain.show.access import Caller, ViewerCaller
 from millbrain.show.api.answers import Rows, model_of
 from millbrain.show.api.paging import Page
@@ -30,6 +31,9 @@ class ReadingCurve(BaseModel):
     """One signal over time; all lists of numbers have one length, null values break the line."""
 
     signal: str = Field(examples=["spindle_speed_rpm"])
+    unit: str = Field(description="By the suffix of its name, such as °C; may be empty.")
+    quantity: str = Field(description="What it measures, by the same suffix; may be empty.")
+    quantity_zh: str = Field(description="The same in Chinese.")
     t: list[int] = Field(description="Instants [ms since 1970 UTC], ascending.")
     min: list[float | None] = Field(description="Lowest value around that instant.")
     max: list[float | None] = Field(description="Highest value around that instant.")
@@ -116,11 +120,18 @@ def readings(
     curves, width_ms = queries.trend(use.warehouse, asked, points, round(gap_s * 1000))
     worded = tuple(s for s in names if sum(curves[s]["numbers"]) < sum(curves[s]["count"]))
     texts = queries.changes(use.warehouse, replace(asked, signals=worded), points)
-    drawn = [ReadingCurve(signal=s, texts=texts.get(s, []), **curves[s]) for s in names]
+    drawn = [{"signal": s, "texts": texts.get(s, []), **_unit(s), **curves[s]} for s in names]
     return ReadingTrend.model_validate({
         "thing": thing, "curves": drawn, "bucket_ms": width_ms, "from": iso(asked.from_ms),
         "to": iso(asked.to_ms), "as_of": iso(now_ms()),
     })  # fmt: skip
+
+
+def _unit(signal: str) -> dict[str, str]:
+    known = unit_of(signal) or Unit("", "", "", "")
+    return {
+        "unit": known.symbol, "quantity": known.quantity, "quantity_zh": known.quantity_zh,
+    }  # fmt: skip
 
 
 def _see(thing: str, caller: Caller, use: Services) -> None:

@@ -6,16 +6,31 @@ from millbrain.analyse.effectiveness.calc.hours import Heard, Signal, told
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
 from millbrain.analyse.effectiveness.model import Machine, Rules
 from millbrain.analyse.effectiveness.plans import Plans
-from millbrain.analyse.effectiveness.rows import hour_columns, machine_columns
-from millbrain.analyse.effectiveness.tables import MACHINE, MACHINE_HOUR, TABLES
+from millbrain.analyse.effectiveness.rows import (
+    hour_columns,
+    machine_columns,
+    now_columns,
+    reason_columns,
+)
+from millbrain.analyse.effectiveness.tables import (
+    MACHINE,
+    MACHINE_HOUR,
+    MACHINE_NOW,
+    STOP_REASON,
+    TABLES,
+)
+from millbrain.analyse.effectiveness.telling import standing_of
 from millbrain.core.columns import Column, Columns
 from millbrain.core.plant.readings import READING_LATEST
+from millbrain.core.production.order_rows import PRODUCTION_ORDER, order_columns
+from millbrain.core.production.orders import ProductionOrder
 from millbrain.core.tables import Table, arrow_batch
 from millbrain.record.warehouse import Warehouse
 
 __all__ = ["TABLES", "given", "store_company"]
 
 HOURS = 5
+REASONS = [("", "R-1", "Made reason", "仿真原因", "unplanned", "")]
 STATES = (1, 4, 1, 7, 1, 3, 2)
 
 
@@ -44,7 +59,10 @@ def heard_of(number: int, low: int) -> Heard:
     numbers = {"machine_state": state, "good_count": made - made // 20, "scrap_count": made // 20,
                "energy_kwh": 0.05 * place}  # fmt: skip
     signals = {n: Signal(at, v.astype(np.float64), (), quality) for n, v in numbers.items()}
-    signals["order_operation"] = Signal(at[:1], np.full(1, np.nan), ("SIM-1/10",), quality[:1])
+    # One order is entered, the other is not; of the first minutes none is told.
+    signals["order_operation"] = Signal(
+        at[20:80:40], np.full(2, np.nan), ("SIM-1/10", "SIM-2/A/20"), quality[:2]
+    )
     return Heard(at, signals)
 
 
@@ -53,14 +71,20 @@ def store_company(warehouse: Warehouse, operator: str, now_s: int) -> None:
     now = now_s * 1000
     low = (now // HOUR_MS - HOURS) * HOUR_MS
     machines = machines_of(operator)
-    rows = []
+    rows, standing = [], {}
     for number, machine in enumerate(machines):
         plan, shifts = Plans().of(machine, low, low + HOURS * HOUR_MS)
         one = told(machine, heard_of(number, low), plan, low, low + HOURS * HOUR_MS,
                    low + HOURS * HOUR_MS, Rules())  # fmt: skip
         rows.append((machine.thing, one, shifts))
+        standing[machine.thing] = standing_of(one, plan, low)
     _insert(warehouse, MACHINE_HOUR, hour_columns(rows, low + HOURS * HOUR_MS, now))
     _insert(warehouse, MACHINE, machine_columns(machines, [], now))
+    _insert(warehouse, MACHINE_NOW, now_columns(standing, low + HOURS * HOUR_MS, now))
+    _insert(warehouse, STOP_REASON, reason_columns(REASONS, [], now))
+    order = ProductionOrder("SIM-1", "P-1", 10, title="Piece", title_zh="零件", operator=operator)
+    if operator.startswith("N"):  # orders are known by their number; a company sees its own
+        _insert(warehouse, PRODUCTION_ORDER, order_columns([order], now))
     names = np.empty(len(machines), object)
     names[:] = [m.thing.encode() for m in machines]
     at = np.full(len(machines), now, np.int64)

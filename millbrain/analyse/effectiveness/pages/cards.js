@@ -3,13 +3,13 @@
 import { h } from "/static/js/dom.js";
 import { number } from "/static/js/format.js";
 import { _ } from "/static/js/words.js";
-import { isStale, lineName, linePath, machineName, pct, stateCounts, stateName } from "./works.js";
+import { isStale, lineName, linePath, machineName, pct, reasonName, stateCounts, stateName } from "./works.js";
 
 export function lineCard(machines, figures) {
   const line = machines[0].line;
   const cells = machines.map((row) => h("i", {
     class: `tone s${row.state}${isStale(row) ? " stale" : ""}`,
-    title: `${machineName(row)}: ${stateName(row.state)}${row.reason ? ` · ${row.reason}` : ""}`,
+    title: `${machineName(row)}: ${stateName(row.state)}${row.reason ? ` · ${reasonName(row)}` : ""}`,
   }));
   const counts = stateCounts(machines).map((each) => `${number(each.count)} ${stateName(each.state)}`).join(", ");
   return h("a", { class: "line-card", href: linePath(line || "-") },

@@ -10,27 +10,52 @@ from millbrain.analyse.effectiveness.parts_sql import (
     FILTERS,
     INDICATOR_COLUMNS,
     MACHINES,
+    ORDERS,
     PLACES,
     RATIOS,
+    REASON_COLUMNS,
+    REASONS,
     SUMS,
     SUMS_AGAIN,
+    UNKNOWN_PRODUCT,
     few,
+    order_of,
 )
 from millbrain.core.pages import TEXT, Argument, Query
 from millbrain.core.tables import Column
 
-BY: Final = ("machine", "line", "area", "plant", "class", "shift", "day", "order", "all")
-_KEY: Final = """multiIf({by:String} = 'machine', m.machine, {by:String} = 'line', m.line,
-             {by:String} = 'area', m.area, {by:String} = 'plant', m.plant,
-             {by:String} = 'class', m.equipment_class, {by:String} = 'all', '', s.rest)"""
+BY: Final = ("machine", "line", "area", "plant", "class", "shift", "day", "order", "product",
+             "all")  # fmt: skip
+# What an order makes is known once somebody enters it; until then its product is not known, and
+# where a machine names no order there is none.
+_PRODUCT: Final = (
+    f"""multiIf(s.rest = '', '', o.order_number = '', '{UNKNOWN_PRODUCT}', o.product)"""
+)
+_KEY: Final = f"""multiIf({{by:String}} = 'machine', m.machine, {{by:String}} = 'line', m.line,
+             {{by:String}} = 'area', m.area, {{by:String}} = 'plant', m.plant,
+             {{by:String}} = 'class', m.equipment_class, {{by:String}} = 'all', '',
+             {{by:String}} = 'product', {_PRODUCT}, s.rest)"""
 _NAME: Final = """multiIf({{by:String}} = 'machine', m.title{0},
              {{by:String}} = 'line', m.line_title{0}, {{by:String}} = 'area', m.area_title{0},
+             {{by:String}} = 'order', if(s.rest = '', '{1}', o.title{0}),
+             {{by:String}} = 'product', multiIf(s.rest = '', '{1}', o.order_number = '', '{2}',
+                                                o.title{0}),
              s.rest)"""
+_NAMES: Final = (
+    _NAME.format("", "no order told", "product not known"),
+    _NAME.format("_zh", "无订单信息", "产品未知"),
+)
 
-_REST: Final = """multiIf({by:String} = 'shift',
+_REST: Final = f"""multiIf({{by:String}} = 'shift',
                                concat(toString(toDate(part_day)), ' ', part_shift),
-                               {by:String} = 'day', toString(toDate(part_day)),
-                               {by:String} = 'order', splitByChar('/', part_job)[1], '')"""
+                               {{by:String}} = 'day', toString(toDate(part_day)),
+                               {{by:String}} IN ('order', 'product'), {order_of("part_job")}, '')"""
+
+
+def _named(name: str) -> str:
+    """Return the text of a group's name; of several the first that there is, always the same."""
+    return f"minIf({name}, {name} != '')"
+
 
 INDICATORS: Final = Query(
     "indicators",
@@ -38,8 +63,8 @@ INDICATORS: Final = Query(
     "ISO 22400-2指标及其要素",
     f"""
     SELECT key, title, title_zh, machine_count, {ELEMENTS_NAMED}, {RATIOS}, as_of
-    FROM (SELECT {_KEY} AS key, any({_NAME.format("")}) AS title,
-                 any({_NAME.format("_zh")}) AS title_zh, min(m.place) AS place,
+    FROM (SELECT {_KEY} AS key, {_named(_NAMES[0])} AS title,
+                 {_named(_NAMES[1])} AS title_zh, min(m.place) AS place,
                  uniqExact(s.machine) AS machine_count, max(s.at) AS as_of, {SUMS_AGAIN}
           FROM (SELECT machine, rest, max(at) AS at,
                        {SUMS}
@@ -48,6 +73,7 @@ INDICATORS: Final = Query(
           JOIN (SELECT machine, title, title_zh, line, line_title, line_title_zh, area, area_title,
                        area_title_zh, plant, equipment_class, place
                 FROM machine FINAL) AS m ON m.machine = s.machine
+          LEFT JOIN ({ORDERS}) AS o ON o.order_number = s.rest
           GROUP BY key)""",
     (
         Column("key", "text", "What the row is about", "对象"),
@@ -117,10 +143,10 @@ LOSSES: Final = Query(
     "What became of planned time: good time and every loss, adding up to the millisecond",
     "计划时间去向：有效时间与各项损失，精确到毫秒",
     f"""
-    SELECT loss, reason, sum(ms) AS time_ms, sum(n) AS stop_count,
-           max(at) AS as_of
-    FROM (SELECT piece.1 AS loss, piece.2 AS reason, piece.3 AS ms, piece.4 AS n, at
-          FROM (SELECT part_state, part_reason, max(until_at) AS at,
+    SELECT loss, l.reason AS reason, n.title AS reason_title, n.title_zh AS reason_title_zh,
+           sum(ms) AS time_ms, sum(stops) AS stop_count, max(at) AS as_of
+    FROM (SELECT machine, piece.1 AS loss, piece.2 AS reason, piece.3 AS ms, piece.4 AS stops, at
+          FROM (SELECT machine, part_state, part_reason, max(until_at) AS at,
                        toFloat64(sum(part_time_ms)) AS whole,
                        toFloat64(sum(part_micro_ms)) AS micro,
                        sum(part_ideal_ms) AS ideal, sum(part_ideal_good_ms) AS good,
@@ -135,17 +161,19 @@ LOSSES: Final = Query(
             ('micro', toString(part_reason), micro, micros),
             (['unknown', '', 'idle', 'setup', 'down', 'maintenance', 'blocked', 'starved']
                [part_state + 1], toString(part_reason), if(part_state = 1, 0, whole - micro),
-             if(part_state = 1, toInt64(0), starts - micros))] AS piece)
-    GROUP BY loss, reason
+             if(part_state = 1, toInt64(0), starts - micros))] AS piece) AS l
+    JOIN (SELECT machine, plant FROM machine FINAL) AS m ON m.machine = l.machine
+    LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = l.reason
+    GROUP BY loss, reason, reason_title, reason_title_zh
     HAVING time_ms != 0 OR stop_count != 0""",
     (
         Column("loss", "name", "good, quality, speed, micro, producing, or a state", "损失类别"),
-        Column("reason", "text", "Reason", "原因"),
+        *REASON_COLUMNS,
         Column("time_ms", "f64", "Time; the rows add up to planned time", "时间", missing=True),
         Column("stop_count", "i64", "Stops", "次数"),
         AS_OF,
     ),
-    "time_ms desc, loss, reason",
+    "time_ms desc, loss, reason, reason_title",
     FILTERS,
     rows=400,
 )  # fmt: skip

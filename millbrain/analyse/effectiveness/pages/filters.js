@@ -1,9 +1,11 @@
 // The filters of a page: places from the machines that there are, kept in the address.
 
 import { byId, fill, h } from "/static/js/dom.js";
-import { areaName, ask, grouped, lineName, machineName } from "./works.js";
+import { pick } from "/static/js/words.js";
+import { areaName, ask, grouped, lineName, machineName, problem } from "./works.js";
 
-const NAMES = ["by", "days", "area", "line", "machine", "job", "elements"];
+const NAMES = ["by", "days", "area", "line", "machine", "product", "job", "elements"];
+const PRODUCTS = 200;
 
 function options(name, rows, label) {
   const field = byId("filters").elements[name];
@@ -12,6 +14,13 @@ function options(name, rows, label) {
   const found = [...grouped(rows.filter((row) => row[name]), (row) => row[name]).entries()];
   fill(field, first, found.map(([key, [row]]) => h("option", { value: key }, label(row))));
   field.value = found.some(([key]) => key === chosen) ? chosen : "";
+}
+
+/** Offer the products that were made in the span. */
+async function offerProducts() {
+  const { days } = byId("filters").elements;
+  const { rows } = await ask("indicators", { by: "product", days: days.value, size: PRODUCTS });
+  options("product", rows.map((row) => ({ ...row, product: row.key })), (row) => [...new Set([row.key, pick(row.title, row.title_zh)])].filter((each) => each && each !== "?").join(" "));
 }
 
 /** The values of the filters by name, empty ones left out. */
@@ -39,12 +48,14 @@ export async function startFilters(load) {
   form.elements.area.value = given.get("area") ?? "";
   places();
   places();
-  const changed = () => {
-    history.replaceState(null, "", `?${new URLSearchParams(chosen())}`);
+  await offerProducts();
+  const changed = async (event) => {
     places();
+    if (event.target.name === "days") await offerProducts();
+    history.replaceState(null, "", `?${new URLSearchParams(chosen())}`);
     load(chosen());
   };
-  form.addEventListener("change", changed);
+  form.addEventListener("change", (event) => changed(event).catch(problem));
   form.addEventListener("submit", (event) => event.preventDefault());
   load(chosen());
 }

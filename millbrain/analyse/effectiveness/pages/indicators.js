@@ -9,6 +9,7 @@ import { ask, asOf, columnsOf, download, linePath, machinePath, problem } from "
 
 const FIRST_ELEMENT = "pbt_h";
 const SIZE = 50;
+const UNKNOWN = "?"; // the product of orders that nobody entered
 let sort = "key";
 let order = "asc";
 let page = 1;
@@ -22,7 +23,9 @@ function columns(values) {
 function cell(row, column, by) {
   const value = row[column.name];
   if (column.name === "key") {
-    const name = pick(row.title, row.title_zh) || value || "–";
+    const told = pick(row.title, row.title_zh);
+    const isNamed = ["order", "product"].includes(by) && value && value !== UNKNOWN; // number and name
+    const name = (isNamed ? [...new Set([value, told])].filter(Boolean).join(" ") : told || value) || "–";
     const path = { machine: machinePath, line: linePath }[by];
     return h("td", { title: value }, path && value ? h("a", { href: path(value) }, name) : name);
   }

@@ -8,7 +8,7 @@ import { every } from "/static/js/poll.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
-import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, problem, ribbon, simulated, slotRuns, stateMark, stopHead, stopRows } from "./works.js";
+import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, problem, reasonName, ribbon, simulated, slotRuns, stateMark, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 15;
@@ -72,7 +72,7 @@ async function showAndon(signal) {
   }
   const down = machines.filter((row) => row.state === 4);
   node.classList.toggle("calm", !down.length);
-  fill(node, down.length ? down.map((row) => h("li", {}, h("b", {}, machineName(row)), " ", row.reason || _("down"), " ", span((Date.now() - instant(row.since_at)) / 1000))) : h("li", {}, _("no call, no machine is down")));
+  fill(node, down.length ? down.map((row) => h("li", {}, h("b", {}, machineName(row)), " ", row.reason ? reasonName(row) : _("down"), " ", span((Date.now() - instant(row.since_at)) / 1000))) : h("li", {}, _("no call, no machine is down")));
 }
 
 fill(byId("legend"), legend());

@@ -10,8 +10,8 @@ const STOPS = 50;
 let picked = null;
 
 function stopsAsked(values) {
-  const { days, area, line, machine } = values;
-  const asked = { area, line, machine, hours: 24 * Number(days) };
+  const { days, area, line, machine, job, product } = values;
+  const asked = { area, line, machine, job, product, hours: 24 * Number(days) };
   if (picked?.loss in STATE_OF) asked.state = STATE_OF[picked.loss];
   if (picked?.reason) asked.reason = picked.reason;
   return asked;
@@ -20,7 +20,7 @@ function stopsAsked(values) {
 async function loadStops() {
   const asked = stopsAsked(chosen());
   const answer = await ask("stops", { ...asked, size: STOPS });
-  fill(byId("stops-title"), picked ? _("Stops: {loss}, {reason}", { loss: lossName(picked.loss), reason: reasonName(picked.reason) }) : _("Stops, the longest first"));
+  fill(byId("stops-title"), picked ? _("Stops: {loss}, {reason}", { loss: lossName(picked.loss), reason: reasonName(picked) }) : _("Stops, the longest first"));
   byId("every-stop").hidden = !picked;
   fill(byId("stops"), stopHead(), h("tbody", {}, answer.rows.length ? stopRows(answer.rows) : h("tr", {}, h("td", { colspan: 6, class: "empty" }, _("No stop in this span.")))));
   for (const format of ["csv", "xlsx"]) byId(`stops-${format}`).href = download("stops", asked, format);

@@ -25,7 +25,7 @@ function showState(answer) {
     return;
   }
   fill(byId("name"), machineName(row));
-  fill(byId("state"), stateMark(row.state), " ", h("small", { class: "soft" }, row.reason ? `${reasonName(row.reason)} · ` : "", _("for {span}", { span: since(row) }), row.job ? ` · ${row.job}` : ""));
+  fill(byId("state"), stateMark(row.state), " ", h("small", { class: "soft" }, row.reason ? `${reasonName(row)} · ` : "", _("for {span}", { span: since(row) }), row.job ? ` · ${row.job}` : ""));
   fill(byId("where"), row.line ? h("a", { href: linePath(row.line) }, lineName(row)) : null, row.area ? ` · ${areaName(row)}` : null, ` · ${machine}`);
   simulated([row]);
   asOf("as-of", answer);

@@ -7,7 +7,7 @@ import { every } from "/static/js/poll.js";
 import { _ } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import { lineCard } from "./cards.js";
-import { ask, dayBegin, DOWN, grouped, legend, machineName, PRODUCING, simulated, stopHead, stopRows } from "./works.js";
+import { ask, dayBegin, DOWN, grouped, legend, machineName, PRODUCING, reasonName, simulated, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 30;
@@ -31,7 +31,7 @@ function showStates(answer) {
   byId("down").set(down.length, answer.as_of);
   fill(byId("running-sub"), _("of {n} machines", { n: number(machines.length) }));
   byId("andon").classList.toggle("calm", !down.length);
-  fill(byId("andon"), down.length ? down.slice(0, DOWN_MAX).map((row) => h("li", {}, h("b", {}, machineName(row)), " ", row.reason, " ", span((Date.now() - instant(row.since_at)) / 1000))) : h("li", {}, _("no machine is down")));
+  fill(byId("andon"), down.length ? down.slice(0, DOWN_MAX).map((row) => h("li", {}, h("b", {}, machineName(row)), " ", row.reason ? reasonName(row) : "", " ", span((Date.now() - instant(row.since_at)) / 1000))) : h("li", {}, _("no machine is down")));
   show();
 }
 

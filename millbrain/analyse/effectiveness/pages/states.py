@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from millbrain.analyse.effectiveness.parts_sql import AS_OF, MACHINES, MINE, PLACES
+from millbrain.analyse.effectiveness.parts_sql import (
+    AS_OF,
+    MACHINES,
+    MINE,
+    PLACES,
+    REASON_COLUMNS,
+    REASONS,
+    WORK,
+    of_orders,
+)
 from millbrain.analyse.effectiveness.tables import MACHINE, STATES
 from millbrain.core.pages import TEXT, Argument, Query
 from millbrain.core.tables import Column
@@ -14,35 +23,22 @@ _PLACE: Final = tuple(
 )  # fmt: skip
 _NAMED: Final = ", ".join(f"m.{c.name} AS {c.name}" for c in _PLACE)
 
-BACK_H: Final = 9  # so far back is looked for how machines stand, and since when
-
 NOW: Final = Query(
     "now",
     "How every machine stands",
     "设备当前状态",
     f"""
     SELECT {_NAMED}, m.takt_s AS takt_s, m.cycle_s AS cycle_s,
-           if(h.told = 0, 0, h.last_state) AS state,
-           h.last_reason AS reason, h.last_job AS job,
-           if(h.told = 0, NULL, h.since) AS since_at, if(r.thing = '', NULL, r.heard) AS heard_at,
-           if(h.told = 0, NULL, h.at) AS as_of
+           h.state AS state, h.reason AS reason, n.title AS reason_title,
+           n.title_zh AS reason_title_zh, h.job AS job,
+           if(h.machine = '', NULL, h.since_at) AS since_at,
+           if(r.thing = '', NULL, r.heard) AS heard_at,
+           if(h.machine = '', NULL, h.until_at) AS as_of
     FROM (SELECT * FROM machine FINAL WHERE machine IN ({MACHINES})) AS m
-    LEFT JOIN (SELECT machine, max(until_at) AS at, 1 AS told,
-                      argMax(last_state, hour_at) AS last_state,
-                      argMax(last_reason, hour_at) AS last_reason,
-                      argMax(last_job, hour_at) AS last_job,
-                      greatest(max(begun_at), min(hour_at)) AS since
-               FROM (SELECT machine, hour_at, until_at, arrayElement(run_state, -1) AS last_state,
-                            arrayElement(run_reason, -1) AS last_reason,
-                            arrayElement(run_job, -1) AS last_job,
-                            arrayLastIndex(b -> b = 1, run_begins) AS begun,
-                            if(begun = 0, toDateTime64(0, 3, 'UTC'),
-                               hour_at + toIntervalMillisecond(run_ms[begun])) AS begun_at
-                     FROM machine_hour FINAL
-                     WHERE {MINE} AND hour_at > now() - toIntervalHour({BACK_H})
-                       AND notEmpty(run_ms))
-               GROUP BY machine) AS h
+    LEFT JOIN (SELECT machine, state, reason, job, since_at, until_at FROM machine_now FINAL
+               WHERE {{machine:String}} = '' OR machine = {{machine:String}}) AS h
       ON h.machine = m.machine
+    LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = h.reason
     LEFT JOIN (SELECT thing, max(device_at) AS heard FROM reading_latest FINAL
                WHERE {{machine:String}} = '' OR thing = {{machine:String}}
                GROUP BY thing) AS r
@@ -52,9 +48,9 @@ NOW: Final = Query(
         Column("takt_s", "f64", "Takt of the line", "产线节拍", missing=True),
         Column("cycle_s", "f64", "Nameplate time of a piece", "铭牌节拍", missing=True),
         _STATE,
-        Column("reason", "text", "Reason", "原因"),
+        *REASON_COLUMNS,
         Column("job", "text", "Order and operation", "订单工序"),
-        Column("since_at", "at_ms", "Since when, at most a shift back", "起始时刻", missing=True),
+        Column("since_at", "at_ms", "Since when", "起始时刻", missing=True),
         Column("heard_at", "at_ms", "When it was heard last", "最近数据时刻", missing=True),
         AS_OF,
     ),
@@ -107,7 +103,7 @@ _RUN: Final = (
     Column("start_at", "at_ms", "Begin", "开始"),
     Column("end_at", "at_ms", "End", "结束"),
     _STATE,
-    Column("reason", "text", "Reason", "原因"),
+    *REASON_COLUMNS,
     Column("job", "text", "Order and operation", "订单工序"),
 )
 
@@ -115,7 +111,12 @@ RUNS: Final = Query(
     "runs",
     "What machines did, run by run, to the millisecond",
     "设备状态段（毫秒级）",
-    _merged(),
+    f"""
+    SELECT s.machine AS machine, start_at, end_at, state, s.reason AS reason,
+           n.title AS reason_title, n.title_zh AS reason_title_zh, job, as_of
+    FROM ({_merged()}) AS s
+    JOIN (SELECT machine, plant FROM machine FINAL) AS m ON m.machine = s.machine
+    LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = s.reason""",
     (*_RUN, AS_OF),
     "machine, start_at",
     (*PLACES, *_SPAN),
@@ -167,10 +168,13 @@ STOPS: Final = Query(
     SELECT s.machine AS machine, m.title AS title, m.title_zh AS title_zh, m.line AS line,
            s.start_at AS start_at, s.end_at AS end_at,
            dateDiff('millisecond', s.start_at, s.end_at) / 1000 AS stop_s, s.state AS state,
-           s.reason AS reason, s.job AS job, s.as_of AS as_of
+           s.reason AS reason, n.title AS reason_title, n.title_zh AS reason_title_zh,
+           s.job AS job, s.as_of AS as_of
     FROM ({_merged(_STOPPED)}) AS s
-    JOIN (SELECT machine, title, title_zh, line FROM machine FINAL) AS m ON m.machine = s.machine
-    WHERE stop_s >= {{longer_s:Float64}}""",
+    JOIN (SELECT machine, title, title_zh, line, plant FROM machine FINAL) AS m
+      ON m.machine = s.machine
+    LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = s.reason
+    WHERE stop_s >= {{longer_s:Float64}} AND {of_orders("s.job")}""",
     (
         *_RUN,
         Column("title", "name", "Name of the machine, English", "设备名称（英文）"),
@@ -183,6 +187,7 @@ STOPS: Final = Query(
     (
         *PLACES,
         *_SPAN,
+        *WORK,
         Argument("longer_s", "Float64", "Stops of at least so long", "最短时长", 0, 0, 1e9),
         Argument(
             "state",

@@ -44,7 +44,8 @@ export const LOSS_TONES = {
 };
 export const lossName = (loss) => LOSSES[loss]?.() ?? loss;
 
-export const reasonName = (reason) => reason || _("no reason given");
+/** The name of a row's reason by the plant's reason tree; a code without a name stays a code. */
+export const reasonName = (row) => pick(row.reason_title, row.reason_title_zh) || row.reason || _("no reason given");
 export const machineName = (row) => pick(row.title, row.title_zh) || row.machine;
 export const lineName = (row) => pick(row.line_title, row.line_title_zh) || row.line || _("without a line");
 export const areaName = (row) => pick(row.area_title, row.area_title_zh) || row.area || _("without an area");
@@ -113,7 +114,7 @@ export function ribbon(rows, from, until) {
     const end = Math.min(instant(row.end_at), until);
     if (end <= start) return null;
     const title = `${stateName(row.state)} · ${time(row.start_at)}–${time(row.end_at)} · ${clock(instant(row.end_at) - instant(row.start_at))}`;
-    const piece = h("i", { class: `tone s${row.state}`, title: row.reason ? `${title} · ${row.reason}` : title });
+    const piece = h("i", { class: `tone s${row.state}`, title: row.reason ? `${title} · ${reasonName(row)}` : title });
     piece.style.left = `${(100 * (start - from)) / width}%`;
     piece.style.width = `${(100 * (end - start)) / width}%`;
     return piece;
@@ -162,7 +163,7 @@ export function lossTable(rows, onpick) {
     bar.style.inlineSize = `${(100 * Math.abs(row.time_ms ?? 0)) / most}%`;
     const name = h("span", { class: "machine-state" }, h("i", { class: `tone ${LOSS_TONES[row.loss]}` }), lossName(row.loss));
     return h("tr", { tabindex: onpick && row.stop_count ? 0 : null, onclick: onpick && row.stop_count ? () => onpick(row) : null },
-      h("td", {}, name), h("td", { class: "reason" }, ["good", "quality", "speed", "producing", "unknown"].includes(row.loss) ? "" : reasonName(row.reason)),
+      h("td", {}, name), h("td", { class: "reason", title: row.reason }, ["good", "quality", "speed", "producing", "unknown"].includes(row.loss) ? "" : reasonName(row)),
       h("td", { class: "number" }, clock(row.time_ms)), h("td", { class: "number" }, whole ? pct((100 * row.time_ms) / whole) : NONE),
       h("td", { class: "number" }, row.stop_count ? number(row.stop_count) : ""), h("td", { class: "bar" }, bar));
   });
@@ -177,7 +178,7 @@ export function lossTable(rows, onpick) {
 export function stopRows(rows, withMachine = true, withOrder = true) {
   return rows.map((row) => h("tr", {},
     withMachine ? h("td", {}, h("a", { href: machinePath(row.machine) }, machineName(row))) : null,
-    h("td", {}, stateMark(row.state)), h("td", { class: "reason" }, reasonName(row.reason)),
+    h("td", {}, stateMark(row.state)), h("td", { class: "reason", title: row.reason }, reasonName(row)),
     h("td", {}, time(row.start_at)), h("td", { class: "number" }, clock(row.stop_s * 1000)), withOrder ? h("td", { class: "reason" }, row.job) : null));
 }
 

@@ -268,6 +268,31 @@ class ProductionOrders:
                 found |= {n: s for n, s in c.execute(sa.select(o.number, o.state).where(some))}
         return found
 
+    def revision(self) -> tuple[int, int]:
+        """Return two numbers of which one changes with every change of any order."""
+        o = PRODUCTION_ORDER.c
+        with self._database.read() as c:
+            count, changes = c.execute(sa.select(sa.func.count(), sa.func.sum(o.version))).one()
+        return int(count), int(changes or 0)
+
+    def versions(self) -> dict[str, int]:
+        """Return how often each order was changed: number -> version."""
+        o = PRODUCTION_ORDER.c
+        with self._database.read() as c:
+            return {
+                number: version for number, version in c.execute(sa.select(o.number, o.version))
+            }
+
+    def some(self, numbers: Sequence[str]) -> list[ProductionOrder]:
+        """Return the orders of those numbers that are known."""
+        found: list[ProductionOrder] = []
+        query = sa.select(*ORDER_COLUMNS)
+        with self._database.read() as c:
+            for start in range(0, len(numbers), _ROWS):
+                some = PRODUCTION_ORDER.c.number.in_(list(numbers[start : start + _ROWS]))
+                found += [order_of(row) for row in c.execute(query.where(some))]
+        return found
+
     def stations(self, operator: str = "") -> list[str]:
         """Return the stations that operations of open orders name."""
         o, s = PRODUCTION_ORDER.c, OPERATION_STATION.c

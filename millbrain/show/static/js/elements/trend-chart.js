@@ -23,6 +23,19 @@ function nameOf(series) {
   return series.unit ? `${series.title} [${series.unit}]` : series.title;
 }
 
+/** Curves of one unit share an axis; where there is no unit, those of one quantity do. */
+function scaleOf(series) {
+  return series.unit || series.quantity || "";
+}
+
+/** What stands at an axis: quantity and unit at the first, which has room, else the unit. */
+function axisName(all, scale, index) {
+  const quantities = new Set(all.filter((each) => scaleOf(each) === scale).map((each) => each.quantity ?? ""));
+  const [quantity] = quantities.size === 1 ? quantities : [""];
+  if (!scale) return _("value");
+  return index || !quantity || quantity === scale ? scale : `${quantity} [${scale}]`;
+}
+
 function merged(coarse, fine, from, to) {
   if (!fine.length) return coarse;
   return [...coarse.filter((point) => point[0] < from), ...fine, ...coarse.filter((point) => point[0] > to)];
@@ -51,8 +64,8 @@ export class TrendChart extends HTMLElement {
   }
 
   /**
-   * Show signals. spec: {from, to, bucket, series: [{title, unit, digits, points, low, high,
-   * marks}]}, the last four as [[ms, value|null], ...], marks where there are any; ask(from, to,
+   * Show signals. spec: {from, to, bucket, series: [{title, unit, quantity, digits, points, low,
+   * high, marks}]}, quantity where it is known, the last four as [[ms, value|null], ...], marks where there are any; ask(from, to,
    * signal) resolves to the same of a part.
    */
   async set(spec, ask) {
@@ -115,7 +128,7 @@ export class TrendChart extends HTMLElement {
   #draw() {
     const { series, from, to } = this.#spec;
     const colours = TONES.map(token);
-    const units = [...new Set(series.map((each) => each.unit))];
+    const scales = [...new Set(series.map(scaleOf))];
     const text = { color: token("--soft"), fontFamily: token("--sans"), fontSize: 11 };
     const lineOf = (name) => ({ lineStyle: { color: token(name) } });
     this.#chart.setOption({
@@ -123,7 +136,7 @@ export class TrendChart extends HTMLElement {
       textStyle: { fontFamily: token("--sans") },
       color: colours,
       grid: {
-        left: 52, right: 12 + AXIS_WIDTH * Math.max(0, units.length - 1), top: 40, bottom: 62,
+        left: 52, right: 12 + AXIS_WIDTH * Math.max(0, scales.length - 1), top: 40, bottom: 62,
       },
       legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 3, textStyle: text },
       tooltip: {
@@ -137,9 +150,9 @@ export class TrendChart extends HTMLElement {
         splitLine: { show: false },
         axisLabel: { ...text, hideOverlap: true, formatter: (at) => this.#tick(at) },
       },
-      yAxis: units.map((unit, index) => ({
-        type: "value", scale: true, name: unit || _("value"), nameGap: 10, position: index ? "right" : "left",
-        offset: index > 1 ? AXIS_WIDTH * (index - 1) : 0, nameTextStyle: text, axisLabel: text,
+      yAxis: scales.map((scale, index) => ({
+        type: "value", scale: true, name: axisName(series, scale, index), nameGap: 10, position: index ? "right" : "left",
+        offset: index > 1 ? AXIS_WIDTH * (index - 1) : 0, nameTextStyle: index ? text : { ...text, align: "left" }, axisLabel: text,
         splitNumber: 4, splitLine: { show: index === 0, ...lineOf("--hair") }, axisLine: { show: false },
       })),
       dataZoom: [
@@ -155,7 +168,7 @@ export class TrendChart extends HTMLElement {
       series: series.flatMap((each, index) => LINES.map((line) => ({
         name: nameOf(each), type: "line", showSymbol: line === "marks" || (line === "points" && each.points.length < FEW_POINTS),
         symbol: line === "marks" ? "diamond" : "emptyCircle", symbolSize: line === "marks" ? 7 : 4, connectNulls: false, silent: line !== "points",
-        color: line === "marks" ? token("--level-2") : colours[index % colours.length], yAxisIndex: units.indexOf(each.unit), data: each[line] ?? [],
+        color: line === "marks" ? token("--level-2") : colours[index % colours.length], yAxisIndex: scales.indexOf(scaleOf(each)), data: each[line] ?? [],
         lineStyle: line === "points" ? { width: 1.4 } : { width: line === "marks" ? 0 : 0.7, opacity: 0.45 },
       }))),
     }, { notMerge: true });

@@ -33,7 +33,8 @@ function seriesOf(thing, curve) {
   const points = curve.t.map((at, index) => [at, curve.avg[index]]);
   return {
     title: `${thing} ${tag ? pick(tag.title, tag.title_zh) || curve.signal : curve.signal}`,
-    unit: unitText(tag?.unit ?? ""),
+    unit: unitText(tag?.unit || curve.unit),
+    quantity: pick(curve.quantity, curve.quantity_zh),
     digits: 3,
     points,
     low: curve.t.map((at, index) => [at, curve.min[index]]),
