@@ -23,6 +23,8 @@ from millbrain.run.plant.lines import (
     GAP_SHARE,
     SHORT_EVERY_S,
     SHORT_S,
+    OpenOrder,
+    OpenOrders,
     Stage,
     lines_of,
     works_of,
@@ -48,11 +50,15 @@ class Change:
 
 
 class Floor:
-    """Some machines of a plant. units: which; empty = all that have data."""
+    """Some machines of a plant. units: which; empty = all that have data.
+
+    orders: production orders that their lots may be.
+    """
 
     def __init__(
-        self, plant: Plant, start_s: float, seed: int = 1, units: Iterable[Node] = ()
-    ) -> None:
+        self, plant: Plant, start_s: float, seed: int = 1, units: Iterable[Node] = (),
+        orders: Iterable[OpenOrder] = (),
+    ) -> None:  # fmt: skip
         self.plant, self.now_s = plant, start_s
         self._random = Random(seed)
         chosen = list(units) or [u for u in plant.units() if u.digital]
@@ -61,7 +67,7 @@ class Floor:
             for n, u in enumerate(chosen)
         ]
         self.by_id = {m.unit.id: m for m in self.machines}
-        self.lines = lines_of(plant, self.machines, self._random)
+        self.lines = lines_of(plant, self.machines, self._random, OpenOrders(orders))
         self._line = {i: line for line in self.lines for i in line.place}
         self._works = [works_of(plant, m.unit) for m in self.machines]
         self.changes: list[Change] = []
@@ -144,7 +150,7 @@ class Floor:
         for line in self.lines:
             line.source.next_short_s += at_s
             for stage in line.stages[:-1]:
-                stage.buffer.extend(line.source.take() for _ in range(stage.room // 2))
+                stage.buffer.extend(line.source.take(at_s) for _ in range(stage.room // 2))
         for number, gate in enumerate(self.gates):
             for machine in gate.machines:
                 machine.closed = gate.closed(at_s)
@@ -254,7 +260,7 @@ class Floor:
             self._enter(machine, at_s, S.STARVED, "U-MAT-NONE")
             self._after(machine, source.closed_until_s, "seek")
             return None
-        return source.take()
+        return source.take(at_s)
 
     def _relieve(self, stage: Stage, at_s: float) -> None:
         """Let a machine that was blocked behind a full buffer hand on its piece."""

@@ -1,11 +1,13 @@
 """Where the pieces come from and go to: lines with stages and buffers, and zones.
 
 A line makes one lot after another; its machines of a stage share the buffer before and after. A
-machine of a zone, or one outside the routings, has orders that come by chance.
+machine of a zone, or one outside the routings, has orders that come by chance. A lot is one of the
+production orders that the installation has, as long as there are some of its product; else it
+bears a number of the simulation's own (`SIM-...`).
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -23,6 +25,33 @@ GAP_SHARE: Final = 0.3
 _SETUP_S: Final = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """A production order that may be worked on from an instant on [s since 1970]."""
+
+    number: str
+    product: str
+    quantity: int
+    from_s: float
+
+
+class OpenOrders:
+    """Production orders that lots are named after, each once."""
+
+    def __init__(self, orders: Iterable[OpenOrder] = ()) -> None:
+        self._waiting: dict[str, list[OpenOrder]] = {}
+        for order in orders:
+            self._waiting.setdefault(order.product, []).append(order)
+
+    def take(self, product: str, at_s: float) -> OpenOrder | None:
+        """Return the next order of a product that may be worked on, None where there is none."""
+        for order in self._waiting.get(product, ()):
+            if order.from_s <= at_s:
+                self._waiting[product].remove(order)
+                return order
+        return None
+
+
 @dataclass(slots=True)
 class Stage:
     """Machines side by side and the buffer behind them."""
@@ -36,15 +65,16 @@ class Source:
     """Lots of one line or one machine, one after another. Empty until `closed_until_s`."""
 
     def __init__(self, key: str, products: Sequence[tuple[str, str]], random: Random,
-                 pieces: tuple[int, int]) -> None:  # fmt: skip
+                 pieces: tuple[int, int], orders: OpenOrders) -> None:  # fmt: skip
         self.closed_until_s = 0.0
         self.passed = 0
         self._key, self._products, self._random, self._pieces = key, products, random, pieces
+        self._orders = orders
         self._number, self._left = 0, 0
         self._lot: Lot | None = None
         self.next_short_s = float("inf")
 
-    def take(self) -> Lot:
+    def take(self, at_s: float) -> Lot:
         """Return the lot of the next piece; a new lot of the next product where one is done."""
         if self._lot is None or self._left <= 0:
             product, family = self._products[self._number % len(self._products)]
@@ -52,7 +82,9 @@ class Source:
             size = self._random.randint(*self._pieces)
             name = "-".join(part for part in ("SIM", product, self._key) if part)
             self._lot = Lot(f"{name}-{self._number:04}", product, family, size)
-            self._left = size
+            if order := self._orders.take(product, at_s):
+                self._lot = Lot(order.number, product, family, order.quantity)
+            self._left = self._lot.size
         self._left -= 1
         return self._lot
 
@@ -84,7 +116,9 @@ class Line:
         return self.stages[self.place[machine.index]]
 
 
-def lines_of(plant: Plant, machines: Sequence[Machine], random: Random) -> list[Line]:
+def lines_of(
+    plant: Plant, machines: Sequence[Machine], random: Random, orders: OpenOrders
+) -> list[Line]:
     """Return the lines of some machines of a plant."""
     by_place: dict[str, list[Machine]] = {}
     for machine in machines:
@@ -92,28 +126,30 @@ def lines_of(plant: Plant, machines: Sequence[Machine], random: Random) -> list[
     found = []
     for place, held in by_place.items():
         if plant.node(place).level is Level.LINE:
-            found.append(_line(plant, place, held, random))
+            found.append(_line(plant, place, held, random, orders))
         else:
-            found += [_single(plant, m, random) for m in held]
+            found += [_single(plant, m, random, orders) for m in held]
     return found
 
 
-def _line(plant: Plant, place: str, held: Sequence[Machine], random: Random) -> Line:
+def _line(
+    plant: Plant, place: str, held: Sequence[Machine], random: Random, orders: OpenOrders
+) -> Line:
     stages: dict[int, Stage] = {}
     for machine in held:
         stage = stages.setdefault(machine.unit.stage, Stage())
         stage.machines.append(machine)
         stage.room = max(stage.room, machine.unit.buffer_count)
     made = _products(plant, [m.unit for m in held], place)
-    source = Source(place.rpartition("-")[2], made, random, LOT_PIECES)
+    source = Source(place.rpartition("-")[2], made, random, LOT_PIECES, orders)
     source.next_short_s = random.expovariate(1 / SHORT_EVERY_S)
     return Line(place, source, [stages[n] for n in sorted(stages)], is_zone=False)
 
 
-def _single(plant: Plant, machine: Machine, random: Random) -> Line:
+def _single(plant: Plant, machine: Machine, random: Random, orders: OpenOrders) -> Line:
     unit = machine.unit
     made = _products(plant, [unit], "")
-    source = Source(unit.id.partition("-")[2], made, random, JOB_PIECES)
+    source = Source(unit.id.partition("-")[2], made, random, JOB_PIECES, orders)
     return Line(unit.id, source, [Stage([machine])], is_zone=True)
 
 

@@ -14,7 +14,7 @@ STATES: Final = len(MachineState)
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Pieces of one product that go through together. order: number of the simulated order."""
+    """Pieces of one product that go through together. order: number of the order."""
 
     order: str
     product: str

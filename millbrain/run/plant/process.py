@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvloop
@@ -16,14 +16,17 @@ from rich.table import Table
 import millbrain
 from millbrain.core.errors import SettingsError
 from millbrain.core.plant.plant import Plant
+from millbrain.core.production.orders import RUNNABLE
 from millbrain.record.ledger import Ledger
 from millbrain.run import logs, run_files
 from millbrain.run.packs import FOLDER
 from millbrain.run.plant.history import KEY, PlantHistory, close_connection, open_connection
+from millbrain.run.plant.lines import OpenOrder
 from millbrain.run.plant.points import Ports, Server, read_servers, tags_of
 from millbrain.run.plant.register import register_places, register_servers
 from millbrain.run.plant.serving import read_fault
 from millbrain.run.plant.simulate import Plan, Running, Simulation, sentence
+from millbrain.run.production.demo import BEGUN_H
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.secrets import SecretFiles
 from millbrain.show.tag_sheet import sheet_of
@@ -109,6 +112,8 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
     if wanted.seconds:
         loop.call_later(wanted.seconds, stopping.set)
     history = _history_of(plan, wanted, settings)
+    if settings is not None:
+        plan = replace(plan, orders=await asyncio.to_thread(open_orders, settings))
     simulation = Simulation(plan, history)
     telling: asyncio.Future[None] | None = None
     try:
@@ -128,6 +133,24 @@ async def _run(plan: Plan, wanted: Wanted, out: Console, settings: Settings | No
         await simulation.stop()
         if telling is not None:
             telling.cancel()
+
+
+def open_orders(settings: Settings) -> list[OpenOrder]:
+    """Return the simulated orders of the installation that may be worked on, the oldest first.
+
+    Those of people are left alone: a simulated machine makes nothing for them.
+    """
+    ledger = Ledger(settings.ledger_url)
+    try:
+        ledger.migrate()
+        orders = [o for o in ledger.production.open_orders() if o.simulated and o.state in RUNNABLE]
+    finally:
+        ledger.close()
+    return [
+        OpenOrder(o.number, o.product, o.quantity, o.entered_at.timestamp() - BEGUN_H * 3600)
+        for o in sorted(orders, key=lambda o: o.number)
+        if o.entered_at is not None
+    ]
 
 
 def _history_of(plan: Plan, wanted: Wanted, settings: Settings | None) -> PlantHistory | None:

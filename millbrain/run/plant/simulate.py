@@ -19,6 +19,7 @@ from millbrain.core.plant.tags import Connection
 from millbrain.run.plant.analogue import Analogue
 from millbrain.run.plant.floor import Change, Floor
 from millbrain.run.plant.history import Past, PlantHistory, live_through
+from millbrain.run.plant.lines import OpenOrder
 from millbrain.run.plant.modbus_server import ModbusServer
 from millbrain.run.plant.opcua_server import OpcUaServer
 from millbrain.run.plant.points import Ports, Server, connection_of
@@ -39,7 +40,10 @@ _SPEAKERS: Final[Mapping[str, Callable[[Setting, str, int], Speaking]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is simulated. servers: those that run. speed_ratio: seconds of the plant in ours."""
+    """What is simulated. servers: those that run. speed_ratio: seconds of the plant in ours.
+
+    orders: production orders that lots may be.
+    """
 
     plant: Plant
     servers: Sequence[Server]
@@ -47,6 +51,7 @@ class Plan:
     speed_ratio: float = 1.0
     seed: int = 1
     faults: Sequence[Fault] = ()
+    orders: Sequence[OpenOrder] = ()
 
 
 @dataclass(slots=True)
@@ -86,7 +91,7 @@ class Simulation:
         self._history = history
         begin_s = history.begin_s if history else self.clock.begun_s
         units = [u for s in plan.servers for u in s.units]
-        self.floor = Floor(plan.plant, begin_s - WARM_S, plan.seed, units)
+        self.floor = Floor(plan.plant, begin_s - WARM_S, plan.seed, units, plan.orders)
         self.running: list[Running] = []
         self._analogue = Analogue(self.floor.machines, plan.seed)
         self._broker: OwnBroker | None = None

@@ -30,6 +30,7 @@ _PREFIX: Final = "88.999.1"  # of the demonstration's parts
 _ORDERS: Final = 7  # of each plant
 _BEGUN: Final = 4  # of them are worked on
 _PROMISED_H: Final = (3, 7, 40, 9, 70, 84, 120)  # from now; some cannot be kept
+BEGUN_H: Final = 9  # so long before they are entered the first of them were begun
 _TAPS: Final = 6  # reports of good pieces of one step
 _NAMESPACE: Final = uuid.UUID("5d3c2f52-2f0b-4c1e-9a44-0d9d2f6a7c11")
 
@@ -126,7 +127,7 @@ def _log(
 ) -> Iterator[Report]:  # fmt: skip
     """Yield reports of the steps that are behind, and of the one that is under way."""
     done = len(plan) - 1 if n == 1 else max(1, len(plan) // (n + 1))
-    begin = at - timedelta(hours=9)
+    begin = at - timedelta(hours=BEGUN_H)
     step_h = 8.0 / (done + 1)
     left = order.quantity
     for index, planned in enumerate(plan[: done + 1]):
