@@ -47,6 +47,7 @@ from millbrain.analyse.effectiveness.model import Machine
 from millbrain.analyse.effectiveness.pages.figures import INDICATORS
 from millbrain.analyse.effectiveness.rows import hour_columns, machine_columns
 from millbrain.analyse.effectiveness.tables import MACHINE, MACHINE_HOUR, TABLES
+from millbrain.core.production.order_rows import PRODUCTION_ORDER
 from millbrain.core.tables import arrow_batch
 from millbrain.record.warehouse import Warehouse, create_tables, open_embedded
 from millbrain.show.queries import asked
@@ -165,7 +166,7 @@ def filled(
     name_of: Callable[[int], str] = _name,
 ) -> None:  # fmt: skip
     """Store the hours of all machines, under names."""
-    create_tables(warehouse, TABLES)
+    create_tables(warehouse, (PRODUCTION_ORDER, *TABLES))
     copies = MACHINES // STORED
     for k, month in enumerate(months[:STORED]):
         told = Told(parts(month, plan, low, HOUR_MS), _hourly(month.runs),
