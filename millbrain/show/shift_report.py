@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -49,13 +50,15 @@ def tables(report: ShiftReport, language: str) -> dict[str, list[list[Cell]]]:
         name = f"{line.line} {title}".strip()
         numbers = [*(line.elements[k] for k in elements), *(line.indicators[k] for k in indicators)]
         lines.append([name, line.machine_count, *(_rounded(n) for n in numbers)])
-        losses += [[name, x.what_zh if zh else x.what, x.reason, _rounded(x.time_h)]
+        losses += [[name, x.what_zh if zh else x.what, report.reason(x.reason, zh=zh),
+                    _rounded(x.time_h)]
                    for x in line.losses]  # fmt: skip
     stops: list[list[Cell]] = [[w["machine"], w["state"], w["reason"], w["since"], w["minutes"]]]
-    stops += [[s.machine, STATE_TITLES[MachineState(s.state)][zh], s.reason,
+    stops += [[s.machine, STATE_TITLES[MachineState(s.state)][zh], report.reason(s.reason, zh=zh),
                _local(s.since_ms, report.zone), _rounded(s.time_s / 60)]
               for s in report.stops]  # fmt: skip
-    made = {"orders": report.orders, "people": report.people, "scrap": report.scrap}
+    scrap = [replace(made, name=report.reason(made.name, zh=zh)) for made in report.scrap]
+    made = {"orders": report.orders, "people": report.people, "scrap": scrap}
     return {"lines": lines, "losses": losses, "stops": stops,
             **{key: _made(rows, w) for key, rows in made.items()}}  # fmt: skip
 

@@ -6,7 +6,7 @@ gives the same numbers whenever it is asked for again, whatever came in meanwhil
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
 
@@ -89,7 +89,8 @@ class Made:
 class ShiftReport:
     """A day, or one shift of it ("" = the whole day), as a snapshot knows it.
 
-    elements, indicators: their names in both languages, in the order of printing.
+    elements, indicators: their names in both languages, in the order of printing. reasons: names of
+    the codes of the plants' reason trees in both languages.
     """
 
     day: date
@@ -103,6 +104,11 @@ class ShiftReport:
     scrap: tuple[Made, ...]
     element_titles: Mapping[str, tuple[str, str, str]]
     indicator_titles: Mapping[str, tuple[str, str, str]]
+    reason_titles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def reason(self, code: str, *, zh: bool) -> str:
+        """Return the name of a reason; the code itself where no plant knows it."""
+        return self.reason_titles.get(code, (code, code))[zh]
 
 
 class ShiftDesk(Protocol):

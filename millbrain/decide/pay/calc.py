@@ -150,8 +150,9 @@ def _paid(report: Report, quantity: int, day: date, books: Books) -> PayLine | N
         rate.number if rate else 0, who.team,
     )  # fmt: skip
     if rate is None:
-        return replace(line, rule=Rule.UNRATED, why=f"{operation}: no rate for grade {who.grade!r}",
-                       why_zh=f"{operation}：等级“{who.grade}”无单价")  # fmt: skip
+        grade, grade_zh = (f" for grade {who.grade}", f"等级{who.grade}") if who.grade else ("", "")
+        return replace(line, rule=Rule.UNRATED, why=f"{operation}: no rate{grade}",
+                       why_zh=f"{operation}：{grade_zh}无单价")  # fmt: skip
     each = f"{rate.fen} fen / {rate.per}"
     since = rate.since.isoformat()
     if report.kind is Kind.GOOD:

@@ -104,6 +104,8 @@ def build(facts: Facts, known: Known, asked: Asked) -> ShiftReport:
         tuple(m for m in _made(own, lambda r: r.reason) if m.name),
         {e.key: (e.title, e.title_zh, e.unit) for e in ELEMENTS if e.key in _SUMMED},
         {i.key: (i.title, i.title_zh, i.unit) for i in INDICATORS if i.key in _SHOWN},
+        {code: (reason.title, reason.title_zh)
+         for plant in known.plants for code, reason in plant.reasons.items()},
     )  # fmt: skip
 
 

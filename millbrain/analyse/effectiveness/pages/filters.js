@@ -4,7 +4,7 @@ import { byId, fill, h } from "/static/js/dom.js";
 import { pick } from "/static/js/words.js";
 import { areaName, ask, grouped, lineName, machineName, problem } from "./works.js";
 
-const NAMES = ["by", "days", "area", "line", "machine", "product", "job", "elements"];
+const NAMES = ["by", "days", "area", "line", "machine", "product", "job", "sums"];
 const PRODUCTS = 200;
 
 function options(name, rows, label) {

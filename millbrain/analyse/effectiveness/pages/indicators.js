@@ -17,7 +17,7 @@ let page = 1;
 function columns(values) {
   const all = columnsOf("indicators").filter((column) => !["title", "title_zh"].includes(column.name));
   const edge = all.findIndex((column) => column.name === FIRST_ELEMENT);
-  return values.elements ? all : all.slice(0, edge);
+  return values.sums ? all : all.slice(0, edge);
 }
 
 function cell(row, column, by) {
@@ -47,7 +47,7 @@ function heading(column) {
 
 async function load(values) {
   try {
-    const { elements, ...asked } = values;
+    const { sums, ...asked } = values;
     const answer = await ask("indicators", { ...asked, sort, order, page, size: SIZE });
     const shown = columns(values);
     fill(byId("rows"), h("thead", {}, h("tr", {}, shown.map(heading))),

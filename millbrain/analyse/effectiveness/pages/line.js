@@ -52,7 +52,7 @@ function showRibbons(answer) {
   const from = dayBegin();
   const until = Math.max(Date.now(), from + 3_600_000);
   fill(byId("ribbons"), machines.flatMap((row) => [
-    h("a", { href: machinePath(row.machine) }, stateMark(row.state), h("br"), h("small", {}, machineName(row))),
+    h("a", { href: machinePath(row.machine) }, h("b", {}, machineName(row)), stateMark(row.state)),
     ribbon(rows.get(row.machine) ?? [], from, until)]));
 }
 

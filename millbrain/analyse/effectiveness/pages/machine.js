@@ -2,12 +2,13 @@
 
 import { get, put } from "/static/js/api.js";
 import { byId, data, fill, h } from "/static/js/dom.js";
-import { figure, instant, number, span, time } from "/static/js/format.js";
+import { figure, full, instant, number, span, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
+import { tagTitle, trendPath } from "/static/js/tag-words.js";
 import { _ } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
-import { areaName, ask, asOf, clock, dayBegin, hourSpec, legend, lineName, linePath, lossTable, machineName, pct, problem, reasonName, ribbon, simulated, since, stateMark, stopHead, stopRows } from "./works.js";
+import { areaName, ask, asOf, clock, dayBegin, hourSpec, legend, lineName, linePath, lossTable, machineName, pct, problem, reasonName, ribbon, simulated, since, stateMark, stateName, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 15;
@@ -16,7 +17,11 @@ const TREND_MS = 8 * 3_600_000;
 const OTHERS = ["power_kw", "spindle_speed_rpm", "spindle_load_pct"]; // drawn first where they are there
 const TEXTS = ["stop_reason", "order_operation"];
 const machine = data("parameters").machine;
+const tags = new Map(); // signal -> tag: its title and unit
 let shown = new URLSearchParams(location.search).get("signal") ?? "";
+
+const titleOf = (signal) => tagTitle(tags.get(signal) ?? { signal });
+const unitOf = (signal) => unitText(tags.get(signal)?.unit);
 
 function showState(answer) {
   const row = answer.rows[0];
@@ -54,17 +59,29 @@ function startNameplate() {
   });
 }
 
+function valueText(row) {
+  if (row.signal === "machine_state") return stateName(row.value);
+  if (row.value !== null && row.value !== undefined) return figure(row.value, unitOf(row.signal));
+  return row.text;
+}
+
+async function learnTags(signal) {
+  const { rows } = await get("/tags", { thing: machine, size: 500 }, signal);
+  for (const tag of rows) if (!tags.get(tag.signal)?.title) tags.set(tag.signal, tag); // two connections may bring one signal
+}
+
 function showTags(answer) {
   const numbers = answer.rows.filter((row) => row.value !== null && !TEXTS.includes(row.signal)).map((row) => row.signal);
   if (!shown) shown = OTHERS.find((name) => numbers.includes(name)) ?? numbers[0] ?? "";
   const field = byId("signal");
-  if (field.options.length !== numbers.length) fill(field, numbers.map((name) => h("option", { value: name }, name)));
+  if (field.options.length !== numbers.length) fill(field, numbers.map((name) => h("option", { value: name }, titleOf(name))));
   field.value = shown;
   fill(byId("tags"),
     h("thead", {}, h("tr", {}, h("th", {}, _("Signal")), h("th", { class: "number" }, _("Value")), h("th", {}, _("Age")), h("th", {}, _("Quality")), h("th", {}, _("Connection")))),
-    h("tbody", {}, answer.rows.map((row) => h("tr", {}, h("td", {}, row.signal),
-      h("td", { class: "number" }, row.value === null || row.value === undefined ? row.text : figure(row.value, "")),
-      h("td", { title: time(row.device_at) }, span((Date.now() - instant(row.device_at)) / 1000)),
+    h("tbody", {}, answer.rows.map((row) => h("tr", {},
+      h("td", {}, h("a", { href: trendPath([row]), title: row.signal }, titleOf(row.signal))),
+      h("td", { class: "number" }, valueText(row)),
+      h("td", { title: full(row.device_at) }, span((Date.now() - instant(row.device_at)) / 1000)),
       h("td", {}, { 192: _("good"), 64: _("uncertain"), 0: _("bad") }[row.quality] ?? row.quality), h("td", {}, row.link)))));
 }
 
@@ -74,10 +91,10 @@ async function showTrend(signal) {
   const answer = await get("/readings", { thing: machine, signals: shown, from, points: 400 }, signal);
   const curve = answer.curves[0];
   byId("trend").set({
-    x: { kind: "time", clock: true }, y: { digits: 2 },
+    x: { kind: "time", clock: true }, y: { digits: 2, unit: unitOf(shown) },
     series: [
       { type: "band", tone: "--drive", name: _("lowest to highest"), data: curve.t.map((at, i) => [at, curve.min[i], curve.max[i]]) },
-      { type: "line", tone: "--drive", name: shown, data: curve.t.map((at, i) => [at, curve.avg[i]]) },
+      { type: "line", tone: "--drive", name: titleOf(shown), data: curve.t.map((at, i) => [at, curve.avg[i]]) },
     ],
     empty: _("Nothing was read of this signal in 8 hours."),
   });
@@ -110,13 +127,14 @@ byId("signal").addEventListener("change", (event) => {
   showTrend().catch(problem);
 });
 every(STATES_S, async (signal) => {
-  const [state, tags] = await Promise.all([
+  if (!tags.size) await learnTags(signal);
+  const [state, latest] = await Promise.all([
     ask("now", { machine }, signal), get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
       if (error.name === "AbortError") throw error;
       return { rows: [] };
     })]);
   showState(state);
-  showTags(tags);
+  showTags(latest);
 });
 every(FIGURES_S, async (signal) => {
   const [all, hours, losses, energy, stops, runs] = await Promise.all([

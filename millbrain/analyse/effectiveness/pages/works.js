@@ -179,12 +179,12 @@ export function stopRows(rows, withMachine = true, withOrder = true) {
   return rows.map((row) => h("tr", {},
     withMachine ? h("td", {}, h("a", { href: machinePath(row.machine) }, machineName(row))) : null,
     h("td", {}, stateMark(row.state)), h("td", { class: "reason", title: row.reason }, reasonName(row)),
-    h("td", {}, time(row.start_at)), h("td", { class: "number" }, clock(row.stop_s * 1000)), withOrder ? h("td", { class: "reason" }, row.job) : null));
+    h("td", { class: "wide" }, time(row.start_at)), h("td", { class: "number" }, clock(row.stop_s * 1000)), withOrder ? h("td", { class: "reason wide" }, row.job) : null));
 }
 
 export function stopHead(withMachine = true, withOrder = true) {
   return h("thead", {}, h("tr", {}, withMachine ? h("th", {}, _("Machine")) : null, h("th", {}, _("State")), h("th", {}, _("Reason")),
-    h("th", {}, _("Begin")), h("th", { class: "number" }, _("h:min:s")), withOrder ? h("th", {}, _("Order")) : null));
+    h("th", { class: "wide" }, _("Begin")), h("th", { class: "number" }, _("h:min:s")), withOrder ? h("th", { class: "wide" }, _("Order")) : null));
 }
 
 /** The legend of the states. */

@@ -27,7 +27,7 @@ function showTotals(row) {
 
 function showDays(rows) {
   const bars = (node, column, unit, tone, name) => byId(node).set({
-    x: { kind: "time" }, y: { unit, zero: true, digits: 0 },
+    x: { kind: "time" }, y: { name, unit, zero: true, digits: 0 },
     series: [{ type: "bars", tone, name, data: rows.map((row) => [noon(row.day), row[column]]) }],
     onpick: (point) => {
       byId("day").value = new Date(point.data[0]).toISOString().slice(0, 10);
@@ -35,13 +35,13 @@ function showDays(rows) {
     },
   });
   bars("by-day", "energy_kwh", "kWh", "--park", _("energy"));
-  bars("peaks", "peak_kw", "kW", "--level-2", _("peak demand"));
+  bars("peaks", "peak_kw", "kW", "--soft", _("peak demand"));
 }
 
 async function showCurve(signal) {
   const answer = await get(`${ROOM}/load_curve`, { thing: meter, day: byId("day").value, days: Number(byId("days").value), size: 2000 }, signal);
   byId("curve").set({
-    x: { kind: "time" }, y: { unit: "kW", zero: true, digits: 1 },
+    x: { kind: "time" }, y: { name: _("mean power of a quarter-hour"), unit: "kW", zero: true, digits: 1 },
     series: [{ type: "line", step: true, name: _("mean power of a quarter-hour"), tone: "--ink", data: answer.rows.map((row) => [instant(row.device_at), row.power_kw]) }],
   });
 }
@@ -65,7 +65,7 @@ function showLoads(rows) {
 async function load(signal) {
   const { rows } = await get(`${ROOM}/meters`, {}, signal);
   byId("none").hidden = rows.length > 0;
-  byId("energy").hidden = !rows.length;
+  byId("energy").hidden = byId("meters").hidden = !rows.length;
   if (!rows.length) return problem(null);
   const row = rows.find((one) => one.thing === meter) ?? rows[0];
   meter = row.thing;

@@ -2,7 +2,7 @@
 
 import { address, get } from "/static/js/api.js";
 import { byId, fill, h } from "/static/js/dom.js";
-import { full, NONE, number, time } from "/static/js/format.js";
+import { exact, full, NONE, number, time, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
@@ -16,12 +16,16 @@ const CHARTS = {
   c: () => _("Nonconformities"), u: () => _("Nonconformities per unit"), ewma: () => _("Weighted moving average (EWMA)"),
   "cusum+": () => _("Cumulative sum, upper"), "cusum-": () => _("Cumulative sum, lower"),
 };
+const KINDS = { "i-mr": "I-MR", "xbar-r": "Xbar-R", "xbar-s": "Xbar-S", ewma: "EWMA", cusum: "CUSUM" };
 let rows = [];
 let chosen = new URLSearchParams(location.search);
 
 const titleOf = (row) => pick(row.title, row.title_zh);
 const digitsOf = (value) => (Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 3 : 5);
-const figure = (value, unit) => (value === null || value === undefined ? NONE : `${number(value, digitsOf(value))} ${unit ?? ""}`.trim());
+const figure = (value, unit) => (value === null || value === undefined ? NONE : `${number(value, digitsOf(value))} ${unitText(unit)}`.trim());
+/** The numbers of broken rules out of their keys. */
+const ruleNumbers = (hits) => hits.replace(/[a-z]+_/g, "");
+const limitsText = (row) => `${exact(row.lower)} … ${exact(row.upper)} ${unitText(row.unit)}`;
 const isOne = (row) => row.thing === chosen.get("thing") && row.signal === chosen.get("signal");
 
 function choose(row) {
@@ -55,7 +59,7 @@ function draw(node, title, chart, view, row) {
     ? [["lower", _("lower specification limit")], ["upper", _("upper specification limit")]].filter(([key]) => row[key] !== null && row[key] !== undefined && chart.name === "i")
       .map(([key, name]) => ({ value: row[key], name })) : [];
   node.set({
-    x: { name: _("point"), digits: 0 }, y: { unit: row.unit, digits: digitsOf(chart.centre.at(-1) || 1) }, limits,
+    x: { name: _("point"), digits: 0, min: view.place + 1, max: Math.max(view.place + chart.value.length, view.place + 2) }, y: { unit: unitText(row.unit), digits: digitsOf(chart.centre.at(-1) || 1) }, limits,
     series: [...zones(chart, line),
       steps(_("upper control limit"), chart.upper, "--level-3"), steps(_("centre"), chart.centre, "--soft"), steps(_("lower control limit"), chart.lower, "--level-3"),
       { type: "line", name: _("value"), tone: "--ink", symbol: chart.value.length < 300, data: chart.value.map((value, i) => [line(i), value]) },
@@ -87,16 +91,20 @@ function showCapability(view, row) {
     index("cp", "Cp"), index("cpk", "Cpk"), index("pp", "Pp"), index("ppk", "Ppk"),
     [_("Asked for"), number(row.cpk_min, 2), ""],
     [_("Mean"), figure(found.mean, row.unit), ""],
-    [_("Standard deviation within, overall"), figure(found.spread, row.unit), figure(found.overall, row.unit)],
+    [_("Standard deviation within subgroups"), figure(found.spread, row.unit), ""],
+    [_("Standard deviation overall"), figure(found.overall, row.unit), ""],
     [_("Outside the limits"), number(found.outside_count), _("{n} values; {ppm} ppm expected if normal", { n: number(found.count), ppm: number(found.beyond_ppm, 1) })],
     [_("Normality (Anderson-Darling)"), normal(), ""]];
   fill(byId("capability"), lines.length ? null : h("caption", { class: "empty" }, _("Without specification limits there is no capability.")),
     h("tbody", {}, lines.map(([name, value, more]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, value), h("td", { class: "soft wrap" }, more)))));
   const { edges, counts } = view.histogram;
+  const limits = ["lower", "target", "upper"].filter((key) => row[key] !== null);
+  const seen = [...edges, ...limits.map((key) => row[key])];
+  const [low, high] = [Math.min(...seen), Math.max(...seen)];
   byId("histogram").set({
-    x: { name: _("value"), unit: row.unit, digits: digitsOf(edges[0] ?? 1) }, y: { name: _("readings"), whole: true, zero: true, digits: 0 },
+    x: { name: _("value"), unit: unitText(row.unit), digits: digitsOf(edges[0] ?? 1), min: low - (high - low) / 25, max: high + (high - low) / 25 }, y: { name: _("readings"), whole: true, zero: true, digits: 0 },
     series: [{ type: "bars", tone: "--park", name: _("readings"), data: counts.map((count, i) => [(edges[i] + edges[i + 1]) / 2, count]) }],
-    limits: ["lower", "target", "upper"].filter((key) => row[key] !== null).map((key) => ({ vertical: true, value: row[key],
+    limits: limits.map((key) => ({ vertical: true, value: row[key],
       name: { lower: _("lower limit"), target: _("target"), upper: _("upper limit") }[key] })),
     empty: _("Too few readings for a histogram."),
   });
@@ -105,18 +113,18 @@ function showCapability(view, row) {
 function showAll() {
   const heads = [[_("Characteristic")], [_("Machine")], [_("Chart")], [_("Limits")], [_("Points"), "number"], ["Cpk", "number"], [_("Broken rules")], [_("newest")]];
   fill(byId("all"), h("thead", {}, h("tr", {}, heads.map(([name, look]) => h("th", { class: look ?? "" }, name)))),
-    h("tbody", {}, rows.map((row) => h("tr", { "data-choose": true, "aria-current": isOne(row) ? "true" : null, onclick: () => choose(row) },
-      h("td", {}, h("a", { href: `?${new URLSearchParams({ thing: row.thing, signal: row.signal })}` }, titleOf(row))), h("td", {}, row.thing), h("td", {}, row.chart),
-      h("td", {}, `${figure(row.lower)} … ${figure(row.upper, row.unit)}`), h("td", { class: "number" }, number(row.points)),
+    h("tbody", {}, rows.map((row) => h("tr", { class: isOne(row) ? "chosen" : "", "aria-current": isOne(row) ? "true" : null, onclick: () => choose(row) },
+      h("td", {}, h("a", { href: `?${new URLSearchParams({ thing: row.thing, signal: row.signal })}` }, titleOf(row))), h("td", {}, row.thing), h("td", {}, KINDS[row.chart] ?? row.chart),
+      h("td", {}, limitsText(row)), h("td", { class: row.points ? "number" : "number faint" }, number(row.points)),
       h("td", { class: `number${row.cpk_high !== null && row.cpk_high < row.cpk_min ? " level level-2" : ""}` }, number(row.cpk, 2)),
-      h("td", { class: row.hits ? "level level-2" : "faint" }, row.hits || _("none")), h("td", { title: full(row.last_at) }, time(row.last_at))))));
+      h("td", { class: row.hits ? "level level-2" : "faint" }, ruleNumbers(row.hits) || (row.points ? _("none") : NONE)), h("td", { title: full(row.last_at) }, time(row.last_at))))));
   fill(byId("choice"), rows.map((row) => h("option", { value: `${row.thing}|${row.signal}`, selected: isOne(row) }, `${row.thing} · ${titleOf(row)}`)));
   for (const format of ["csv", "xlsx"]) byId(format).href = address(`${ROOM}/characteristics`, { format });
 }
 
 async function load(signal) {
   const answer = await get(`${ROOM}/characteristics`, { size: 500 }, signal);
-  rows = answer.rows;
+  rows = answer.rows.toSorted((a, b) => Number(b.points > 0) - Number(a.points > 0)); // those that are measured first
   byId("none").hidden = rows.length > 0;
   byId("process").hidden = !rows.length;
   if (!rows.length) return problem(null);

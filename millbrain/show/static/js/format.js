@@ -26,7 +26,7 @@ export function number(value, digits = 0) {
 
 /** The unit as it is written: tables and findings hold plain letters. */
 export function unitText(unit) {
-  return (unit ?? "").replace("Ohm", "Ω").replace("degC", "°C");
+  return (unit ?? "").replace("Ohm", "Ω").replace("degC", "°C").replace(/^um$/, "µm");
 }
 
 /** A figure with as many decimals as it deserves, and its unit. */
@@ -35,6 +35,12 @@ export function figure(value, unit) {
   const size = Math.abs(value);
   const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
   return `${number(value, digits)} ${unitText(unit)}`.trim();
+}
+
+/** A number with the decimals that it was given with, six at most: nothing of a limit is rounded away. */
+export function exact(value) {
+  const text = Number.isFinite(value) ? String(Number(value.toFixed(6))) : "";
+  return number(value, (text.split(".")[1] ?? "").length);
 }
 
 /** A share as a percentage with its sign. */

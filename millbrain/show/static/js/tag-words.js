@@ -56,7 +56,7 @@ export function valueCells(tag) {
     ? (tag.value ? _("yes") : _("no")) : figure(tag.value, unitText(tag.unit));
   const quality = (QUALITIES[tag.quality] ?? (() => String(tag.quality)))();
   return [
-    h("td", { class: `value ${tag.kind === "text" ? "" : "number"}${look}` }, h("a", { href: trendPath([tag]) }, said || NONE)),
+    h("td", { class: `value number${look}` }, h("a", { href: trendPath([tag]) }, said || NONE)),
     h("td", { class: tag.quality === 192 ? `soft${look}` : tag.quality ? "level-2" : "bad" }, quality),
     h("td", { class: `soft${look}`, title: full(tag.device_at) }, agoText(tag.received_at)),
   ];

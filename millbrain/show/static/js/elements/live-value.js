@@ -1,4 +1,5 @@
-// <live-value>: one figure with its unit, grey once it is older than data-stale seconds.
+// <live-value>: one figure with its unit, grey once it is older than the data-stale seconds of
+// itself or of what it stands in.
 
 import { full, instant, number, span } from "../format.js";
 import { _ } from "../words.js";
@@ -36,7 +37,7 @@ export class LiveValue extends HTMLElement {
       return;
     }
     const age = (now - this.#at) / 1000;
-    this.toggleAttribute("stale", age > Number(this.dataset.stale ?? DEFAULT_STALE_S));
+    this.toggleAttribute("stale", age > Number(this.closest("[data-stale]")?.dataset.stale ?? DEFAULT_STALE_S));
     this.title = _("as of {at}, {age} ago", { at: full(this.#at), age: span(age) });
   }
 }

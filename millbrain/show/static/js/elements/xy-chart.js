@@ -45,7 +45,11 @@ function drawn(each, index) {
 export class XyChart extends HTMLElement {
   #chart = null;
   #spec = null;
-  #size = new ResizeObserver(() => this.#chart?.resize());
+  #size = new ResizeObserver(() => {
+    if (!this.#chart) return;
+    this.#chart.resize();
+    this.#draw(); // a narrow legend takes more rows
+  });
   #theme = () => this.#spec && this.#draw();
 
   connectedCallback() {
@@ -109,6 +113,12 @@ export class XyChart extends HTMLElement {
     return number(value, decimals); // as many as the step between two labels needs
   }
 
+  /** Rows that a legend of these names takes [px]: Chinese letters are twice as wide. */
+  #legendRows(named) {
+    const widths = named.map((each) => 28 + [...each.name].reduce((sum, letter) => sum + (letter > "\u2e80" ? 11.5 : 6), 0));
+    return Math.ceil(widths.reduce((sum, width) => sum + width, 0) / Math.max(this.clientWidth - 20, 1));
+  }
+
   #draw() {
     const { x, y, series, limits = [] } = this.#spec;
     const text = { color: token("--soft"), fontFamily: token("--sans"), fontSize: this.#spec.large ? 16 : 11 };
@@ -122,7 +132,7 @@ export class XyChart extends HTMLElement {
     if (limits.length) all[0].markLine = across;
     this.#chart.setOption({
       animation: false,
-      grid: { left: 8, right: 14, top: named.length > 1 ? 46 : 28, bottom: x.name ? 24 : 6, containLabel: true },
+      grid: { left: 8, right: 14, top: named.length > 1 ? 28 + 18 * this.#legendRows(named) : 28, bottom: x.name ? 24 : 6, containLabel: true },
       legend: { show: named.length > 1, top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 3, textStyle: text,
         data: named.map((each) => each.name), selectedMode: false },
       tooltip: { trigger: this.#spec.tip ? "item" : "axis", renderMode: "richText", confine: true, padding: 8,

@@ -2,14 +2,13 @@
 
 import { get, post, put, remove } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { full, instant, NONE, number, span, time } from "../format.js";
+import { exact, figure, full, instant, NONE, number, span, time } from "../format.js";
 import { every } from "../poll.js";
 import { guardedBy, problem } from "../problem.js";
 import { _ } from "../words.js";
 
 const PERIOD_S = 3;
 const STALE_S = 60;
-const DIGITS = 3;
 const BOUNDS = ["low_low", "low", "high", "high_high", "deadband"];
 const maySet = document.documentElement.dataset.role !== "viewer";
 const LEVELS = new Map([
@@ -20,7 +19,7 @@ const LEVELS = new Map([
 const guarded = guardedBy(load);
 
 function bound(row, name) {
-  return h("td", { class: "number" }, row[name] === null ? h("span", { class: "faint" }, NONE) : number(row[name], DIGITS));
+  return h("td", { class: "number" }, row[name] === null ? h("span", { class: "faint" }, NONE) : exact(row[name]));
 }
 
 function standing(row) {
@@ -34,7 +33,7 @@ function newest(row) {
   const age = (Date.now() - instant(row.device_at)) / 1000;
   const look = age > STALE_S ? "stale" : "";
   return [
-    h("td", { class: `number ${look}` }, row.value === null ? NONE : `${number(row.value, DIGITS)}${row.unit ? ` ${row.unit}` : ""}`),
+    h("td", { class: `number ${look}` }, figure(row.value, row.unit)),
     h("td", { class: look, title: full(row.device_at) }, _("{age} ago", { age: span(Math.max(age, 0)) })),
   ];
 }
@@ -68,9 +67,9 @@ async function load(signal) {
     [_("Low-low"), "number"], [_("Low"), "number"], [_("High"), "number"], [_("High-high"), "number"],
     [_("Deadband"), "number"], [_("Set by"), "wide"], [""]];
   const none = _("No signal has limits yet. Name a thing and a signal above, or bring a sheet.");
-  fill(byId("limits"), h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))),
-    h("tbody", {}, answer.rows.length ? answer.rows.map(drawn)
-      : h("tr", {}, h("td", { class: "empty", colspan: heads.length }, none))));
+  fill(byId("limits"), answer.rows.length
+    ? [h("thead", {}, h("tr", {}, heads.map(([title, look]) => h("th", { class: look ?? "" }, title)))), h("tbody", {}, answer.rows.map(drawn))]
+    : h("caption", { class: "empty" }, none));
   fill(byId("total"), answer.rows.length ? _("{n} signals", { n: number(answer.rows.length) }) : "");
   fill(byId("as-of"), _("as of {at}", { at: time(answer.as_of) }));
 }

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { full, number } from "../format.js";
+import { full, NONE, number } from "../format.js";
 import { problem } from "../problem.js";
 import { _, language, pick } from "../words.js";
 
@@ -13,8 +13,9 @@ const yuan = (fen) => `${number(fen / 100, 2)} ${_("CNY")}`;
 const ruleName = (rule) => pick(...(rules[rule] ?? [rule, rule]));
 
 function table(id, heads, rows, empty) {
-  fill(byId(id), rows.length ? null : h("caption", { class: "empty" }, empty),
-    h("thead", {}, h("tr", {}, heads.map(([name, look]) => h("th", { class: look ?? "" }, name)))), h("tbody", {}, rows));
+  fill(byId(id), rows.length
+    ? [h("thead", {}, h("tr", {}, heads.map(([name, look]) => h("th", { class: look ?? "" }, name)))), h("tbody", {}, rows)]
+    : h("caption", { class: "empty" }, empty));
 }
 
 const money = (fen) => h("td", { class: `number${fen < 0 ? " level level-3" : ""}` }, yuan(fen));
@@ -26,7 +27,7 @@ function lineRow(line) {
     h("td", { class: "faint", title: line.report }, line.report.slice(0, 8)), h("td", { class: "number faint" }, line.rate || ""), money(line.fen));
 }
 
-const LINE_HEADS = () => [[_("Day")], [_("Rule")], [_("Why")], [_("Order")], [_("Operation")], [_("Report")], [_("rate no."), "number"], [_("Amount"), "number"]];
+const LINE_HEADS = () => [[_("Day")], [_("Rule")], [_("Why")], [_("Order")], [_("Routing step")], [_("Job report")], [_("rate no."), "number"], [_("Amount"), "number"]];
 
 async function showSlip(person) {
   const slip = await get(`/production/pay/${byId("period").value}/${encodeURIComponent(person)}`);
@@ -41,10 +42,18 @@ async function showSlip(person) {
   table("pot", LINE_HEADS(), slip.pot.own.map(lineRow), _("No line in this month."));
 }
 
-function choose(person) {
+/** Show the payslip below the scoreboard instead of loading the page anew. */
+function choose(event, person) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
   asked.set("person", person);
   history.replaceState(null, "", `?${asked}`);
-  showSlip(person).catch(problem);
+  mark();
+  showSlip(person).then(() => byId("slip-panel").scrollIntoView({ block: "start", behavior: "smooth" })).catch(problem);
+}
+
+function mark() {
+  for (const row of byId("people").querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.person === asked.get("person"));
 }
 
 async function load() {
@@ -55,12 +64,13 @@ async function load() {
   byId("scope").textContent = board.sees_all ? _("everybody; {sum} in all", { sum: yuan(board.total_fen) }) : _("your own line and the totals of teams");
   byId("as-of").textContent = _("up to report {n}, as of {at}", { n: number(board.as_of_report), at: full(Date.now()) });
   table("people", [[_("Person")], [_("Team")], [_("Good pieces"), "number"], [_("Attendance, min"), "number"], [_("Pay"), "number"]],
-    board.people.map((row) => h("tr", { onclick: () => choose(row.person) }, h("td", {}, h("a", { href: `?period=${period}&person=${encodeURIComponent(row.person)}` }, row.person)),
-      h("td", {}, row.team), figure(row.pieces), figure(row.minutes), money(row.fen))),
+    board.people.map((row) => h("tr", { "data-person": row.person, onclick: (event) => choose(event, row.person) }, h("td", {}, h("a", { href: `?period=${period}&person=${encodeURIComponent(row.person)}` }, row.person)),
+      h("td", {}, row.team || h("span", { class: "faint" }, NONE)), figure(row.pieces), figure(row.minutes), money(row.fen))),
     board.sees_all ? _("Nobody reported in this month.") : _("No person has the name of your account, or nothing was reported."));
   table("teams", [[_("Team")], [_("People"), "number"], [_("Good pieces"), "number"], [_("Pot"), "number"]],
     board.teams.map((row) => h("tr", {}, h("td", {}, row.team), figure(row.people), figure(row.pieces), money(row.fen))), _("No team has a pot in this month."));
   byId("slip-panel").hidden = true;
+  mark();
   if (asked.get("person")) await showSlip(asked.get("person"));
   problem(null);
 }

@@ -2,7 +2,7 @@
 
 import { address, get } from "../api.js";
 import { byId, fill, h } from "../dom.js";
-import { number } from "../format.js";
+import { NONE, number } from "../format.js";
 import { problem } from "../problem.js";
 import { _, language } from "../words.js";
 
@@ -11,14 +11,24 @@ const TURNED = new Set(["lines"]); // more figures than lines
 
 const given = () => ({ shift: byId("shift").value, snapshot: byId("snapshot").value.trim(), language });
 const turned = (rows) => rows[0].map((_value, i) => rows.map((row) => row[i]));
-const cell = (value) => (typeof value === "number" ? h("td", { class: "number" }, number(value, Number.isInteger(value) ? 0 : 2)) : h("td", { class: value ? "" : "faint" }, value ?? "–"));
+/** Decimals that a column needs: all figures of one column have the same. */
+const digitsOf = (values) => (values.every((value) => typeof value !== "number" || Number.isInteger(value)) ? 0 : 2);
+
+function cell(value, digits) {
+  if (typeof value === "number") return h("td", { class: "number" }, number(value, digits));
+  const none = value === null || value === "";
+  return h("td", { class: `${none ? "faint" : ""} ${digits === null ? "" : "number"}` }, none ? NONE : value);
+}
 
 function section(key, title, rows) {
   if (rows.length < 2) return null;
-  const [heads, ...body] = TURNED.has(key) ? turned(rows) : rows;
-  return h("section", { class: "panel" }, h("header", { class: "head" }, h("h2", {}, title)),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((name, i) => h("th", { class: typeof body[0][i] === "number" ? "number" : "" }, String(name))))),
-      h("tbody", {}, body.map((row) => h("tr", {}, row.map(cell)))))));
+  const isTurned = TURNED.has(key);
+  const [heads, ...body] = isTurned ? turned(rows) : rows;
+  const figures = heads.map((_name, i) => body.some((row) => typeof row[i] === "number"));
+  const digits = (row, i) => (figures[i] ? digitsOf(isTurned ? row.slice(1) : body.map((other) => other[i])) : null);
+  return h("section", { class: isTurned ? "panel wide" : "panel" }, h("header", { class: "head" }, h("h2", {}, title)),
+    h("div", { class: "scroll" }, h("table", { class: isTurned ? "tight" : "" }, h("thead", {}, h("tr", {}, heads.map((name, i) => h("th", { class: figures[i] ? "number" : "" }, String(name))))),
+      h("tbody", {}, body.map((row) => h("tr", {}, row.map((value, i) => cell(value, digits(row, i)))))))));
 }
 
 async function load() {

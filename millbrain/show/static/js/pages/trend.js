@@ -125,7 +125,7 @@ function turn() {
 
 async function learn(thing) {
   const answer = await get("/tags", { thing, size: 500 });
-  for (const tag of answer.rows) known.set(nameOf(tag), tag);
+  for (const tag of answer.rows) if (!known.get(nameOf(tag))?.title) known.set(nameOf(tag), tag); // two connections may bring one signal
 }
 
 async function add(thing, signal) {
