@@ -54,14 +54,14 @@ fast: setup
 system:
 	@bash tools/setup_system.sh
 
-test: setup system ## every test: fast, slow, faults in their short form, browser
+test: setup system ## every test: fast, slow, faults in their usual form, browser
 	@$(PYTEST) -rs
 
 bench: setup ## figures of this machine, each beside its reference
 	@for name in decode links ingest resolve register; do $(BIN)/millbrain bench $$name; done
 
 faults: setup ## kill, fill and flood for longer than `make test` does
-	@MILLBRAIN_FAULTS=long MILLBRAIN_FAULT_ROUNDS=20 $(PYTEST) -m fault --timeout 3600 -rs
+	@MILLBRAIN_FAULTS=long $(PYTEST) -m fault --timeout 3600 -rs
 
 docs: setup ## write docs/reference anew from the code
 	@$(BIN)/python tools/make_reference.py

@@ -1,6 +1,5 @@
 """Kill the way from findings to alarms at any statement: nothing lost, doubled or stuck."""
 
-import os
 import pathlib
 import random
 import signal
@@ -14,10 +13,10 @@ from millbrain.core.alarms.rules import DECLARED
 from millbrain.decide.alarms.app import Alarms
 from millbrain.record.ledger import AlarmFilter, Ledger
 from tests.conftest import ROOT
+from tests.faults import lengths
 from tests.faults.alarm_victim import KINDS, TURNS, clock_of, versions_of
 
 pytestmark = pytest.mark.fault
-CHAINS = int(os.environ.get("MILLBRAIN_FAULT_ROUNDS", "3"))
 Story = list[tuple[str, str, bool, tuple[tuple[str, str], ...]]]
 
 
@@ -72,7 +71,7 @@ def test_the_undisturbed_story_is_worth_telling(undisturbed: Story) -> None:
         assert last[2] == found.is_open or "resistance" in key or "connection" in key
 
 
-@pytest.mark.parametrize("chain", range(CHAINS))
+@pytest.mark.parametrize("chain", range(lengths.ALARM_CHAINS))
 def test_killed_again_and_again_it_ends_the_same_way(
     chain: int, tmp_path: pathlib.Path, undisturbed: Story
 ) -> None:

@@ -1,7 +1,6 @@
 """The battery app in a real engine that is killed: its state equals the reports, to the bit."""
 
 import json
-import os
 import random
 import socket
 import sqlite3
@@ -24,11 +23,11 @@ from millbrain.run.web import engine_url
 from tests import engines
 from tests.analyse.battery.made import same
 from tests.engines import Process
+from tests.faults import lengths
 from tests.faults.test_engine_faults import Feeder
 
 pytestmark = pytest.mark.fault
 
-KILLS = 20 if os.environ.get("MILLBRAIN_FAULTS") == "long" else 4
 CELLS = 24
 START = int(time.time()) - 3 * 86_400
 OFTEN = {"MILLBRAIN_ANALYSE__RULES": json.dumps({"battery": {"flush_s": 0.2}})}
@@ -94,7 +93,7 @@ def test_killed_at_random_every_report_is_counted_once(tmp_path: Path) -> None:
         feeders = [CellFeeder(running, n) for n in range(2)]
         for feeder in feeders:
             feeder.start()
-        for _ in range(KILLS):
+        for _ in range(lengths.ENGINE_OF_BATTERIES):
             wait_for_a_promise(feeders)
             time.sleep(dice.uniform(0, 2))
             running.kill()
@@ -109,7 +108,7 @@ def test_killed_at_random_every_report_is_counted_once(tmp_path: Path) -> None:
         running.stop()
         running.start()
         assert check(running) == rows
-        print(f"\n{KILLS} kills, {rows} reports, the same bits")
+        print(f"\n{lengths.ENGINE_OF_BATTERIES} kills, {rows} reports, the same bits")
 
 
 def test_a_thermal_event_reaches_the_alarm_list_while_reports_come(tmp_path: Path) -> None:

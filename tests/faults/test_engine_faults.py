@@ -1,7 +1,4 @@
-"""What happens to real servers, done on purpose to a real engine process.
-
-Short form in `make test`, long form (20 kills, 1,000,000 hostile strings) with `make faults`.
-"""
+"""What happens to real servers, done on purpose to a real engine process."""
 
 import contextlib
 import os
@@ -19,12 +16,10 @@ import pytest
 from millbrain.connect.gbt32960 import codec
 from tests import engines
 from tests.engines import Process
+from tests.faults import lengths
 
 pytestmark = pytest.mark.fault
 
-LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
-KILLS = 20 if LONG else 3
-HOSTILE = 1_000_000 if LONG else 50_000
 EPOCH = 1_760_000_000
 
 
@@ -121,7 +116,7 @@ def test_killed_at_random_nothing_promised_is_lost_or_doubled(tmp_path: Path) ->
         for feeder in feeders:
             feeder.start()
         slowest = 0.0
-        for _ in range(KILLS):
+        for _ in range(lengths.ENGINE_OF_VEHICLES):
             time.sleep(dice.uniform(0.3, 2.0))
             running.kill()
             promised = [f.promised for f in feeders]
@@ -144,7 +139,8 @@ def test_killed_at_random_nothing_promised_is_lost_or_doubled(tmp_path: Path) ->
             " GROUP BY vin, device_at HAVING count() > 1)"
         )
         assert doubled == 0
-        print(f"\n{KILLS} kills, slowest restart {slowest:.2f} s, {sum(promised)} promised")
+        kills = lengths.ENGINE_OF_VEHICLES
+        print(f"\n{kills} kills, slowest restart {slowest:.2f} s, {sum(promised)} promised")
 
 
 @pytest.fixture
@@ -204,7 +200,7 @@ def _wait(true: object, wait_s: float = 40) -> None:
 
 
 def test_a_storm_of_reconnecting_vehicles_is_taken_in(tmp_path: Path) -> None:
-    count = 2000 if LONG else 500
+    count = lengths.VEHICLES_AT_ONCE
     with engines.engine(tmp_path) as running:
         for wave in range(3):
             links = [
@@ -226,7 +222,7 @@ def test_hostile_strings_are_counted_and_kill_nothing(tmp_path: Path) -> None:
     good = report("LHOSTILE000000001", EPOCH)
     with engines.engine(tmp_path) as running:
         sent = 0
-        while sent < HOSTILE:
+        while sent < lengths.HOSTILE_TEXTS:
             with (
                 contextlib.suppress(OSError),
                 socket.create_connection(("127.0.0.1", running.ports["gbt32960"]), 20) as link,

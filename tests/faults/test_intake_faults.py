@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults import lengths
 from tests.faults.intake_victim import rows_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUNDS = int(os.environ.get("MILLBRAIN_FAULT_ROUNDS", "3"))
 STEPS = ("dead_letter", "link_event", "vehicle_report", "intake", "vehicle_latest")
 # The engine allows one folder per process, so the check of a folder runs in one of its own.
 _CHECK = """
@@ -97,12 +97,12 @@ def test_kill_at_random_moments(tmp_path: pathlib.Path, environment: dict[str, s
     """A feeder that sends again, after each kill, a few of what was acknowledged and the rest."""
     chance = random.Random(32960)
     told: set[int] = set()
-    for _ in range(ROUNDS):
+    for _ in range(lengths.INTAKE):
         first = max(0, max(told, default=-1) - chance.randrange(5))
         told |= run_victim(tmp_path, first, environment, life_s=chance.uniform(0.3, 2.0))
         found = inspect(tmp_path, environment)
         assert_nothing_lost(found, told, int(environment["VICTIM_START_S"]))
-    assert len(told) > ROUNDS
+    assert len(told) > lengths.INTAKE
 
 
 @pytest.mark.fault

@@ -2,10 +2,9 @@
 
 Whenever it strikes, the next life leaves one alarm, one order with every step once, and everybody
 told: nothing lost, nothing doubled, nothing stuck. Each kind of database statement is a moment;
-the short form tries a sample of them, `make faults` all.
+`make test` tries a sample of them, `make faults` all.
 """
 
-import os
 import shutil
 import signal
 import subprocess
@@ -18,12 +17,11 @@ import pytest
 from millbrain.record.ledger import AlarmFilter, Ledger, OrderFilter
 from tests.conftest import ROOT
 from tests.decide.receivers import Receiver, http_receiver
+from tests.faults import lengths
 
 pytestmark = pytest.mark.fault
 
-LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
-LIFE_S = 1_500 if LONG else 280
-SAMPLES = 24
+LIFE_S = lengths.LIFE_S - 20
 STEPS = ["raise", "dispatch", "accept", "start", "done", "pass", "settle"]
 
 
@@ -69,7 +67,7 @@ def check(path: Path, receiver: Receiver) -> None:
     ledger.close()
 
 
-@pytest.mark.timeout(LIFE_S + 20)
+@pytest.mark.timeout(lengths.LIFE_S)
 def test_killed_at_any_moment_nothing_is_lost_doubled_or_stuck(tmp_path: Path) -> None:
     with http_receiver() as receiver:
         made = template(tmp_path, receiver.url)
@@ -77,7 +75,7 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_stuck(tmp_path: Path) -
         total = int(run(tmp_path, 0)[0])
         check(tmp_path / "0.sqlite", receiver)
         assert total > 100
-        pace = 1 if LONG else max(1, total // SAMPLES)
+        pace = max(1, total // lengths.LOOP_MOMENTS)
         moments = list(range(1, total + 1, pace))
         for moment in moments:
             shutil.copy(made, tmp_path / f"{moment}.sqlite")

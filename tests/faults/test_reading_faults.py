@@ -1,14 +1,11 @@
-"""The engine killed at random while gateways push: what was acknowledged is stored exactly once.
+"""The engine killed at random while gateways push: what was acknowledged is stored exactly once."""
 
-Short form in `make test`, long form (20 kills) with `make faults`.
-"""
-
-import os
 import random
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from millbrain.connect.http import fields
@@ -18,10 +15,10 @@ from millbrain.record.ledger import Ledger
 from millbrain.run.tags.secrets import SecretFiles
 from tests import engines
 from tests.engines import Process
+from tests.faults import lengths
+from tests.faults.judging import Watch, balance
 
-LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800 if LONG else 300)]
-KILLS = 20 if LONG else 3
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(lengths.LIFE_S)]
 START_MS = int(time.time() * 1000) - 3_600_000
 MACHINES, STEPS = 8, 5
 MEDIA = (fields.ARROW, fields.JSON, fields.CSV)
@@ -80,30 +77,38 @@ def connect_all(data: Path, count: int) -> None:
     ledger.close()
 
 
-def balance(running: Process) -> None:
-    sums = "sum(received), sum(stored), sum(duplicate), sum(rejected)"
-    received, stored, duplicate, rejected = map(int, running.sql(f"SELECT {sums} FROM intake")[0])
-    assert received == stored + duplicate + rejected
-    assert stored == running.number("SELECT sum(frame_count) FROM reading")
-
-
 def stored(running: Process, gateway: Gateway) -> int:
     return running.number(
         f"SELECT count() FROM reading WHERE startsWith(thing, 'G{gateway.number}-')"
     )
 
 
+def sum_of(running: Process, gateway: Gateway) -> int:
+    """Return the sum of what is stored of a gateway, in tenths."""
+    return running.number(
+        "SELECT sum(toInt64(round(10 * value))) FROM reading "
+        f"WHERE startsWith(thing, 'G{gateway.number}-')"
+    )
+
+
+def pushed_sum(gateway: Gateway) -> int:
+    """Return the sum of all that a gateway has pushed, in tenths."""
+    batch = gateway.plant.steps(0, gateway.taken * STEPS)
+    return int(np.round(10 * batch.column("value").to_numpy()).sum())
+
+
 def test_killed_at_random_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
-    dice = random.Random(17)
+    dice, watch = random.Random(17), Watch()
     width = MACHINES * len(SIGNALS) * STEPS
     connect_all(tmp_path, 4)
     with engines.engine(tmp_path) as running:
         gateways = [Gateway(running, n) for n in range(4)]
         for gateway in gateways:
             gateway.start()
-        for _ in range(KILLS):
+        for _ in range(lengths.ENGINE_OF_PUSHES):
             time.sleep(dice.uniform(0.3, 2.0))
             running.kill()
+            watch.kills["engine"] += 1
             taken = [g.taken for g in gateways]
             running.start()
             for gateway, batches in zip(gateways, taken, strict=True):
@@ -116,6 +121,7 @@ def test_killed_at_random_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path
             assert gateway.failure is None
             assert gateway.taken > 0
             assert stored(running, gateway) == gateway.taken * width
+            assert sum_of(running, gateway) == pushed_sum(gateway)
         balance(running)
         rows, different = running.sql(
             "SELECT count(), uniqExact(thing, signal, device_at) FROM reading"
@@ -132,4 +138,5 @@ def test_killed_at_random_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path
             assert time.monotonic() < end, "the newest values are not those of the readings"
             time.sleep(0.2)
         taken_all, retries = sum(g.taken for g in gateways), sum(g.retries for g in gateways)
-        print(f"\n{KILLS} kills, {taken_all * width} readings acknowledged, {retries} retries")
+        told = f"{taken_all * width} values accepted, {rows} stored, {retries} pushes sent again"
+        print(watch.line(told, running))

@@ -1,6 +1,5 @@
 """Kill the intake of reports at any statement: nothing answered is lost, nothing counts twice."""
 
-import os
 import pathlib
 import random
 import signal
@@ -14,10 +13,10 @@ from millbrain.core.production.orders import OrderOperation
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.production.reports import ReportFilter
 from tests.conftest import ROOT
+from tests.faults import lengths
 from tests.faults.report_victim import ORDER, PHONES, log_of, opened
 
 pytestmark = pytest.mark.fault
-CHAINS = 3 if os.environ.get("MILLBRAIN_FAULTS") == "long" else 1
 KILLS = 5  # of one chain
 LOGS = [report for phone in range(PHONES) for report in log_of(phone)]
 
@@ -50,7 +49,7 @@ def agrees(ledger: Ledger) -> None:
         assert found == (wanted.state, wanted.good, wanted.scrap, wanted.report_count)
 
 
-@pytest.mark.parametrize("chain", range(CHAINS))
+@pytest.mark.parametrize("chain", range(lengths.REPORT_CHAINS))
 def test_killed_between_statements(tmp_path: pathlib.Path, chain: int) -> None:
     """Each life sends everything again; between lives, what was answered is there."""
     chance = random.Random(chain)

@@ -23,10 +23,9 @@ from millbrain.core.keys import handle_key
 from millbrain.core.records import is_live, stored_values
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from tests.engines import Process
+from tests.faults import lengths
 from tests.identify.resolver import ADMIN, OWNER, PREFIX, SECRET, prepare, resolver
 
-LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
-ROUNDS = 50 if LONG else 3
 READY_S_MAX = 2.0  # of its own processor's time: how long that takes depends on who else works
 CLIENTS = 8
 BASIC = base64.b64encode(f"{OWNER.replace(':', '%3A')}:{SECRET}".encode()).decode()
@@ -132,17 +131,17 @@ def test_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
     chance = random.Random(5)
     prepare(tmp_path)
     acknowledged, slowest_s, dearest_s = 0, 0.0, 0.0
-    for number in range(ROUNDS):
+    for number in range(lengths.RESOLVER):
         with resolver(tmp_path) as node:
             dearest_s = max(dearest_s, cpu_s(node))
             slowest_s = max(slowest_s, node.ready_s)
             writers = written(node, f"r{number}", chance.uniform(0.05, 0.8))
         acknowledged += check(tmp_path, writers)
     print(
-        f"\n{ROUNDS} kills, {acknowledged} acknowledged changes, slowest start {slowest_s:.2f} s,"
-        f" at most {dearest_s:.2f} s of processor"
+        f"\n{lengths.RESOLVER} kills, {acknowledged} acknowledged changes,"
+        f" slowest start {slowest_s:.2f} s, at most {dearest_s:.2f} s of processor"
     )
-    assert acknowledged > ROUNDS * CLIENTS
+    assert acknowledged > lengths.RESOLVER * CLIENTS
     assert dearest_s < READY_S_MAX
 
 

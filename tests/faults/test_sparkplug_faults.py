@@ -1,74 +1,82 @@
-"""The engine killed at random while an edge node tells through a broker: all is stored, once."""
+"""Engine or broker killed at random while an edge node tells: every value is stored, once.
 
-import os
+All that the node measures is accepted: what it tells while it is connected waits at the broker, the
+rest it keeps itself and tells as historical.
+"""
+
 import random
-import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from millbrain.connect.sparkplug.simulator import EdgeNode, SimulatedMetric
 from millbrain.core.plant.tags import Connection
 from millbrain.record.ledger import Ledger
 from tests.brokers import Broker
 from tests.engines import Process
+from tests.faults import lengths
+from tests.faults.judging import Watch
+from tests.faults.telling import Teller
 
-WAIT_S_MAX = 120
-
-LONG = os.environ.get("MILLBRAIN_FAULTS") == "long"
-KILLS = 20 if LONG else 3
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(lengths.LIFE_S)]
+HOST = "mb"
 
 
-def kill_and_count(folder: Path, kills: int, seed: int) -> None:
-    noise = random.Random(seed)
-    broker = Broker(folder / "broker").start()
-    data = folder / "data"
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    running = Broker(tmp_path / "broker").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iterator[Process]:
+    """An engine that listens to the broker as the primary host that the parameter names."""
+    data = tmp_path / "data"
     data.mkdir()
+    options = {"host_id": request.param} if request.param else {}
     ledger = Ledger(f"sqlite:///{data / 'ledger.sqlite'}")
     ledger.migrate()
-    ledger.tags.put_connection(Connection("line", "sparkplug", endpoint=broker.endpoint))
+    ledger.tags.put_connection(
+        Connection("line", "sparkplug", endpoint=broker.endpoint, options=options)
+    )
     ledger.close()
-    engine = Process("engine", data, ("--no-auth-peers", "--port", "0"))
-    node = EdgeNode("127.0.0.1", broker.port, "G", "N", {"M": [SimulatedMetric("X", 1)]}, qos=1)
-    told: list[int] = []
-    done = threading.Event()
+    running = Process("engine", data, ("--no-auth-peers", "--port", "0")).start()
+    yield running
+    running.stop()
 
-    def measure() -> None:
-        while not done.wait(0.01):
-            at_ms = max(time.time_ns() // 1_000_000, told[-1] + 1 if told else 0)
-            told.append(at_ms)
-            node.tell("M", {"X": float(len(told))}, at_ms)
 
-    measuring = threading.Thread(target=measure)
+@pytest.mark.parametrize("engine", [""], indirect=True)
+def test_engine_killed_at_random(engine: Process, broker: Broker) -> None:
+    noise, watch = random.Random(7), Watch()
+    teller = Teller(broker.port)
     try:
-        engine.start()
         time.sleep(1)  # the engine subscribes; what is told before is not ours
-        node.start()
-        measuring.start()
-        for _ in range(kills):
+        teller.start()
+        for _ in range(lengths.ENGINE_OF_SPARKPLUG):
             time.sleep(noise.uniform(0.1, 2.0))
             engine.kill()
+            watch.kills["engine"] += 1
             time.sleep(noise.uniform(0, 0.5))
             engine.start()
-        done.set()
-        measuring.join()
-        where = "FROM reading WHERE thing = 'M' AND value IS NOT NULL"
-        end = time.monotonic() + WAIT_S_MAX
-        while engine.number(f"SELECT uniqExact(device_at) {where}") < len(told):
-            assert time.monotonic() < end, "values are missing"
-            time.sleep(0.5)
-        stored = engine.sql(f"SELECT toUnixTimestamp64Milli(device_at) {where} ORDER BY 1")
-        assert [int(row[0]) for row in stored] == told
+        teller.judge(engine, watch)
     finally:
-        done.set()
-        node.stop()
-        engine.stop()
-        broker.stop()
+        teller.stop()
 
 
-@pytest.mark.fault
-@pytest.mark.slow
-@pytest.mark.timeout(1800 if LONG else 300)
-def test_engine_killed_at_random(tmp_path: Path) -> None:
-    kill_and_count(tmp_path, KILLS, 7)
+@pytest.mark.parametrize("engine", [HOST], indirect=True)
+def test_broker_killed_at_random(engine: Process, broker: Broker) -> None:
+    noise, watch = random.Random(1), Watch()
+    teller = Teller(broker.port, HOST)
+    try:
+        teller.start()
+        for _ in range(lengths.BROKER):
+            time.sleep(noise.uniform(0.1, 1.5))
+            broker.kill()
+            watch.kills["broker"] += 1
+            time.sleep(noise.uniform(0, 0.5))
+            broker.start()
+        teller.judge(engine, watch)
+    finally:
+        teller.stop()

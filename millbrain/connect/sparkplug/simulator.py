@@ -51,6 +51,7 @@ class EdgeNode:
     metrics: of each device, ``""`` = of the node itself. on_write: called with device, metric name
     and value of a command; what it returns is told as the new value. host_id: its primary host,
     empty = none. qos: of its data; the specification says 0, 1 survives a broker that restarts.
+    births_ms: instants at which it told its newest values once more, in births [ms].
     """
 
     host: str
@@ -67,6 +68,7 @@ class EdgeNode:
     bd_seq: int = -1
     online: bool = False
     host_online: bool = True
+    births_ms: "deque[int]" = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     last: dict[tuple[str, str], Any] = field(default_factory=dict)
     _recent: "deque[Told]" = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     _waiting: "deque[Told]" = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
@@ -120,6 +122,7 @@ class EdgeNode:
 
     def _born(self, kind: str, device: str, more: list[dict[str, Any]]) -> None:
         now_ms = _now_ms()
+        self.births_ms.append(now_ms)
         listed = [
             self._metric(m, self.last.get((device, m.name)), now_ms, born=True)
             for m in self.metrics.get(device, ())

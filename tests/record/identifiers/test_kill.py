@@ -11,11 +11,11 @@ import pytest
 
 from millbrain.core.errors import StoreError
 from millbrain.record.identifiers import RocksIdentifiers, repair
+from tests.faults import lengths
 from tests.record.identifiers.made import made_record
 from tests.record.identifiers.victim import COUNTER, ROWS
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = int(os.environ.get("MILLBRAIN_FAULT_ROUNDS", "3"))
 READY_S_MAX = 2.0
 
 pytestmark = pytest.mark.fault
@@ -49,7 +49,7 @@ def count_whole(store: RocksIdentifiers, batches: int) -> int:
 def test_no_acknowledged_batch_is_lost_and_none_is_half_visible(tmp_path: Path) -> None:
     chance = random.Random(11)
     first = 0
-    for _ in range(ROUNDS):
+    for _ in range(lengths.IDENTIFIERS):
         acknowledged = killed(tmp_path / "s", first, chance.uniform(0.05, 0.6))
         before = time.monotonic()
         store = RocksIdentifiers(tmp_path / "s")

@@ -14,11 +14,11 @@ from millbrain.core.records import is_live, stored_values
 from millbrain.core.registry import Asker
 from millbrain.record.identifiers import RocksIdentifiers, StoredRegistry
 from millbrain.record.identifiers.upkeep import examine
+from tests.faults import lengths
 from tests.record.identifiers.range_victim import BUYER
 from tests.record.identifiers.range_victim import ROOT as NODE
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = int(os.environ.get("MILLBRAIN_FAULT_ROUNDS", "3"))
 
 pytestmark = pytest.mark.fault
 
@@ -50,7 +50,7 @@ def seen(registry: StoredRegistry, number: int, serial: int) -> set[int]:
 
 def test_no_acknowledged_range_is_lost_and_none_is_half_visible(tmp_path: Path) -> None:
     chance, first, acknowledged = random.Random(7), 0, set[int]()
-    for _ in range(ROUNDS):
+    for _ in range(lengths.IDENTIFIERS):
         last = killed(tmp_path / "s", first, chance.uniform(0.1, 0.8))
         store = RocksIdentifiers(tmp_path / "s")
         assert examine(store).problems == ()
