@@ -47,7 +47,8 @@ sigma = 0.005
 STEPS: Final = (0.9, -1.4, 0.3, -0.6, 1.3, 0.5, -0.8, -0.2, 1.2, -1.1, -0.4, 0.7)
 # What may stand in Latin letters on a Chinese page: names of things, of formats, of standards.
 LATIN: Final = re.compile(
-    r"(?<![A-Za-z])(?:[A-Z]+(?:-[A-Z\d]+)+|M[78]|T|W2|alone|viewer|reader|PO\d+\S*|PAY1|TURN|chip-jam|gate|"
+    r"(?<![A-Za-z])(?:[A-Z]+(?:-[A-Z\d]+)+|M[78]|T|W2|alone|viewer|reader|"
+    r"PO\d+\S*|PAY1|TURN|chip-jam|gate|"
     r"Gateway|\w+_\w+|B\d+-R\d+-T\d+|CSV|XLSX|PDF|OEE|NEE|TEEP|MTBF|MTTR|MTTF|Cpk?|Ppk?|ppm|kWh|"
     r"kvarh|kW|mm|CO2|ISO|SPC|Xbar|OPC|UA|Modbus|HTTP|MQTT|Sparkplug|UTC|Asia/Shanghai|"
     r"Anderson-Darling|ms|push)(?![A-Za-z])",

@@ -4,7 +4,7 @@ import { get, put } from "/static/js/api.js";
 import { byId, data, fill, h } from "/static/js/dom.js";
 import { figure, full, instant, number, span, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
-import { tagTitle, trendPath } from "/static/js/tag-words.js";
+import { qualityWord, tagTitle, trendPath } from "/static/js/tag-words.js";
 import { _ } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
@@ -82,7 +82,7 @@ function showTags(answer) {
       h("td", {}, h("a", { href: trendPath([row]), title: row.signal }, titleOf(row.signal))),
       h("td", { class: "number" }, valueText(row)),
       h("td", { title: full(row.device_at) }, span((Date.now() - instant(row.device_at)) / 1000)),
-      h("td", {}, { 192: _("good"), 64: _("uncertain"), 0: _("bad") }[row.quality] ?? row.quality), h("td", {}, row.link)))));
+      h("td", {}, qualityWord(row.quality)), h("td", {}, row.link)))));
 }
 
 async function showTrend(signal) {

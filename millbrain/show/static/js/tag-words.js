@@ -12,6 +12,8 @@ const PHASES = {
 };
 const QUALITIES = { 0: () => _("bad value"), 64: () => _("uncertain value"), 192: () => _("good value") };
 
+export const qualityWord = (quality) => (QUALITIES[quality] ?? (() => String(quality)))();
+
 export function phaseWord(row) {
   return (PHASES[row.phase] ?? (() => _("not known")))();
 }
@@ -54,10 +56,9 @@ export function valueCells(tag) {
   }
   const said = tag.kind === "text" ? tag.text : tag.kind === "truth" && tag.value !== null
     ? (tag.value ? _("yes") : _("no")) : figure(tag.value, unitText(tag.unit));
-  const quality = (QUALITIES[tag.quality] ?? (() => String(tag.quality)))();
   return [
     h("td", { class: `value number${look}` }, h("a", { href: trendPath([tag]) }, said || NONE)),
-    h("td", { class: tag.quality === 192 ? `soft${look}` : tag.quality ? "level-2" : "bad" }, quality),
+    h("td", { class: tag.quality === 192 ? `soft${look}` : tag.quality ? "level-2" : "bad" }, qualityWord(tag.quality)),
     h("td", { class: `soft${look}`, title: full(tag.device_at) }, agoText(tag.received_at)),
   ];
 }
