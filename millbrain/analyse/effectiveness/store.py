@@ -166,14 +166,16 @@ class Store:
         since, until = low - MARGIN_MS, min(high + MARGIN_MS, now)
         things = list(known)
         signals = sorted({s for names in known.values() for s in names})
-        rows = [self._readings(things, signals, since, until)]
-        rows += self._beside(known, since, is_after=False)
-        if until < now:
-            only = {t: [s for s in names if s == ENERGY_SIGNAL] for t, names in known.items()}
+        read = self._readings(things, signals, since, until)
+        rows = [read, *self._beside(_unheard(read, known, since, low), since, is_after=False)]
+        if until < now:  # the energy that is used at the end is known with the next reading
+            told = _seen(read, high, until)
+            only = {t: [s for s in names if s == ENERGY_SIGNAL and (t, s) not in told]
+                    for t, names in known.items()}  # fmt: skip
             rows += self._beside(only, until, is_after=True)
         self.rows += sum(part.num_rows for part in rows)
         found = _by_thing(pa.concat_tables(rows))
-        instants = self._instants(things, since, until, now)
+        instants = self._instants(things, since - MARGIN_MS, until, now)
         return {
             thing: _with_all(instants.get(thing, np.zeros(0, np.int64)), found.get(thing, {}))
             for thing in things
@@ -186,14 +188,16 @@ class Store:
             f"SELECT toString(thing) AS thing, toString(signal) AS signal, {_AT} AS at, "
             f"ifNull(value, nan) AS value, text, quality FROM reading "
             f"WHERE thing IN ({{things:Array(String)}}) AND signal IN ({{signals:Array(String)}}) "
-            f"AND {_between('since', 'until')} AND {_AHEAD}",
-            {"things": list(things), "signals": list(signals), "since": since, "until": until},
-        )
+            f"AND {_between('early', 'until')} AND {_AHEAD} AND (signal = '{STATE_SIGNAL}' "
+            f"OR device_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC'))",
+            {"things": list(things), "signals": list(signals), "since": since, "until": until,
+             "early": since - MARGIN_MS},
+        )  # fmt: skip
 
     def _beside(
         self, known: Mapping[str, Iterable[str]], at: int, *, is_after: bool
     ) -> list[pa.Table]:
-        """Return the readings next to an instant, of every signal that is known."""
+        """Return the readings next to an instant, of the signals that are asked for."""
         missing = {(thing, signal) for thing, names in known.items() for signal in names}
         parts = []
         picked = "min" if is_after else "max"
@@ -307,6 +311,31 @@ def _between(low: str, high: str) -> str:
         f"device_at >= fromUnixTimestamp64Milli({{{low}:Int64}}, 'UTC') "
         f"AND device_at < fromUnixTimestamp64Milli({{{high}:Int64}}, 'UTC')"
     )
+
+
+def _unheard(
+    read: pa.Table, known: Mapping[str, Iterable[str]], since: int, low: int
+) -> dict[str, list[str]]:
+    """Return the signals of which the reading before must be looked for, by thing.
+
+    What a state was is needed from `since` on, what else was told from `low` on; where states
+    follow from other signals, all of these are needed from `since` on.
+    """
+    early, told = _seen(read, since - MARGIN_MS, since + 1), _seen(read, since, low + 1)
+    found = {}
+    for thing, names in known.items():
+        has_state = STATE_SIGNAL in names
+        enough = {s: early if s == STATE_SIGNAL else told if has_state else set() for s in names}
+        found[thing] = [s for s, seen in enough.items() if (thing, s) not in seen]
+    return found
+
+
+def _seen(read: pa.Table, low: int, high: int) -> set[tuple[str, str]]:
+    """Return things and signals that have a reading from an instant to before another [ms]."""
+    at = read.column("at").to_numpy()
+    part = read.filter(pa.array((at >= low) & (at < high))).select(["thing", "signal"])
+    part = part.group_by(["thing", "signal"]).aggregate([])
+    return set(zip(texts(part, "thing"), texts(part, "signal"), strict=True))
 
 
 def _by_thing(rows: pa.Table) -> dict[str, dict[str, Signal]]:

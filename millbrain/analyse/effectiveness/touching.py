@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
 from millbrain.analyse.effectiveness.model import SIGNALS, Rules
-from millbrain.analyse.effectiveness.store import Store, Touch
+from millbrain.analyse.effectiveness.store import REACHES_MS, Store, Touch
 from millbrain.core.columns import Column, Columns, Ragged
 from millbrain.core.plant.states import ENERGY_SIGNAL, REASON_SIGNAL
 
@@ -87,7 +87,8 @@ class Touched:
         self._heard: dict[str, int] = {}
         self._ticked = 0
         self._quiet_ms = round(rules.flush_s * 1000)
-        self._late_from = self._late_at = 0  # when the first and the last late reading came
+        self._late: dict[Key, tuple[int, int]] = {}  # first and last instant of late readings
+        self._late_from = self._late_at = 0  # when the first and the last of them came
         self.known: dict[str, set[str]] = {}
         self.hours: dict[str, set[int]] = {}
         self.waiting: dict[str, set[int]] = {}
@@ -100,9 +101,9 @@ class Touched:
 
     @property
     def behind(self) -> int:
-        """How many hours of machines are to be told now, or wait for quiet."""
+        """How many hours of machines are to be told now, or may be once it is quiet."""
         waiting = (hours - self.hours.get(t, set()) for t, hours in self.waiting.items())
-        return self.due + sum(map(len, waiting))
+        return self.due + max(sum(map(len, waiting)), bool(self._late))
 
     def open(self, now: int) -> None:
         """Learn what is known of machines, and up to where their hours are told."""
@@ -145,29 +146,44 @@ class Touched:
             self._add_late(late, now)
 
     def _add_late(self, late: Mapping[Key, Sequence[Touch]], now: int) -> None:
-        """Mark each touch; up to where the next reading of its signal takes over there is time."""
-        first = min(t.first for touches in late.values() for t in touches)
-        last = max(t.last for touches in late.values() for t in touches)
-        after = self._store.beside(late, (last // HOUR_MS + 1) * HOUR_MS, is_after=True)
-        burns = [key for key in late if key[1] == ENERGY_SIGNAL]
-        before = self._store.beside(burns, first // HOUR_MS * HOUR_MS, is_after=False)
+        """Mark each touch; all that it may reach waits, and is struck out where it is told."""
         for key, touches in late.items():
             reach = self._reach(key[1])
             for touch in touches:
                 self._mark(key[0], touch.first - reach, touch.last + self._near_ms, now)
-            low = min(t.first for t in touches)
-            low = min(low - reach, before.get(key, low))
-            high = after.get(key, now) + self._near_ms
-            self.waiting.setdefault(key[0], set()).update(_hours(low, min(high, now)))
+            first, last = min(t.first for t in touches), max(t.last for t in touches)
+            far = _hours(first - reach, min(last + REACHES_MS[-1] + self._near_ms, now))
+            self.waiting.setdefault(key[0], set()).update(far)
+            old = self._late.get(key, (first, last))
+            self._late[key] = min(first, old[0]), max(last, old[1])
         self._late_from, self._late_at = self._late_from or now, now
 
     def ripen(self, now: int) -> None:
         """Let the hours that waited for quiet be told, once it is quiet or they waited long."""
         is_quiet = not 0 <= now - self._late_at < self._quiet_ms
-        if self.waiting and (is_quiet or not 0 <= now - self._late_from < LATE_MS_MAX):
-            for thing, hours in self.waiting.items():
-                self.hours.setdefault(thing, set()).update(hours)
-            self.waiting, self._late_from = {}, 0
+        if not self._late or not (is_quiet or not 0 <= now - self._late_from < LATE_MS_MAX):
+            return
+        after = self._next_to({k: last for k, (_, last) in self._late.items()}, is_after=True)
+        burns = {k: first for k, (first, _) in self._late.items() if k[1] == ENERGY_SIGNAL}
+        before = self._next_to(burns, is_after=False)
+        for key, (first, last) in self._late.items():
+            high = after.get(key, last + REACHES_MS[-1]) + self._near_ms
+            reached = _hours(first - self._reach(key[1]), min(high, now))
+            waiting = self.waiting.get(key[0], set())
+            self.hours.setdefault(key[0], set()).update(waiting.intersection(reached))
+            if key in before:
+                self._mark(key[0], before[key], first, now)
+        self.hours = {thing: hours for thing, hours in self.hours.items() if hours}
+        self.waiting, self._late, self._late_from = {}, {}, 0
+
+    def _next_to(self, found: Mapping[Key, int], *, is_after: bool) -> dict[Key, int]:
+        """Return the reading after the hour of an instant, or before it, of each key [ms]."""
+        by_hour: dict[int, list[Key]] = {}
+        for key, at in found.items():
+            by_hour.setdefault(at // HOUR_MS + is_after, []).append(key)
+        answers = (self._store.beside(keys, hour * HOUR_MS, is_after=is_after)
+                   for hour, keys in by_hour.items())  # fmt: skip
+        return {key: at for answer in answers for key, at in answer.items()}
 
     def _reach(self, signal: str) -> int:
         return self._back_ms if signal == REASON_SIGNAL else self._near_ms

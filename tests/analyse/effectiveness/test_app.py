@@ -248,3 +248,38 @@ def test_texts_of_every_form_are_understood() -> None:
         for n in ("thing", "signal")
     }
     assert touches_of(Columns(made.rows, made.values | ragged)) == expected
+
+
+def test_since_when_a_machine_stands_so_outlives_a_restart_and_follows_late_readings(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PARAMETERS, "gap_s", 900.0)  # a busy machine must not make it silent
+    now = int(time.time() * 1000)
+    low = now - 4 * HOUR_MS
+    down = low + 600_000
+
+    def since() -> tuple[int, int, str]:
+        sql = "SELECT state, toUnixTimestamp64Milli(since_at) AS at, job FROM machine_now FINAL"
+        [row] = bench.warehouse.query(sql).to_pylist()
+        return row["state"], row["at"], row["job"]
+
+    heard = [("M1", "good_count", at, 0.0, "") for at in range(low, now - 60_000, 10_000)]
+    bench.start()
+    bench.put([("M1", "machine_state", low, 1.0, ""), ("M1", "machine_state", down, 4.0, ""),
+               ("M1", "order_operation", low, float("nan"), "O-1/10"), *heard])  # fmt: skip
+    bench.wait()
+    assert since() == (4, down, "O-1/10")
+    bench.stop()
+    bench.start()
+    # What is known of a machine stands in `reading_latest`, which the intake writes; so it is told.
+    bench.put([("M1", "machine_state", now - 40_000, 4.0, ""),
+               ("M1", "order_operation", now - 40_000, float("nan"), "O-1/10")])  # fmt: skip
+    bench.wait()
+    assert since() == (4, down, "O-1/10"), "looked up in the hours that are told"
+    again = now - 2 * HOUR_MS
+    bench.put([("M1", "machine_state", again - 600_000, 1.0, ""),
+               ("M1", "machine_state", again, 4.0, "")])  # fmt: skip
+    bench.wait()
+    bench.put([("M1", "good_count", now - 30_000, 0.0, "")])
+    bench.wait()
+    assert since() == (4, again, "O-1/10")
