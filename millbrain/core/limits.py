@@ -64,6 +64,7 @@ EDGE_LETTERS_MAX: Final = 10_000  # refusals that an edge keeps; older ones are 
 EDGE_RULES_MAX: Final = 500  # rules and models of one edge
 EDGE_WINDOW_MAX: Final = 10_000  # values of one signal that a model sees
 EDGE_EXPRESSION_MAX: Final = 500  # characters of an expression of a rule
+EDGE_ACTION_AGE_S_MAX: Final = 30  # a rule that came true longer ago orders no write any more
 
 # Intake -----------------------------------------------------------------------------------------
 COMMIT_ROWS_MAX: Final = 20_000  # rows in one commit ...

@@ -18,6 +18,7 @@ thing = "MW-*"
 signal = "overheated"
 when = "temperature_degc > 80"
 for_s = 5
+action = {signal = "feed_enable", value = 0}
 """
 
 import tomllib
@@ -27,10 +28,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.plant.tags import Connection, Tag
+from millbrain.core.plant.tags import Connection, Tag, TagKind
 from millbrain.run.edge.buffer import Bounds
 from millbrain.run.edge.expressions import Expression
-from millbrain.run.edge.rules import Derived, Model, Rule, model_of
+from millbrain.run.edge.rules import Action, Derived, Model, Rule, model_of
 from millbrain.run.settings import LOOPBACK, Port
 
 
@@ -81,6 +82,14 @@ class ImportancePart(_Part):
     number: int = Field(ge=0, le=9)
 
 
+class ActionPart(_Part):
+    """A write at a machine when a rule becomes true."""
+
+    signal: str
+    value: float | str
+    thing: str = ""
+
+
 class RulePart(_Part):
     """A local alarm: 1 while the condition has held for so long."""
 
@@ -88,6 +97,7 @@ class RulePart(_Part):
     when: str
     thing: str = "*"
     for_s: float = Field(default=0.0, ge=0, le=86_400)
+    action: ActionPart | None = None
 
 
 class DerivedPart(_Part):
@@ -136,13 +146,20 @@ class EdgeConfig(_Part):
     def tags(self) -> list[Tag]:
         """Return the tags that the file declares; SettingsError where one is none."""
         try:
-            return [Tag(connection=c.key, **tag) for c in self.connection for tag in c.tag]
-        except TypeError as e:
+            return [
+                Tag(connection=c.key, **tag | {"kind": TagKind(tag.get("kind", TagKind.NUMBER))})
+                for c in self.connection
+                for tag in c.tag
+            ]
+        except (TypeError, ValueError) as e:
             raise SettingsError(f"a [[connection.tag]]: {e}") from e
 
     def rules(self) -> list[Rule]:
         """Return the rules; SettingsError where a condition is none."""
-        return [Rule(r.thing, r.signal, Expression(r.when), r.for_s) for r in self.rule]
+        return [
+            Rule(r.thing, r.signal, Expression(r.when), r.for_s, _action(r.action))
+            for r in self.rule
+        ]
 
     def derived(self) -> list[Derived]:
         """Return the derived signals; SettingsError where an expression is none."""
@@ -151,6 +168,10 @@ class EdgeConfig(_Part):
     def models(self) -> list[Model]:
         """Return the models; SettingsError where one is none."""
         return [model_of(m) for m in self.model]
+
+
+def _action(part: ActionPart | None) -> Action | None:
+    return Action(part.signal, part.value, part.thing) if part else None
 
 
 def load_edge(path: Path) -> EdgeConfig:

@@ -36,6 +36,15 @@ class Naming(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A write that a rule orders. thing: whose signal, empty = of the thing that the rule is of."""
+
+    signal: str
+    value: float | str
+    thing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A condition over the signals of each thing that `thing` fits; signal: told as 0 or 1."""
 
@@ -43,6 +52,16 @@ class Rule:
     signal: str
     when: Expression
     for_s: float = 0.0
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A rule that became true for a thing, at an instant of its device time [ms]."""
+
+    rule: Rule
+    thing: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +123,7 @@ class Local:
         self._told: dict[tuple[str, str], float] = {}
         self._windows: dict[tuple[str, str], deque[float]] = {}
         self._wanted: dict[int, bool] = {}
+        self._raised: deque[Raised] = deque(maxlen=limits.EDGE_RULES_MAX)
         self._made_by_us = {r.signal for r in rules} | {d.signal for d in derived}
         self._made_by_us |= {m.tells for m in models}
 
@@ -123,6 +143,12 @@ class Local:
             thing, signal = self._naming.names[number]
             made += self._take(thing, signal, at_ms, value)
         return self._as_rows(made) if made else None
+
+    def raised(self) -> list[Raised]:
+        """Return the rules that became true since the last call."""
+        found = list(self._raised)
+        self._raised.clear()
+        return found
 
     def _is_wanted(self, number: int) -> bool:
         found = self._wanted.get(number)
@@ -168,6 +194,8 @@ class Local:
         if self._told.get(key) == state:
             return []
         self._told[key] = state
+        if state:
+            self._raised.append(Raised(rule, thing, at_ms))
         return [(thing, rule.signal, at_ms, state)]
 
     def _see(self, model: Model, thing: str, at_ms: int, value: float) -> list[Made]:

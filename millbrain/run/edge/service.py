@@ -17,6 +17,7 @@ from millbrain.core.errors import SettingsError
 from millbrain.core.rooms import Driver, Running, Wiring
 from millbrain.run import logs, run_files
 from millbrain.run.discovery import drivers
+from millbrain.run.edge.acting import Actor
 from millbrain.run.edge.book import EdgeBook, EdgeSecrets
 from millbrain.run.edge.buffer import Buffer
 from millbrain.run.edge.centre import Centre
@@ -62,7 +63,8 @@ class Edge:
         self.buffer = Buffer(config.data / "buffer.sqlite", config.bounds())
         self.book = EdgeBook(config, config.data / "tags.json")
         rules, derived, models = config.rules(), config.derived(), config.models()
-        local = Local(self.buffer, rules, derived, models) if rules or derived or models else None
+        self._local = Local(self.buffer, rules, derived, models)
+        local = self._local if rules or derived or models else None
         importance = [(i.series, i.number) for i in config.importance]
         self.sink = EdgeSink(self.buffer, importance, local)
         centre = Centre(config.centre.url, config.centre.token, config.centre.ca)
@@ -71,10 +73,13 @@ class Edge:
             self.buffer, centre, config.name, share=forward.share, live_s=forward.live_s
         )
         self.rooms: dict[str, Running] = {}
+        self.actor: Actor | None = None
         self.started_at = time.time()
 
     async def start(self) -> None:
         """Start sink, forwarding and the rooms that have a connection."""
+        self.actor = Actor(self._local.raised, self.book, self.rooms, self.sink)
+        self.sink.committed = self.actor.committed
         self.sink.start()
         self.forwarder.start()
         wanted = {c.room for c in self.config.connection}
@@ -101,6 +106,8 @@ class Edge:
         """End the rooms, store what they took, end forwarding; the buffer keeps the rest."""
         # A room that waits for room in a full buffer would wait for ever.
         patience = asyncio.get_running_loop().call_later(STOP_S_MAX, self.sink.close)
+        if self.actor is not None:
+            await self.actor.stop()
         await asyncio.gather(*(room.stop() for room in self.rooms.values()))
         patience.cancel()
         await asyncio.to_thread(self.sink.stop)
@@ -121,6 +128,7 @@ class Edge:
         return {
             "name": self.config.name, "version": millbrain.__version__,
             "started_at": self.started_at, "as_of": time.time(), "connections": states,
+            "actions": list(self.actor.told) if self.actor else [],
             "buffer": self.buffer.status(), "forward": self.forwarder.status(),
             "refusals": [
                 {"link": k, "reason": r, "detail": d, "received_ms": at, "values": n}

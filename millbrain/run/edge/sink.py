@@ -28,12 +28,13 @@ class EdgeSink:
     """Takes deliveries into the buffer; implements `core.rooms.Sink`.
 
     importance: patterns of ``thing/signal`` with a number each, the first that fits counts; 0 else.
-    local: rules and models of the edge.
+    local: rules and models of the edge. committed: called after each commit.
     """
 
     def __init__(
         self, buffer: Buffer, importance: Sequence[tuple[str, int]] = (), local: Local | None = None
     ) -> None:
+        self.committed: Callable[[], None] = lambda: None
         self._buffer, self._patterns, self._local = buffer, importance, local
         self._changed = threading.Condition()
         self._waiting: list[Delivery] = []
@@ -121,6 +122,7 @@ class EdgeSink:
         for delivery in taken:
             if delivery.on_commit:
                 delivery.on_commit()
+        self.committed()
         return True
 
     def _parts(self, taken: Sequence[Delivery]) -> tuple[list[tuple[int, Rows]], list[DeadLetter]]:

@@ -58,12 +58,19 @@ def page(status: Mapping[str, Any]) -> str:
         f"<td>{r['values']}</td><td>{html.escape(r['detail'])}</td></tr>"
         for r in status["refusals"]
     )
+    ordered = "".join(
+        f"<tr><td>{html.escape(a['rule'])}</td><td>{html.escape(a['thing'])}</td>"
+        f"<td>{html.escape(a['signal'])} := {html.escape(str(a['value']))}</td>"
+        f"<td>{'done / 已执行' if a['agrees'] else html.escape(a['why'])}</td></tr>"
+        for a in reversed(status["actions"])
+    )
     alerts = "".join(f"<p class=bad>{html.escape(w)}</p>" for w in warnings(status))
     return (
         f"<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=5>"
         f"<meta name=viewport content='width=device-width'><title>{html.escape(status['name'])}"
         f"</title><style>{_STYLE}</style><h1>{html.escape(status['name'])}</h1>{alerts}"
-        f"<table>{rows}</table><h2>Connections · 连接</h2><table><tr><th>key</th><th>room</th>"
+        f"<table>{rows}</table><h2>Orders of rules · 规则动作</h2><table>{ordered}</table>"
+        f"<h2>Connections · 连接</h2><table><tr><th>key</th><th>room</th>"
         f"<th>phase</th><th>values</th><th>troubles</th><th>why</th></tr>{links}</table>"
         f"<h2>Refused · 拒收</h2><table>{refused}</table>"
     )

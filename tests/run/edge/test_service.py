@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millbrain.core.errors import SettingsError
-from millbrain.core.plant.tags import Tag
+from millbrain.core.plant.tags import Tag, TagKind
 from millbrain.run.edge.book import EdgeBook
 from millbrain.run.edge.config import load_edge
 from millbrain.run.edge.telling import page
@@ -39,6 +39,7 @@ secrets = {password = "p"}
 address = "G/N:x"
 thing = "M1"
 signal = "x"
+kind = "truth"
 [[rule]]
 signal = "hot"
 when = "x > 1"
@@ -55,7 +56,8 @@ window = 9
     assert config.centre.token == "secret"
     assert config.data == tmp_path / "edge-data"
     assert config.bounds().bytes_max == 1 << 29
-    assert config.tags() == [Tag("l", "G/N:x", "M1", "x")]
+    assert config.tags() == [Tag("l", "G/N:x", "M1", "x", TagKind.TRUTH)]
+    assert config.tags()[0].kind is TagKind.TRUTH  # rooms compare it so
     assert [m.tells for m in config.models()] == ["x_slope"]
 
 
@@ -70,6 +72,7 @@ LINE = '[[connection]]\nkey = "l"\nroom = "r"\nendpoint = "e"\n'
     ('[[model]]\nkind = "oracle"\nsignal = "x"\n', "oracle"),
     ("[[rule\n", "no settings file"),
     (f"{LINE}[[connection.tag]]\nwhat = 1\n", "what"),
+    (f'{LINE}[[connection.tag]]\naddress = "a"\nthing = "t"\nsignal = "s"\nkind = "hue"\n', "hue"),
 ])  # fmt: skip
 def test_what_is_not_allowed_is_named(tmp_path: Path, more: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
