@@ -108,7 +108,10 @@ export class XyChart extends HTMLElement {
   }
 
   #label(given, value) {
-    if (given.kind === "time") return given.clock ? full(value).slice(11, 16) : full(value).slice(5, 10);
+    if (given.kind === "time") {
+      const [date, clock] = full(value).split(" ");
+      return given.clock && clock !== "00:00:00" ? clock.slice(0, 5) : date.slice(5);
+    }
     const decimals = (String(Number(value.toFixed(4))).split(".")[1] ?? "").length;
     return number(value, decimals); // as many as the step between two labels needs
   }
