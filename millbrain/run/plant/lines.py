@@ -16,6 +16,7 @@ from millbrain.core.plant.model import Level, Node
 from millbrain.core.plant.plant import Plant
 from millbrain.run.plant.machine import Lot, Machine, Work
 
+BEGUN_H: Final = 9  # so long before they are entered the demonstration's orders were begun
 LOT_PIECES: Final = (120, 420)
 JOB_PIECES: Final = (4, 40)
 SHORT_S: Final = 1200.0  # mean length of a lack of material

@@ -21,12 +21,11 @@ from millbrain.record.ledger import Ledger
 from millbrain.run import logs, run_files
 from millbrain.run.packs import FOLDER
 from millbrain.run.plant.history import KEY, PlantHistory, close_connection, open_connection
-from millbrain.run.plant.lines import OpenOrder
+from millbrain.run.plant.lines import BEGUN_H, OpenOrder
 from millbrain.run.plant.points import Ports, Server, read_servers, tags_of
 from millbrain.run.plant.register import register_places, register_servers
 from millbrain.run.plant.serving import read_fault
 from millbrain.run.plant.simulate import Plan, Running, Simulation, sentence
-from millbrain.run.production.demo import BEGUN_H
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.secrets import SecretFiles
 from millbrain.show.tag_sheet import sheet_of

@@ -22,6 +22,7 @@ from millbrain.core.times import utc_from_epoch
 from millbrain.decide.production.calc import plan_of
 from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.production.orders import Asker, ProductionFilter
+from millbrain.run.plant.lines import BEGUN_H
 from millbrain.run.plant.load import PlantBook
 from millbrain.run.settings import Settings
 
@@ -30,7 +31,6 @@ _PREFIX: Final = "88.999.1"  # of the demonstration's parts
 _ORDERS: Final = 7  # of each plant
 _BEGUN: Final = 4  # of them are worked on
 _PROMISED_H: Final = (3, 7, 40, 9, 70, 84, 120)  # from now; some cannot be kept
-BEGUN_H: Final = 9  # so long before they are entered the first of them were begun
 _TAPS: Final = 6  # reports of good pieces of one step
 _NAMESPACE: Final = uuid.UUID("5d3c2f52-2f0b-4c1e-9a44-0d9d2f6a7c11")
 

@@ -8,9 +8,9 @@ from millbrain.record.ledger import Ledger
 from millbrain.record.ledger.production.orders import ProductionFilter
 from millbrain.run.plant import load_plant
 from millbrain.run.plant.floor import Floor
-from millbrain.run.plant.lines import OpenOrder
+from millbrain.run.plant.lines import BEGUN_H, OpenOrder
 from millbrain.run.plant.process import open_orders
-from millbrain.run.production.demo import BEGUN_H, fill_orders
+from millbrain.run.production.demo import fill_orders
 from millbrain.run.settings import load
 
 START_S = 1_790_000_400.0
