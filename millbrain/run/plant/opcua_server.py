@@ -118,6 +118,11 @@ class OpcUaServer:
         node = await machine.add_variable(
             name, ua.QualifiedName(signal.name, index), value, varianttype=kind
         )
+        if first is None and not signal.writable:  # nothing was measured yet: that is no 0
+            assert self._server is not None
+            waiting = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
+            unknown = ua.DataValue(ua.Variant(value, kind), StatusCode=waiting)
+            await self._server.write_attribute_value(node.nodeid, unknown)
         await _say(node, f"{signal.title} {signal.title_zh}")
         if signal.unit:
             unit_told = ua.EUInformation()

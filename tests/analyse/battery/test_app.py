@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millbrain.analyse.battery import backfill, follower, held
+from millbrain.analyse.battery import backfill, held
 from millbrain.analyse.battery.app import start
 from millbrain.analyse.battery.calc.inputs import pack_reports
 from millbrain.analyse.battery.calc.sums import Sums
@@ -22,6 +22,7 @@ from millbrain.core.facts import SHARED_TABLES
 from millbrain.core.finding_rows import known
 from millbrain.core.findings import Finding, Severity
 from millbrain.core.rooms import Ground
+from millbrain.hands import steps
 from millbrain.record.intake import Intake
 from millbrain.record.warehouse import Warehouse, create_tables
 from millbrain.run.apps import Reporter
@@ -157,7 +158,7 @@ class Failing:
 def test_cut_anywhere_nothing_is_lost_or_counted_twice(
     store: Warehouse, monkeypatch: pytest.MonkeyPatch, nth: int, stored: bool
 ) -> None:
-    monkeypatch.setattr(follower, "PAUSE_S_MIN", 0.01)
+    monkeypatch.setattr(steps, "PAUSE_S_MIN", 0.01)
     monkeypatch.setattr(held, "ROWS_AT_ONCE_MAX", 1)  # several inserts a round
     columns = facts(Pack(days=5).lack(39, 6).columns())
     rig = Rig(store, flush_s=0.1)
