@@ -26,6 +26,7 @@ class Store:
         self.rows: dict[tuple[str, str, int], dict[str, Any]] = {}
         self.received = self.stored = self.duplicate = 0
         self.rejected: list[DeadLetter] = []
+        self._lock = threading.Lock()
         self.commits = threading.Event()
         self.commits.set()
 
@@ -40,10 +41,12 @@ class Store:
                 fresh = key not in self.rows
                 self.stored += fresh
                 self.duplicate += not fresh
-                self.rows.setdefault(key, {
+                kept = {
                     "value": None if missing[i] else float(row["value"]),
                     "text": bytes(row["text"]).decode(), "quality": int(row["quality"]),
-                })  # fmt: skip
+                }  # fmt: skip
+                with self._lock:
+                    self.rows.setdefault(key, kept)
         if self.commits.wait(20) and delivery.on_commit:
             delivery.on_commit()
 
@@ -52,10 +55,12 @@ class Store:
         return self.received == self.stored + self.duplicate + refused
 
     def instants(self) -> set[int]:
-        return {key[2] for key, row in list(self.rows.items()) if row["value"] is not None}
+        with self._lock:
+            return {key[2] for key, row in self.rows.items() if row["value"] is not None}
 
     def of(self, thing: str, signal: str) -> list[dict[str, Any]]:
-        found = [(k[2], r) for k, r in list(self.rows.items()) if k[:2] == (thing, signal)]
+        with self._lock:
+            found = [(k[2], r) for k, r in self.rows.items() if k[:2] == (thing, signal)]
         return [r for _, r in sorted(found, key=lambda f: f[0])]
 
 

@@ -184,7 +184,7 @@ def test_a_dead_node_is_said_at_once() -> None:
         with pytest.raises(UpstreamError) as caught:
             await asker.resolve(HANDLE)
         assert caught.value.code == f.NO_RESPONSE
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 0.9, "its time of 1 s was not waited for"
         await asker.close()
 
     run(work)
@@ -196,17 +196,14 @@ def test_a_slow_node_costs_its_time_a_few_times_and_holds_up_nobody() -> None:
             clock = Clock()
             asker = recursive(*slow.upstream, clock=clock)
             asker.cache.put(b"hdl:88.1/KNOWN", Entry(f.NOT_FOUND, b"", clock.now_s + 60))
-            began = time.monotonic()
             walks = [asker.resolve(f"88.100.1/{n}") for n in range(UPSTREAM_FAILURES_MAX)]
             waiting = asyncio.gather(*walks, return_exceptions=True)
             await asyncio.sleep(0.05)
             assert (await asker.resolve("88.1/known")).code == f.NOT_FOUND
-            assert time.monotonic() - began < 0.15, "known answers do not wait"
+            assert not waiting.done(), "known answers do not wait"
             assert all(isinstance(e, UpstreamError) for e in await waiting)
-            began = time.monotonic()
             with pytest.raises(UpstreamError, match="left alone"):
                 await asker.resolve(HANDLE)
-            assert time.monotonic() - began < 0.1
             clock.now_s += 1.1
             slow.way = right(URL)
             assert (await asker.resolve(HANDLE)).code == f.OK, "it is tried again, and is well"

@@ -197,7 +197,7 @@ def test_recursive_nodes_in_a_circle_end_with_code_6(tmp_path: Path) -> None:
         began = time.monotonic()
         answer = await _asked(port, "88.1/x", f.PUBLIC_ONLY | f.RECURSIVE)
         assert answer.code == f.RECURSION_TOO_HIGH
-        assert time.monotonic() - began < 1.0, "nobody waited for itself"
+        assert time.monotonic() - began < 3.0, "nobody waited for itself"
         assert recursion.counts["failed"] == RECURSIONS_MAX
 
     _serving(tmp_path / "store", port, f"127.0.0.1:{port}", work)

@@ -192,14 +192,16 @@ def test_sparkplug_births_then_data_and_a_written_set_point() -> None:
         write = {"metrics": [{"name": "feed_set_mmpmin", "datatype": 10, "double_value": 210.0}]}
         client.publish(f"spBv1.0/{group}/DCMD/{name}/MW-L16-M02", codec.encode(write))
         machine = simulation.floor.by_id["MW-L16-M02"]
-        until = time.monotonic() + 8
+        birth = f"spBv1.0/{group}/DBIRTH/{name}/MW-L16-M05"
+        until = time.monotonic() + 30
         while time.monotonic() < until and (
             machine.set_points["feed_set_mmpmin"] != 210.0 or not _data(heard)
-        ):
+            or not any(topic == birth for topic, _ in list(heard))
+        ):  # fmt: skip
             await asyncio.sleep(0.05)
         assert machine.set_points["feed_set_mmpmin"] == 210.0
         client.loop_stop()
-        born = [p for t, p in heard if t == f"spBv1.0/{group}/DBIRTH/{name}/MW-L16-M05"]
+        born = [p for t, p in heard if t == birth]
         names = [m["name"] for m in born[-1]["metrics"]]
         assert {"machine_state", "good_count", "pilot_mm"} <= set(names)
         assert _data(heard)
