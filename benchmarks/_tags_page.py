@@ -53,6 +53,12 @@ def asked(number: int) -> Sequence[Sequence[str]]:
     return [[f"/plant/machine/{machine}"], [*data, latest], [f"/api/v1/readings?{curve}"]]
 
 
+def first_asked(number: int) -> Sequence[Sequence[str]]:
+    """Return what must be there before the state and the newest values stand on the page."""
+    page, queries, _ = asked(number)
+    return [page, [queries[0], queries[-1]]]
+
+
 def figures(seconds: float) -> list[Figure]:
     """Run the plant and open its pages; return the figures."""
     seconds = max(seconds, SECONDS_MIN)
@@ -66,7 +72,7 @@ def figures(seconds: float) -> list[Figure]:
                 sys.executable, http.__file__, "--send", "paced", "--port",
                 str(running.ports["http"]), "--seconds", str(seconds),
             ])  # fmt: skip
-            with watching(data, {"machine.page": asked}) as watcher:
+            with watching(data, {"machine.state": first_asked, "machine.page": asked}) as watcher:
                 status = sender.wait()
             if status:
                 raise RuntimeError("the senders failed")

@@ -16,10 +16,10 @@ from millbrain.record.ledger.production.orders import Asker
 from millbrain.record.ledger.production.reports import ReportFilter
 from tests.browser.conftest import ACCOUNT, PASSWORD, SCREENSHOTS, open_context
 from tests.engines import Process
+from tests.faults.lengths import PHONES
 
 pytestmark = pytest.mark.browser
 PHONE = (390, 844)
-PHONES = 20
 TAPS = 4
 PATIENCE_MS = 60_000  # a busy machine takes its time
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -10,10 +10,11 @@ from rich.table import Table
 from millbrain.core.errors import LinkError, MillbrainError, NotFoundError, SettingsError
 from millbrain.core.plant.tags import Connection
 from millbrain.core.times import utc_from_epoch
-from millbrain.record.ledger import Ledger
 from millbrain.run.cli.options import Config, Data, err, out
 from millbrain.run.settings import load, prepare_data_folder
-from millbrain.show.engine_client import EngineClient
+
+if TYPE_CHECKING:  # loaded by what needs them: they cost half a second
+    from millbrain.record.ledger import Ledger
 
 _WHO: Final = "command line"
 Thing = Annotated[str, typer.Argument(help="The machine.")]
@@ -83,7 +84,11 @@ def _ordered(
 
     settings = load(data, config)
     key = prepare_data_folder(settings)
+    from millbrain.show.engine_client import EngineClient
+
     client = EngineClient(engine_url(settings, key), key)
+    from millbrain.record.ledger import Ledger
+
     ledger = Ledger(settings.ledger_url)
     try:
         room = _connection(ledger, thing, signal).room
@@ -103,7 +108,7 @@ def _ordered(
         client.close()
 
 
-def _connection(ledger: Ledger, thing: str, signal: str) -> Connection:
+def _connection(ledger: "Ledger", thing: str, signal: str) -> Connection:
     for tag in ledger.tags.of_signal(thing, signal):
         found = ledger.tags.connection(tag.connection)
         if found is not None:

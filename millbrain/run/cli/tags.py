@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -17,13 +17,15 @@ from millbrain.core.errors import MillbrainError, NotFoundError, SettingsError
 from millbrain.core.plant.tags import Connection, Found, Tag
 from millbrain.core.tagging.proposals import THING_PATTERN, Walked, proposed
 from millbrain.core.tagging.rules import parted, twice
-from millbrain.record.ledger import Ledger
 from millbrain.run.cli.options import Config, Data, err, out
 from millbrain.run.settings import Settings, load, prepare_data_folder
 from millbrain.run.tags.rules import tag_rules
 from millbrain.run.tags.secrets import SecretFiles
-from millbrain.show.engine_client import EngineClient
-from millbrain.show.tag_sheet import Sheet, read_sheet, sheet_of
+
+if TYPE_CHECKING:  # loaded by what needs them: they cost half a second
+    from millbrain.record.ledger import Ledger
+    from millbrain.show.engine_client import EngineClient
+    from millbrain.show.tag_sheet import Sheet
 
 _WHO: Final = "command line"
 _SHOWN: Final = 40  # wrongs that are printed
@@ -31,8 +33,10 @@ ConnectionOption = Annotated[str, typer.Option("--connection", "-c", help="Key o
 
 
 @contextmanager
-def _ledger(settings: Settings) -> Iterator[Ledger]:
+def _ledger(settings: Settings) -> "Iterator[Ledger]":
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    from millbrain.record.ledger import Ledger
+
     ledger = Ledger(settings.ledger_url)
     try:
         ledger.migrate()
@@ -55,6 +59,8 @@ def import_(
 
     Example: `millbrain tags import tags.xlsx`
     """
+    from millbrain.show.tag_sheet import read_sheet
+
     if not file.is_file():
         raise SettingsError(f"{file} is no file")
     with _ledger(load(data, config)) as ledger:
@@ -72,7 +78,7 @@ def import_(
     raise typer.Exit(1 if sheet.wrongs else 0)
 
 
-def _report(sheet: Sheet) -> None:
+def _report(sheet: "Sheet") -> None:
     for wrong in sheet.wrongs[:_SHOWN]:
         sentence = (
             f"row {wrong.row}, {wrong.column}: found {wrong.found!r}; allowed: {wrong.allowed}"
@@ -92,6 +98,8 @@ def export(
 
     Example: `millbrain tags export tags.xlsx`
     """
+    from millbrain.show.tag_sheet import sheet_of
+
     form = file.suffix.lower().lstrip(".")
     if form not in ("xlsx", "csv"):
         raise SettingsError(f"{file.name} ends in {file.suffix!r}; .xlsx and .csv are written")
@@ -136,17 +144,19 @@ def browse(
         err.print("the tree is larger than one browse; name a node further down", highlight=False)
 
 
-def _pattern(ledger: Ledger, key: str) -> str:
+def _pattern(ledger: "Ledger", key: str) -> str:
     """Return how the room of a connection proposes things."""
     connection = ledger.tags.connection(key)
     card = tag_rules().rooms.get(connection.room) if connection else None
     return card.pattern if card else THING_PATTERN
 
 
-def _client(settings: Settings) -> EngineClient:
+def _client(settings: Settings) -> "EngineClient":
     from millbrain.run.web import engine_url
 
     key = prepare_data_folder(settings)
+    from millbrain.show.engine_client import EngineClient
+
     return EngineClient(engine_url(settings, key), key)
 
 
@@ -174,7 +184,7 @@ def _print_nodes(
     return fresh
 
 
-def _create(ledger: Ledger, key: str, known: list[Tag], fresh: list[Tag]) -> None:
+def _create(ledger: "Ledger", key: str, known: list[Tag], fresh: list[Tag]) -> None:
     connection = ledger.tags.connection(key)
     if connection is None:
         raise NotFoundError(f"no connection has the key {key!r}")
