@@ -5,6 +5,7 @@ told of a connection that has no link, is the same for all rooms.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -84,6 +85,7 @@ class Links(Generic[L]):
         self._idle: dict[str, ConnectionState] = {}  # connections without a link
         self._refused: dict[str, tuple[Connection, Tags]] = {}  # those that could not begin
         self._revision = -1
+        self._stopping = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -92,9 +94,9 @@ class Links(Generic[L]):
 
     async def stop(self) -> None:
         """Stop all links."""
+        self._stopping.set()
         if self._follower:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
+            await self._follower  # not cancelled: a link that is just beginning would be lost
         links, self._links = list(self._links.values()), {}
         await asyncio.gather(*(link.stop() for link in links))
 
@@ -124,7 +126,7 @@ class Links(Generic[L]):
 
     async def _follow(self) -> None:
         said = ""
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._look()
                 said = ""
@@ -133,7 +135,8 @@ class Links(Generic[L]):
                     log.exception("%s: connections could not be followed, tried again each %g s",
                                   self._room, FOLLOW_S)  # fmt: skip
                 said = str(e)
-            await asyncio.sleep(FOLLOW_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), FOLLOW_S)
 
     async def _look(self) -> None:
         """Start, stop and begin anew what has changed; the others are not disturbed."""
@@ -153,6 +156,8 @@ class Links(Generic[L]):
             if wanted.get(key) != link.connection:
                 await self._links.pop(key).stop()
         for connection in wanted.values():
+            if self._stopping.is_set():
+                return
             await self._set(connection)
         self._revision = revision
 

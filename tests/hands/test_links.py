@@ -163,3 +163,24 @@ def test_a_book_that_cannot_be_read_is_read_later(caplog: pytest.LogCaptureFixtu
     asyncio.run(run())
     said = [r for r in caplog.records if "could not be followed" in r.getMessage()]
     assert len(said) == 1, "the same trouble is said once"
+
+
+def test_a_link_that_is_beginning_while_all_stop_is_stopped_too() -> None:
+    async def run() -> None:
+        entered, go_on, begun = asyncio.Event(), asyncio.Event(), Begun()
+
+        async def begin(connection: Connection, tags: tuple[Tag, ...]) -> Line:
+            entered.set()
+            await go_on.wait()
+            return await begun(connection, tags)
+
+        held = Links("opcua", TagMemory([ONE, TWO]), begin)
+        held.start()
+        await entered.wait()
+        stopping = asyncio.create_task(held.stop())
+        await asyncio.sleep(0.02)
+        go_on.set()
+        await stopping
+        assert [line.is_stopped for line in begun] == [True], "and no other is begun"
+
+    asyncio.run(run())

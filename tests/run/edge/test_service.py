@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,9 @@ def test_the_process_tells_how_it_stands(tmp_path: Path) -> None:
     more = '[[connection]]\nkey = "l"\nroom = "sparkplug"\nendpoint = "mqtt://127.0.0.1:1"\n'
     edge = EdgeProcess(tmp_path, port(), more).start()
     try:
-        told = edge.status()
+        until_s = time.monotonic() + 20
+        while not (told := edge.status())["connections"] and time.monotonic() < until_s:
+            time.sleep(0.1)
         assert told["buffer"]["rows_waiting"] == 0
         assert told["connections"][0]["connection"] == "l"
         assert "l" in page(told)
