@@ -49,34 +49,29 @@ def engine(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> It
 
 @pytest.mark.parametrize("engine", [""], indirect=True)
 def test_engine_killed_at_random(engine: Process, broker: Broker) -> None:
-    noise, watch = random.Random(7), Watch()
-    teller = Teller(broker.port)
-    try:
-        time.sleep(1)  # the engine subscribes; what is told before is not ours
-        teller.start()
-        for _ in range(lengths.ENGINE_OF_SPARKPLUG):
-            time.sleep(noise.uniform(0.1, 2.0))
-            engine.kill()
-            watch.kills["engine"] += 1
-            time.sleep(noise.uniform(0, 0.5))
-            engine.start()
-        teller.judge(engine, watch)
-    finally:
-        teller.stop()
+    time.sleep(1)  # the engine subscribes; what is told before is not ours
+    _killed("engine", engine, engine, Teller(broker.port), lengths.ENGINE_OF_SPARKPLUG, 2.0, seed=7)
 
 
 @pytest.mark.parametrize("engine", [HOST], indirect=True)
 def test_broker_killed_at_random(engine: Process, broker: Broker) -> None:
-    noise, watch = random.Random(1), Watch()
-    teller = Teller(broker.port, HOST)
+    _killed("broker", broker, engine, Teller(broker.port, HOST), lengths.BROKER, 1.5, seed=1)
+
+
+def _killed(
+    name: str, victim: Process | Broker, engine: Process, teller: Teller, kills: int,
+    alive_s: float, *, seed: int,
+) -> None:  # fmt: skip
+    """Kill a process again and again while a machine tells; each life lasts at most `alive_s`."""
+    noise, watch = random.Random(seed), Watch()
     try:
         teller.start()
-        for _ in range(lengths.BROKER):
-            time.sleep(noise.uniform(0.1, 1.5))
-            broker.kill()
-            watch.kills["broker"] += 1
+        for _ in range(kills):
+            time.sleep(noise.uniform(0.1, alive_s))
+            victim.kill()
+            watch.kills[name] += 1
             time.sleep(noise.uniform(0, 0.5))
-            broker.start()
+            victim.start()
         teller.judge(engine, watch)
     finally:
         teller.stop()

@@ -8,7 +8,6 @@ disordered data give what they would have given in order. Nothing that decides i
 looked up when the engine starts again.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -23,8 +22,6 @@ from millbrain.analyse.effectiveness.watching import Watch
 from millbrain.core.columns import Columns
 from millbrain.core.rooms import Ground
 from millbrain.hands.steps import Steps
-
-_log = logging.getLogger(__name__)
 
 READING: Final = "reading"
 PORTIONS_AT_ONCE: Final = 4  # told between two looks at what came

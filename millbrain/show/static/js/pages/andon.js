@@ -5,7 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { full, instant, NONE, number, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
-import { problem } from "../problem.js";
+import { guardedBy, problem } from "../problem.js";
 import { _, pick } from "../words.js";
 
 const PERIOD_S = 3;
@@ -14,15 +14,7 @@ let words = null;
 
 const age = (at) => span((Date.now() - instant(at)) / 1000);
 
-async function step(call, body) {
-  try {
-    await post(`/production/andon/${call.id}/steps`, body);
-    problem(null);
-    await load();
-  } catch (error) {
-    problem(error);
-  }
-}
+const step = guardedBy(load)((call, body) => post(`/production/andon/${call.id}/steps`, body));
 
 /** Ask for the cause and solve the call. */
 function solve(call) {
