@@ -1,8 +1,8 @@
 """The part of `tags` that opens machine pages while readings come at the rate of the goal.
 
 A plant of 1,000 machines with 200 signals each at 1 Hz is pushed as Arrow; the month before stands
-in `machine_hour` already. A page is what its module asks for: the shell, then six queries of the
-effectiveness room, the state and the newest readings, then the curve, over six connections.
+in `machine_hour` already. A page is what its module asks for: the shell; then the tags, the state,
+the day, the failures of a month and the newest readings; then the curve, over six connections.
 """
 
 import subprocess
@@ -34,29 +34,23 @@ def name_of(number: int) -> str:
 def asked(number: int) -> Sequence[Sequence[str]]:
     """Return what the page of a machine asks for."""
     machine = name_of(number * 37 % MACHINES)
-    day = {"machine": machine}
-    room = {
-        "now": day,
-        "indicators": {**day, "by": "all"},
-        "hours": day,
-        "losses": day,
-        "energy": day,
-        "stops": {**day, "hours": 24, "sort": "start_at", "order": "desc", "size": 10},
-        "runs": {**day, "since_ms": int(time.time() * 1000) - 43_200_000, "size": 2000},
-    }
     data = [
-        f"/api/v1/rooms/effectiveness/{name}?{urlencode(given)}" for name, given in room.items()
+        f"/api/v1/rooms/effectiveness/{name}?{urlencode({'machine': machine})}"
+        for name in ("machine_state", "machine_day", "machine_failures")
     ]
+    tags = f"/api/v1/tags?{urlencode({'thing': machine, 'size': 500})}"
     latest = f"/api/v1/readings/latest?{urlencode({'thing': machine, 'size': 200})}"
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 8 * 3600))
     curve = urlencode({"thing": machine, "signals": "power_kw", "from": since, "points": 400})
-    return [[f"/plant/machine/{machine}"], [*data, latest], [f"/api/v1/readings?{curve}"]]
+    page = f"/plant/machine/{machine}"
+    return [[page], [tags, *data, latest], [f"/api/v1/readings?{curve}"]]
 
 
 def first_asked(number: int) -> Sequence[Sequence[str]]:
     """Return what must be there before the state and the newest values stand on the page."""
     page, queries, _ = asked(number)
-    return [page, [queries[0], queries[-1]]]
+    tags, state, *_, latest = queries
+    return [page, [tags, state, latest]]
 
 
 def figures(seconds: float) -> list[Figure]:

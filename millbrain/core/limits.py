@@ -196,6 +196,8 @@ QUERY_RANGE_ITEMS_MAX: Final = 20_000_000  # one array; a bigger one is a step n
 INSERT_BYTES_MAX: Final = 512 << 20  # body of one INSERT over HTTP by the platform itself
 LOGIN_KEPT_S_MAX: Final = 30  # a password that was right is not hashed again for so long
 LOGINS_KEPT_MAX: Final = 1_000  # ... and of so many accounts
+TEXTS_KEPT_MAX: Final = 512  # statements of which the engine's own form is remembered
+TEXT_KEPT_CHARS_MAX: Final = 1 << 15  # ... none longer than this
 
 # Recorded tables --------------------------------------------------------------------------------
 TABLE_ROWS_MAX: Final = 2_000_000  # rows held of one file: 1 GB of 120 columns, twice while read

@@ -41,6 +41,16 @@ def beijing_day(epoch_s: int) -> str:
     return datetime.fromtimestamp(epoch_s, tz=BEIJING).date().isoformat()
 
 
+def iso(at_ms: float) -> str:
+    """Write an instant [ms since 1970 UTC] as ISO 8601 with milliseconds and Z.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    text = datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
 def utc_from_epoch(epoch_s: float) -> datetime:
     """Return the aware UTC datetime of an instant [s since 1970]."""
     return datetime.fromtimestamp(epoch_s, tz=UTC)

@@ -14,11 +14,12 @@ from millbrain.core.life.events import LIFE_KINDS
 from millbrain.core.life.inspections import CONCLUSIONS
 from millbrain.core.life.static import ANNEX, STATIC_FIELDS
 from millbrain.core.lifecycle import Lifecycle
+from millbrain.core.times import iso
 from millbrain.core.work.orders import LIFECYCLE as ORDER_STATES
 from millbrain.record.ledger import AlarmFilter, LifeEvent, Thing
 from millbrain.record.ledger.order_queries import OrderFilter
 from millbrain.show.queries import record as queries
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.show.queries.rows import now_ms
 from millbrain.show.services import Services
 
 FORMAT: Final = "millbrain.vehicle-record/1"

@@ -18,9 +18,9 @@ PARTS: Final = (
     f"SELECT machine, hour_at, until_at, as_of, {', '.join(LISTS)} "
     f"FROM machine_hour FINAL ARRAY JOIN {', '.join(LISTS)}"
 )
-_TODAY: Final = "toUInt16(toDate(now() - toIntervalHour(8), 'Asia/Shanghai'))"
+TODAY: Final = "toUInt16(toDate(now() - toIntervalHour(8), 'Asia/Shanghai'))"
 _SINCE: Final = (
-    f"if({{since:String}} = '', {_TODAY} - {{days:UInt16}} + 1, "
+    f"if({{since:String}} = '', {TODAY} - {{days:UInt16}} + 1, "
     "toUInt16(toDateOrZero({since:String})))"
 )
 _UNTIL: Final = "if({until:String} = '', 65535, toUInt16(toDateOrZero({until:String})))"

@@ -11,10 +11,10 @@ once and not again with every batch.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
@@ -47,33 +47,35 @@ class Span:
 
 def touches_of(columns: Columns) -> list[Touch]:
     """Return what a batch of readings touches: first and last instant by thing, signal, hour."""
-    signals = _texts(columns.values["signal"])
-    rows = np.flatnonzero(np.fromiter((s in _WANTED for s in signals), np.bool_, len(signals)))
+    signal, signals = _coded(columns.values["signal"])
+    rows = np.flatnonzero(np.array([s in _WANTED for s in signals], np.bool_)[signal])
     if not len(rows):
         return []
+    thing, things = _coded(columns.values["thing"])
     at = columns.array("device_at")[rows].astype(np.int64)
-    things, thing = np.unique(_texts(columns.values["thing"])[rows], return_inverse=True)
-    names, signal = np.unique(signals[rows], return_inverse=True)
+    thing, signal = thing[rows], signal[rows]
     order = np.lexsort((at, signal, thing))
     at, thing, signal = at[order], thing[order], signal[order]
     key = np.stack((thing, signal, at // HOUR_MS))
     cuts = np.flatnonzero(np.any(np.diff(key, axis=1, prepend=-1) != 0, axis=0))
     ends = np.append(cuts[1:], len(at)) - 1
     return [
-        Touch(things[thing[a]].decode("utf-8", "replace"), names[signal[a]].decode(),
+        Touch(things[thing[a]].decode("utf-8", "replace"), signals[signal[a]].decode(),
               int(at[a]), int(at[b]))
         for a, b in zip(cuts, ends, strict=True)
     ]  # fmt: skip
 
 
-def _texts(column: Column) -> NDArray[Any]:
-    """Return texts as an array of bytes, whichever way a driver brought them."""
-    if not isinstance(column, Ragged):
-        return column
-    raw, ends = column.values.tobytes(), column.offsets.tolist()
-    found = np.empty(len(ends) - 1, object)
-    found[:] = [raw[a:b] for a, b in pairwise(ends)]
-    return found
+def _coded(column: Column) -> tuple[NDArray[np.int32], list[bytes]]:
+    """Return texts as codes and the text of each code, whichever way a driver brought them."""
+    if isinstance(column, Ragged):
+        parts = (column.offsets, column.values)
+        buffers = [None, *(pa.py_buffer(np.ascontiguousarray(part).data) for part in parts)]
+        texts = pa.Array.from_buffers(pa.binary(), len(column.offsets) - 1, buffers)
+    else:
+        texts = pa.array(column, pa.binary())
+    coded: Any = texts.dictionary_encode()
+    return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
 
 class Touched:

@@ -88,20 +88,42 @@ def bind(connection: Any, settings: Mapping[str, str], *, readonly: bool) -> Non
     RuntimeError
         The engine's own, where a value is not understood.
     """
-    for name, value in settings.items():
-        connection.query(f"SET {quoted(name)} = {text_literal(value)}")
+    chosen = [f"{quoted(name)} = {text_literal(value)}" for name, value in settings.items()]
     if readonly:
-        connection.query("SET readonly = 1")
+        chosen.append("readonly = 1")
+    if chosen:
+        connection.query(f"SET {', '.join(chosen)}")
 
 
-def formatted(connection: Any, sql: str) -> str:
-    """Return the statement in the engine's own single-line form.
+class Texts:
+    """Statements in the engine's own single-line form, of which it remembers some.
 
-    Raises
-    ------
-    StoreError
-        The text is not one statement that the engine understands.
+    Pages ask one text again and again with other values; to write a long one anew each time takes
+    the engine longer than to answer a short one.
     """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    def formatted(self, connection: Any, sql: str) -> str:
+        """Return the statement in single-line form.
+
+        Raises
+        ------
+        StoreError
+            The text is not one statement that the engine understands.
+        """
+        found = self._kept.get(sql)
+        if found is None:
+            found = _formatted(connection, sql)
+            if len(sql) <= limits.TEXT_KEPT_CHARS_MAX:
+                if len(self._kept) >= limits.TEXTS_KEPT_MAX:
+                    self._kept.clear()
+                self._kept[sql] = found
+        return found
+
+
+def _formatted(connection: Any, sql: str) -> str:
     try:
         answer = connection.query(_FORMATTER, "RawBLOB", params={"query": parameter(sql)})
     except RuntimeError as error:
@@ -113,7 +135,8 @@ def formatted(connection: Any, sql: str) -> str:
 class Guard:
     """Decides which statements readers of one warehouse may run."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, texts: Texts) -> None:
+        self._texts = texts
         known = warehouse.query("SELECT lower(name) AS name FROM system.table_functions")
         self._outside = frozenset(known["name"].to_pylist()) - _INSIDE
 
@@ -137,7 +160,7 @@ class Guard:
                 "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed): found "
                 f"{kind['statement_count']} statements, 1 is allowed. (SYNTAX_ERROR)"
             )
-        text = formatted(connection, sql)
+        text = self._texts.formatted(connection, sql)
         if str(kind["query_class"]).rpartition(".")[2] != "READ_ONLY":
             raise _refused("this account may only read: SELECT, SHOW, DESCRIBE, EXISTS, EXPLAIN")
         name = "Python" if _PYTHON.search(sql) else self._reaches_outside(text)

@@ -16,10 +16,10 @@ from millbrain.record.values import quoted, text_literal
 from millbrain.record.warehouse.embedded import EmbeddedWarehouse
 from millbrain.record.warehouse.guard import (
     Guard,
+    Texts,
     bind,
     check_size,
     format_of,
-    formatted,
     reader_settings,
     without_format,
 )
@@ -60,7 +60,9 @@ class Runner:
 
     def __init__(self, warehouse: EmbeddedWarehouse) -> None:
         self._warehouse = warehouse
-        self._guard = Guard(warehouse)
+        self._texts = Texts()
+        self._guard = Guard(warehouse, self._texts)
+        self._zones: dict[str, str] = {}
 
     def read(self, request: QueryRequest, mark: str) -> Iterator[Head | Piece]:
         """Run a reader's statement: yields the head, then the answer in pieces.
@@ -80,7 +82,7 @@ class Runner:
             text = self._guard.check(connection, request.sql)
             bind(connection, {}, readonly=True)
             request = replace(request, sql=f"{request.sql}\n-- {mark}")
-            yield from _answered(connection, request, text)
+            yield from _answered(connection, request, text, self._zone(connection, request))
 
     def cancel(self, mark: str) -> None:
         """Stop the reader's query of that mark, where it still runs."""
@@ -92,13 +94,23 @@ class Runner:
         with self._warehouse.fresh() as connection:
             _use(connection, request.database)
             bind(connection, request.settings, readonly=False)
+            zone = self._zone(connection, request)
             if request.data:
-                yield from _insert_rows(connection, request)
+                yield from _insert_rows(connection, request, zone)
             elif _INSERT.match(request.sql):
-                yield from _whole(connection, request.sql, request, request.fmt)
+                yield from _whole(connection, request.sql, request, request.fmt, zone)
             else:
                 check_size(request.sql)
-                yield from _answered(connection, request, formatted(connection, request.sql))
+                text = self._texts.formatted(connection, request.sql)
+                yield from _answered(connection, request, text, zone)
+
+    def _zone(self, connection: Any, request: QueryRequest) -> str:
+        """Return the time zone of a request; the engine is asked once for each that is wanted."""
+        wanted = request.settings.get("session_timezone", "")
+        if wanted not in self._zones:
+            answer = connection.query("SELECT timezone()", "LineAsString")
+            self._zones[wanted] = bytes(answer.bytes()).decode().strip()
+        return self._zones[wanted]
 
 
 def _use(connection: Any, database: str) -> None:
@@ -106,18 +118,20 @@ def _use(connection: Any, database: str) -> None:
         connection.query(f"USE {quoted(database)}")
 
 
-def _answered(connection: Any, request: QueryRequest, text: str) -> Iterator[Head | Piece]:
+def _answered(
+    connection: Any, request: QueryRequest, text: str, zone: str
+) -> Iterator[Head | Piece]:
     """Hand over an answer: while it is made where that can be, else whole. text: as formatted."""
     fmt = format_of(text) or request.fmt
     is_select = text.startswith(("SELECT", "WITH", "(", "FROM"))
     if is_select and fmt in STREAMED and not request.is_buffered:
-        yield from _streamed(connection, request, text, fmt)
+        yield from _streamed(connection, request, text, fmt, zone)
     else:
-        yield from _whole(connection, request.sql, request, fmt, text if is_select else "")
+        yield from _whole(connection, request.sql, request, fmt, zone, text if is_select else "")
 
 
 def _whole(
-    connection: Any, sql: str, request: QueryRequest, fmt: str, text: str = ""
+    connection: Any, sql: str, request: QueryRequest, fmt: str, zone: str, text: str = ""
 ) -> Iterator[Head | Piece]:
     """Run a statement to its end, then hand over the answer.
 
@@ -134,7 +148,7 @@ def _whole(
             f"{limits.QUERY_RESULT_BYTES_MAX} are allowed; ask for fewer rows, or for a format "
             "that is sent while it is made, such as JSONEachRow. (TOO_MANY_ROWS_OR_BYTES)"
         )
-    yield Head(fmt, _timezone(connection), {
+    yield Head(fmt, zone, {
         "read_rows": result.storage_rows_read(),
         "read_bytes": result.storage_bytes_read(),
         "written_rows": result.rows_written(),
@@ -148,10 +162,9 @@ def _whole(
 
 
 def _streamed(
-    connection: Any, request: QueryRequest, text: str, fmt: str
+    connection: Any, request: QueryRequest, text: str, fmt: str, zone: str
 ) -> Iterator[Head | Piece]:
     """Hand over the answer while it is made, so that its size costs no memory."""
-    zone = _timezone(connection)
     stream = connection.send_query(request.sql, fmt, params=dict(request.params))
     try:
         piece = stream.fetch()
@@ -186,10 +199,6 @@ def _joined(stream: Any, piece: Any) -> Iterator[Piece]:
         is_first = False
         piece = stream.fetch()
     yield _ARROW_END
-
-
-def _timezone(connection: Any) -> str:
-    return bytes(connection.query("SELECT timezone()", "LineAsString").bytes()).decode().strip()
 
 
 def _no_rows(connection: Any, request: QueryRequest, text: str, fmt: str) -> bytes:
@@ -227,7 +236,7 @@ def _varint(number: int) -> bytes:
     return bytes((*groups, number))
 
 
-def _insert_rows(connection: Any, request: QueryRequest) -> Iterator[Head | Piece]:
+def _insert_rows(connection: Any, request: QueryRequest, zone: str) -> Iterator[Head | Piece]:
     """Store the rows that came with an INSERT."""
     found = _INSERT_ROWS.fullmatch(request.sql)
     if not found:
@@ -244,6 +253,6 @@ def _insert_rows(connection: Any, request: QueryRequest) -> Iterator[Head | Piec
             file.write(request.data)
         path = text_literal(f"/proc/{os.getpid()}/fd/{memory}")
         sql = f"{into} FROM INFILE {path}{settings or ''} FORMAT {fmt}"
-        yield from _whole(connection, sql, request, "Null")
+        yield from _whole(connection, sql, request, "Null", zone)
     finally:
         os.close(memory)

@@ -10,8 +10,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from millbrain.analyse.effectiveness.calc.hours import Told, told
-from millbrain.analyse.effectiveness.calc.parts import HOUR_MS, Parts
-from millbrain.analyse.effectiveness.calc.sums import losses_of, sums_of
+from millbrain.analyse.effectiveness.calc.measures import Parts
+from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
+from millbrain.analyse.effectiveness.calc.sums import (
+    GOOD,
+    LOSS_OF_STATE,
+    MICRO,
+    PRODUCING,
+    QUALITY,
+    SPEED,
+    losses_of,
+    sums_of,
+)
 from millbrain.analyse.effectiveness.indicators import ELEMENTS, INDICATORS, values
 from millbrain.analyse.effectiveness.model import Machine, Rules
 from millbrain.analyse.effectiveness.plans import Plans, machines_of
@@ -37,11 +47,11 @@ _SHOWN: Final = ("oee", "availability", "effectiveness", "quality", "setup", "mt
 _SUMMED: Final = ("PBT", "APT", "AUST", "ADET", "ADOT", "UNK", "GQ", "SQ", "RQ", "PQ", "FE", "MSN",
                   "EN", "ENI")  # fmt: skip
 _LOSSES: Final = {
-    "good": ("good pieces at nameplate", "合格品（铭牌节拍）"),
-    "quality": ("scrap and rework", "报废与返工"),
-    "speed": ("speed loss", "速度损失"),
-    "micro": ("micro-stops", "短停"),
-}
+    QUALITY: ("scrap and rework", "报废与返工"),
+    SPEED: ("speed loss", "速度损失"),
+    MICRO: ("micro-stops", "短停"),
+} | {loss: STATE_TITLES[state] for loss, state in zip(LOSS_OF_STATE, MachineState, strict=True)}
+_MADE: Final = (GOOD, PRODUCING)  # no losses
 _KINDS: Final = {Kind.GOOD: "good", Kind.SCRAP: "scrap", Kind.REWORK: "rework"}
 
 
@@ -150,11 +160,10 @@ def _line(line: str, of: Sequence[tuple[Machine, Told, Parts]]) -> LineReport:
     known = values(sums)
     lost: dict[tuple[str, str], float] = defaultdict(float)
     for _, one, parts in of:
-        for (what, reason), time_ms in losses_of([parts]).items():
-            if np.isfinite(time_ms):
-                lost[what, one.reasons[reason]] += time_ms
+        for (what, reason), each in losses_of([parts]).items():
+            lost[what, one.reasons[reason]] += each.time_ms
     first = of[0][0]
-    losses = [_loss(what, reason, ms) for (what, reason), ms in lost.items() if what != "good"]
+    losses = [_loss(what, reason, ms) for (what, reason), ms in lost.items() if what not in _MADE]
     return LineReport(
         line, first.line_title or "Machines", first.line_title_zh or "设备", len(of),
         {key: float(sums[key]) for key in _SUMMED},
@@ -164,10 +173,7 @@ def _line(line: str, of: Sequence[tuple[Machine, Told, Parts]]) -> LineReport:
 
 
 def _loss(what: str, reason: str, time_ms: float) -> Loss:
-    if what in _LOSSES:
-        title, title_zh = _LOSSES[what]
-    else:
-        title, title_zh = STATE_TITLES[MachineState(int(what.removeprefix("state ")))]
+    title, title_zh = _LOSSES[what]
     return Loss(title, title_zh, reason, time_ms / HOUR_MS)
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 
 from millbrain.core import limits
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.core.times import iso
+from millbrain.show.queries.rows import now_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field
 from millbrain.core import limits
 from millbrain.core.errors import LimitError, NotFoundError
 from millbrain.core.plant.readings import READING
+from millbrain.core.times import iso
 from millbrain.core.units import Unit, unit_of
 from millbrain.show.access import Caller, ViewerCaller
 from millbrain.show.api.answers import Rows, model_of
 from millbrain.show.api.paging import Page
 from millbrain.show.export import export_response
 from millbrain.show.queries import readings as queries
-from millbrain.show.queries.rows import instant_now, iso, now_ms
+from millbrain.show.queries.rows import instant_now, now_ms
 from millbrain.show.services import Services, Use
 
 router = APIRouter(prefix="/readings", tags=["readings"])

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from millbrain.core.errors import SettingsError
 from millbrain.core.pages import DAY, NUMBER, TEXT, Argument, Document, Query, RoomPage, Scope
+from millbrain.core.times import iso
 from millbrain.show.access import Caller, ViewerCaller
 from millbrain.show.api.answers import Rows, model_of
 from millbrain.show.errors import ApiError
 from millbrain.show.export import export_response
 from millbrain.show.queries import asked
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.show.queries.rows import now_ms
 from millbrain.show.services import Use
 
 _FORMATS: Final = Literal["json", "csv", "xlsx"]

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 
 from millbrain.core.errors import LimitError
+from millbrain.core.times import iso
 from millbrain.show.api.seen import Vehicle
-from millbrain.show.queries.rows import instant_now, iso
+from millbrain.show.queries.rows import instant_now
 
 DAYS_MAX = 400  # vehicle_report keeps no more
 _DAY_S = 86_400

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millbrain.core import limits
 from millbrain.core.errors import LimitError
+from millbrain.core.times import iso
 from millbrain.show.access import OperatorCaller
 from millbrain.show.api.answers import ReportRow, Rows, VehicleRow
 from millbrain.show.api.paging import Page
@@ -20,7 +21,7 @@ from millbrain.show.queries import signals as known_signals
 from millbrain.show.queries import track as tracks
 from millbrain.show.queries import trend as trends
 from millbrain.show.queries import vehicle as queries
-from millbrain.show.queries.rows import Row, instant_now, iso, now_ms
+from millbrain.show.queries.rows import Row, instant_now, now_ms
 from millbrain.show.services import Use
 
 router = APIRouter(prefix="/vehicles/{vin}", tags=["vehicle"])

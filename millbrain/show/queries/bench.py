@@ -5,10 +5,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from millbrain.core.life.inspections import CURVE_CHANNELS
+from millbrain.core.times import iso
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.lane import BenchCurve
 from millbrain.show.queries import signals
-from millbrain.show.queries.rows import Row, iso, rows_of
+from millbrain.show.queries.rows import Row, rows_of
 from millbrain.show.queries.trend import trend
 
 POINTS: Final = 1_000

@@ -4,9 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from millbrain.core.facts import DEAD_LETTER, INTAKE
-from millbrain.core.times import BEIJING
+from millbrain.core.times import BEIJING, iso
 from millbrain.record.warehouse import Warehouse
-from millbrain.show.queries.rows import Row, iso, now_ms, rows_of
+from millbrain.show.queries.rows import Row, now_ms, rows_of
 
 RATE_S: Final = 10  # the rate is the mean over this span [s]
 RATE_CURVE_S: Final = 600

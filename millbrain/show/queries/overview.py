@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from millbrain.core.errors import MillbrainError
 from millbrain.core.facts import LINK_EVENT
+from millbrain.core.times import iso
 from millbrain.record.warehouse import Warehouse
 from millbrain.show.queries import intake
-from millbrain.show.queries.rows import ONLINE_MS, Row, iso, now_ms, rows_of, scope_sql
+from millbrain.show.queries.rows import ONLINE_MS, Row, now_ms, rows_of, scope_sql
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from millbrain.core.facts import BLOCK_VEHICLE
 from millbrain.core.findings import FINDING, SEVERITIES
+from millbrain.core.times import iso
 from millbrain.record.warehouse import Warehouse
-from millbrain.show.queries.rows import Row, iso, rows_of
+from millbrain.show.queries.rows import Row, rows_of
 
 PAUSE_S: Final = 120  # a longer silence counts towards nothing: nobody knows what happened then
 SOC_BINS: Final = tuple(range(0, 100, 10))  # lower edges [%]; 100 % belongs to the last

@@ -14,9 +14,10 @@ from millbrain.core import limits
 from millbrain.core.errors import LimitError
 from millbrain.core.facts import GENERAL_ALARMS, VEHICLE_REPORT
 from millbrain.core.tables import Column
+from millbrain.core.times import iso
 from millbrain.core.units import unit_of
 from millbrain.record.warehouse import Warehouse
-from millbrain.show.queries.rows import Row, iso, rows_of
+from millbrain.show.queries.rows import Row, rows_of
 from millbrain.show.queries.trend import IN_SPAN
 
 FORMAT: Final = "millbrain.replay/1"

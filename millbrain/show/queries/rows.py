@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
 
 from millbrain.core.tables import Column
-from millbrain.core.times import utc_from_epoch
+from millbrain.core.times import iso, utc_from_epoch
 
 Row = dict[str, Any]
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -24,16 +24,6 @@ def now_ms() -> int:
 def instant_now() -> datetime:
     """Return the instant now, aware UTC, to the millisecond."""
     return utc_from_epoch(now_ms() / 1000)
-
-
-def iso(at_ms: float) -> str:
-    """Write an instant [ms since 1970 UTC] as ISO 8601 with milliseconds and Z.
-
-    >>> iso(0)
-    '1970-01-01T00:00:00.000Z'
-    """
-    text = datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def rows_of(answer: pa.Table, columns: Iterable[Column] = ()) -> list[Row]:

@@ -8,16 +8,9 @@ import pyarrow as pa
 
 from millbrain.core.errors import NotFoundError
 from millbrain.core.facts import VEHICLE_LATEST
+from millbrain.core.times import iso
 from millbrain.record.warehouse import Warehouse
-from millbrain.show.queries.rows import (
-    STATE_SQL,
-    Row,
-    iso,
-    now_ms,
-    rows_of,
-    scope_sql,
-    state_params,
-)
+from millbrain.show.queries.rows import STATE_SQL, Row, now_ms, rows_of, scope_sql, state_params
 
 STATES: Final = ("driving", "charging", "parked", "offline", "online")
 SORTS: Final = {"state": "state", "region": "region_code"} | {

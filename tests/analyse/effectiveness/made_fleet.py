@@ -35,8 +35,8 @@ STATES = (1, 4, 1, 7, 1, 3, 2)
 
 
 def given(argument: str, operator: str) -> str:
-    """Return a value for an argument that has no default; there is none."""
-    raise KeyError(f"{argument} of {operator}")
+    """Return a value for an argument that has no default."""
+    return {"machine": machines_of(operator)[0].thing}[argument]
 
 
 def machines_of(operator: str) -> list[Machine]:
@@ -63,6 +63,10 @@ def heard_of(number: int, low: int) -> Heard:
     signals["order_operation"] = Signal(
         at[20:80:40], np.full(2, np.nan), ("SIM-1/10", "SIM-2/A/20"), quality[:2]
     )
+    down = at[np.flatnonzero(np.diff(state, prepend=0) * (state == 4))]
+    none = np.full(len(down), np.nan)
+    reasons = ("R-1",) * len(down)
+    signals["stop_reason"] = Signal(down, none, reasons, quality[: len(down)])
     return Heard(at, signals)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from millbrain.analyse.effectiveness import indicators
 from millbrain.analyse.effectiveness.calc.hours import Heard, Signal, Told, told
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS, Plan
-from millbrain.analyse.effectiveness.calc.sums import losses_of, sums_of
+from millbrain.analyse.effectiveness.calc.sums import Lost, losses_of, sums_of
 from millbrain.analyse.effectiveness.example import example
 from millbrain.analyse.effectiveness.model import Machine, Rules
 from tests.analyse.effectiveness import slow
@@ -111,11 +111,21 @@ def test_losses_and_good_time_are_planned_time_to_the_millisecond() -> None:
     }
     one = tell(signals)
     losses = losses_of([one.parts])
-    assert sum(losses.values()) == HOUR_MS
-    assert losses["good", 0] == 50 * 30_000
-    assert losses["quality", 0] == 7 * 30_000
-    assert losses["state 4", one.reasons.index("U-TOOL")] == 2_000_000 - 900_007
-    assert losses["micro", 0] == 29_750
+    assert sum(lost.time_ms for lost in losses.values()) == HOUR_MS
+    assert losses["good", 0] == Lost(50 * 30_000)
+    assert losses["quality", 0] == Lost(7 * 30_000)
+    assert losses["down", one.reasons.index("U-TOOL")] == Lost(2_000_000 - 900_007, 1)
+    assert losses["micro", 0] == Lost(29_750, 1)
+
+
+def test_without_a_nameplate_producing_is_not_divided_and_losses_still_add_up() -> None:
+    signals = {
+        "machine_state": signal([(0, 1), (1800, 2)]),
+        "good_count": signal([(0, 0), (60, 1)]),
+        "scrap_count": signal(every(30)),
+    }
+    losses = losses_of([tell(signals, cycle_s=float("nan")).parts])
+    assert losses == {("producing", 0): Lost(1_800_000), ("idle", 0): Lost(1_800_000, 1)}
 
 
 def test_silence_is_unknown_and_not_idle() -> None:
@@ -273,5 +283,5 @@ def test_machines_add_up(one: dict[str, Any], other: dict[str, Any]) -> None:
     both = sums_of([parts_of(one, 0, 2), parts_of(other, 0, 2)])
     apart = [sums_of([parts_of(m, 0, 2)]) for m in (one, other)]
     assert both == pytest.approx({k: apart[0][k] + apart[1][k] for k in both})
-    time_ms = sum(losses_of([parts_of(one, 0, 2)]).values())
+    time_ms = sum(lost.time_ms for lost in losses_of([parts_of(one, 0, 2)]).values())
     assert time_ms == pytest.approx(apart[0]["PBT"] * HOUR_MS, abs=1e-3)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.analyse.effectiveness.calc import counters
-from millbrain.analyse.effectiveness.calc.parts import HOUR_MS, Parts, Plan, parts_of
+from millbrain.analyse.effectiveness.calc.measures import Parts
+from millbrain.analyse.effectiveness.calc.parts import HOUR_MS, Plan, parts_of
 from millbrain.analyse.effectiveness.calc.runs import PRODUCING, Runs, Steps, runs_of
 from millbrain.analyse.effectiveness.model import COUNTERS, STATE_RULES, Machine, Rules
 from millbrain.core.plant.states import (

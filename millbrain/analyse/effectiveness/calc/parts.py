@@ -6,13 +6,14 @@ the same sums. A piece told at an instant was made in the span that ends there; 
 evenly between two readings of its counter.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from millbrain.analyse.effectiveness.calc.measures import Parts
 from millbrain.analyse.effectiveness.calc.runs import Runs, Steps
 from millbrain.core.plant.states import MachineState
 
@@ -58,34 +59,6 @@ class Energy:
     kwh: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Parts in order of time, shape (n,). hour: begin of the hour [ms]; others as their names."""
-
-    hour: NDArray[np.int64]
-    day: NDArray[np.int32]
-    shift: NDArray[np.int32]
-    busy: NDArray[np.uint8]
-    job: NDArray[np.int32]
-    state: NDArray[np.uint8]
-    reason: NDArray[np.int32]
-    time_ms: NDArray[np.int64]
-    starts_count: NDArray[np.int64]
-    micro_count: NDArray[np.int64]
-    micro_ms: NDArray[np.int64]
-    good: NDArray[np.float64]
-    scrap: NDArray[np.float64]
-    rework: NDArray[np.float64]
-    ideal_ms: NDArray[np.float64]
-    ideal_good_ms: NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.hour)
-
-
-MEASURES: Final = tuple(f.name for f in fields(Parts))[7:]
 _KEYS, _TALLIES, _MUCH = 7, 4, 6  # columns of a part: what it is, counts of it, sums of it
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from millbrain.analyse.effectiveness.pages import figures, states
+from millbrain.analyse.effectiveness.pages import figures, machine, states
 from millbrain.core.pages import Page
 
 _QUERIES: Final = (*figures.QUERIES, *states.QUERIES)
@@ -14,8 +14,8 @@ PAGES: Final = (
          within="/plant"),
     Page("/plant/line/{line}", "Line", "产线", "pages/line.html", queries=_QUERIES,
          within="/plant"),
-    Page("/plant/machine/{machine}", "Machine", "设备", "pages/machine.html", queries=_QUERIES,
-         within="/plant"),
+    Page("/plant/machine/{machine}", "Machine", "设备", "pages/machine.html",
+         queries=(*_QUERIES, *machine.QUERIES), documents=machine.DOCUMENTS, within="/plant"),
     Page("/plant/wall", "Plant wall", "工厂大屏", "pages/plant_wall.html", queries=_QUERIES,
          within="/plant", wall=True),
     Page("/plant/wall/{line}", "Line wall", "产线大屏", "pages/line_wall.html", queries=_QUERIES,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from millbrain.analyse.effectiveness.calc.sums import LOSS_OF_STATE
 from millbrain.analyse.effectiveness.parts_sql import (
     AS_OF,
     CHOSEN,
@@ -159,8 +160,8 @@ LOSSES: Final = Query(
             (if(isFinite(ideal), 'speed', 'producing'), '',
              if(part_state = 1, whole, 0) - ifNotFinite(ideal, 0), toInt64(0)),
             ('micro', toString(part_reason), micro, micros),
-            (['unknown', '', 'idle', 'setup', 'down', 'maintenance', 'blocked', 'starved']
-               [part_state + 1], toString(part_reason), if(part_state = 1, 0, whole - micro),
+            ({list(LOSS_OF_STATE)}[part_state + 1], toString(part_reason),
+             if(part_state = 1, 0, whole - micro),
              if(part_state = 1, toInt64(0), starts - micros))] AS piece) AS l
     JOIN (SELECT machine, plant FROM machine FINAL) AS m ON m.machine = l.machine
     LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = l.reason

@@ -14,11 +14,14 @@ const STATES_S = 5;
 const FIGURES_S = 15;
 const MONTH_S = 300;
 const TREND_MS = 8 * 3_600_000;
+const LOSSES = 12; // the largest
+const STOPS = 10; // the newest
 const OTHERS = ["power_kw", "spindle_speed_rpm", "spindle_load_pct"]; // drawn first where they are there
 const TEXTS = ["stop_reason", "order_operation"];
 const machine = data("parameters").machine;
 const tags = new Map(); // signal -> tag: its title and unit
 let shown = new URLSearchParams(location.search).get("signal") ?? "";
+let drawn = ""; // the signal whose trend stands on the page
 
 const titleOf = (signal) => tagTitle(tags.get(signal) ?? { signal });
 const unitOf = (signal) => unitText(tags.get(signal)?.unit);
@@ -87,6 +90,7 @@ function showTags(answer) {
 
 async function showTrend(signal) {
   if (!shown) return;
+  drawn = shown;
   const from = new Date(Date.now() - TREND_MS).toISOString();
   const answer = await get("/readings", { thing: machine, signals: shown, from, points: 400 }, signal);
   const curve = answer.curves[0];
@@ -100,22 +104,20 @@ async function showTrend(signal) {
   });
 }
 
-function showIndicators(all, hours) {
-  const row = all.rows[0];
-  for (const name of ["oee", "availability", "effectiveness", "quality"]) byId(name).set(row?.[`${name}_pct`], all.as_of);
+function showIndicators({ indicators: row, as_of }) {
+  for (const name of ["oee", "availability", "effectiveness", "quality"]) byId(name).set(row?.[`${name}_pct`], as_of);
   if (row && row.effectiveness_pct === null && row.pq_count) fill(byId("effectiveness-sub"), _("no nameplate cycle is known"));
-  byId("made").set(row?.gq_count, all.as_of);
+  byId("made").set(row?.gq_count, as_of);
   fill(byId("made-sub"), _("scrap {s}, rework {r}", { s: number(row?.sq_count ?? 0), r: number(row?.rq_count ?? 0) }));
-  byId("energy").set(row?.en_kwh, all.as_of);
+  byId("energy").set(row?.en_kwh, as_of);
   fill(byId("energy-sub"), row?.piece_kwh ? _("{n} kWh a good piece", { n: number(row.piece_kwh, 2) }) : "\u00a0");
-  byId("hours").set(hourSpec(hours.rows));
 }
 
-function showEnergy(answer) {
-  const whole = answer.rows.reduce((sum, row) => sum + row.energy_kwh, 0);
+function showEnergy(rows) {
+  const whole = rows.reduce((sum, row) => sum + row.energy_kwh, 0);
   fill(byId("energies"),
     h("thead", {}, h("tr", {}, h("th", {}, _("State")), h("th", { class: "number" }, "kWh"), h("th", { class: "number" }, _("Share")), h("th", { class: "number" }, _("h:min:s")), h("th", { class: "number" }, _("mean kW")))),
-    h("tbody", {}, answer.rows.map((row) => h("tr", {}, h("td", {}, stateMark(row.state)), h("td", { class: "number" }, number(row.energy_kwh, 1)),
+    h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, stateMark(row.state)), h("td", { class: "number" }, number(row.energy_kwh, 1)),
       h("td", { class: "number" }, whole ? pct((100 * row.energy_kwh) / whole, 0) : "–"), h("td", { class: "number" }, clock(row.time_h * 3_600_000)),
       h("td", { class: "number" }, row.time_h ? number(row.energy_kwh / row.time_h, 1) : "–")))));
 }
@@ -129,27 +131,25 @@ byId("signal").addEventListener("change", (event) => {
 every(STATES_S, async (signal) => {
   if (!tags.size) await learnTags(signal);
   const [state, latest] = await Promise.all([
-    ask("now", { machine }, signal), get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
+    ask("machine_state", { machine }, signal), get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
       if (error.name === "AbortError") throw error;
       return { rows: [] };
     })]);
   showState(state);
   showTags(latest);
+  if (drawn !== shown) await showTrend(signal);
 });
 every(FIGURES_S, async (signal) => {
-  const [all, hours, losses, energy, stops, runs] = await Promise.all([
-    ask("indicators", { machine, by: "all" }, signal), ask("hours", { machine }, signal), ask("losses", { machine }, signal),
-    ask("energy", { machine }, signal), ask("stops", { machine, hours: 24, sort: "start_at", order: "desc", size: 10 }, signal),
-    ask("runs", { machine, since_ms: dayBegin(), size: 2000 }, signal)]);
-  showIndicators(all, hours);
-  fill(byId("losses"), lossTable(losses.rows.slice(0, 12)));
-  showEnergy(energy);
-  fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(stops.rows, false)));
-  fill(byId("ribbon"), ribbon(runs.rows, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
-  if (shown) await showTrend(signal);
+  const day = await ask("machine_day", { machine }, signal);
+  showIndicators(day);
+  byId("hours").set(hourSpec(day.hours));
+  fill(byId("losses"), lossTable(day.losses.slice(0, LOSSES)));
+  showEnergy(day.energy);
+  fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(day.stops.slice(-STOPS).reverse(), false)));
+  fill(byId("ribbon"), ribbon(day.runs, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
+  if (drawn) await showTrend(signal);
 });
 every(MONTH_S, async (signal) => {
-  const answer = await ask("indicators", { machine, by: "all", days: 31 }, signal);
-  const row = answer.rows[0];
-  for (const name of ["mttr", "mtbf"]) byId(name).set(row?.[`${name}_h`], answer.as_of);
+  const month = await ask("machine_failures", { machine }, signal);
+  for (const name of ["mttr", "mtbf"]) byId(name).set(month[`${name}_h`], month.as_of);
 });

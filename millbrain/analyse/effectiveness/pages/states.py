@@ -16,19 +16,22 @@ from millbrain.analyse.effectiveness.tables import MACHINE, STATES
 from millbrain.core.pages import TEXT, Argument, Query
 from millbrain.core.tables import Column
 
-_STATE: Final = Column("state", "u8", "State", "状态", codes=STATES)
-_PLACE: Final = tuple(
+STATE: Final = Column("state", "u8", "State", "状态", codes=STATES)
+JOB: Final = Column("job", "text", "Order and operation", "订单工序")
+CYCLE: Final = Column("cycle_s", "f64", "Nameplate time of a piece", "铭牌节拍", missing=True)
+SINCE: Final = Column("since_at", "at_ms", "Since when", "起始时刻", missing=True)
+PLACE: Final = tuple(
     c for c in MACHINE.columns
     if c.name not in ("operator", "is_void", "as_of", "is_output", "takt_s", "cycle_s")
 )  # fmt: skip
-_NAMED: Final = ", ".join(f"m.{c.name} AS {c.name}" for c in _PLACE)
+NAMED: Final = ", ".join(f"m.{c.name} AS {c.name}" for c in PLACE)
 
 NOW: Final = Query(
     "now",
     "How every machine stands",
     "设备当前状态",
     f"""
-    SELECT {_NAMED}, m.takt_s AS takt_s, m.cycle_s AS cycle_s,
+    SELECT {NAMED}, m.takt_s AS takt_s, m.cycle_s AS cycle_s,
            h.state AS state, h.reason AS reason, n.title AS reason_title,
            n.title_zh AS reason_title_zh, h.job AS job,
            if(h.machine = '', NULL, h.since_at) AS since_at,
@@ -44,13 +47,13 @@ NOW: Final = Query(
                GROUP BY thing) AS r
       ON r.thing = m.machine""",
     (
-        *_PLACE,
+        *PLACE,
         Column("takt_s", "f64", "Takt of the line", "产线节拍", missing=True),
-        Column("cycle_s", "f64", "Nameplate time of a piece", "铭牌节拍", missing=True),
-        _STATE,
+        CYCLE,
+        STATE,
         *REASON_COLUMNS,
-        Column("job", "text", "Order and operation", "订单工序"),
-        Column("since_at", "at_ms", "Since when", "起始时刻", missing=True),
+        JOB,
+        SINCE,
         Column("heard_at", "at_ms", "When it was heard last", "最近数据时刻", missing=True),
         AS_OF,
     ),
@@ -102,9 +105,9 @@ _RUN: Final = (
     Column("machine", "name", "Machine", "设备"),
     Column("start_at", "at_ms", "Begin", "开始"),
     Column("end_at", "at_ms", "End", "结束"),
-    _STATE,
+    STATE,
     *REASON_COLUMNS,
-    Column("job", "text", "Order and operation", "订单工序"),
+    JOB,
 )
 
 RUNS: Final = Query(

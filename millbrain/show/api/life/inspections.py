@@ -20,6 +20,7 @@ from millbrain.core.life.inspections import (
     TESTS,
     LaneRules,
 )
+from millbrain.core.times import iso
 from millbrain.record.ledger import Inspection, NewInspection, Role, SetLimit, Taken
 from millbrain.show import lane
 from millbrain.show.access import Caller, Needs, OperatorCaller, ViewerCaller
@@ -31,7 +32,7 @@ from millbrain.show.export import export_response
 from millbrain.show.imports import RowProblem
 from millbrain.show.inspection_report import report
 from millbrain.show.queries import bench
-from millbrain.show.queries.rows import iso, now_ms
+from millbrain.show.queries.rows import now_ms
 from millbrain.show.services import Services, Use
 
 router = APIRouter(prefix="/inspections", tags=["inspections"])

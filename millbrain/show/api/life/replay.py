@@ -12,11 +12,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from millbrain.core import limits
+from millbrain.core.times import iso
 from millbrain.show.access import ViewerCaller
 from millbrain.show.api.seen import Vehicle
 from millbrain.show.lane import canonical
 from millbrain.show.queries import replay as queries
-from millbrain.show.queries.rows import instant_now, iso
+from millbrain.show.queries.rows import instant_now
 from millbrain.show.services import Services, Use
 
 router = APIRouter(prefix="/vehicles/{vin}/replay", tags=["replay"])

@@ -19,11 +19,12 @@ from millbrain.core.errors import (
 from millbrain.core.plant.tags import Connection, Found, Phase, TagKind, Wrong
 from millbrain.core.tagging.proposals import THING_PATTERN, Walked, proposed
 from millbrain.core.tagging.rules import HIDDEN, parted
+from millbrain.core.times import iso
 from millbrain.show.access import Caller, OperatorCaller, ViewerCaller
 from millbrain.show.api.answers import Done, Rows
 from millbrain.show.api.tags.scope import Key, one, one_to_edit, seen
 from millbrain.show.errors import ApiError
-from millbrain.show.queries.rows import instant_now, iso
+from millbrain.show.queries.rows import instant_now
 from millbrain.show.services import Services, Use
 
 router = APIRouter(prefix="/connections", tags=["connections"])
