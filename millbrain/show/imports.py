@@ -68,7 +68,10 @@ def things_in(content: bytes) -> tuple[list[Thing], list[RowProblem]]:
         if not any(row):
             continue
         found = _thing(number, heading, fields, row)
-        (things if isinstance(found, Thing) else problems).append(found)  # type: ignore[arg-type]
+        if isinstance(found, Thing):
+            things.append(found)
+        else:
+            problems.append(found)
     return things, problems
 
 

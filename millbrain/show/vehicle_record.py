@@ -11,7 +11,7 @@ from typing import Any, Final
 from millbrain.core.alarms import LIFECYCLE as ALARM_STATES
 from millbrain.core.forms import FormField
 from millbrain.core.life.events import LIFE_KINDS
-from millbrain.core.life.inspections import CONCLUSIONS
+from millbrain.core.life.inspections import CONCLUSIONS, Conclusion
 from millbrain.core.life.static import ANNEX, STATIC_FIELDS
 from millbrain.core.lifecycle import Lifecycle
 from millbrain.core.times import iso
@@ -154,8 +154,8 @@ def _inspections(vin: str, operator: str, use: Services) -> Part:
         {
             "id": i.id, "bench": i.bench, "record_no": i.record_no, "version": i.version,
             "tested_at": i.tested_at, "conclusion": i.conclusion,
-            "conclusion_en": CONCLUSIONS[i.conclusion][0],  # type: ignore[index]
-            "conclusion_zh": CONCLUSIONS[i.conclusion][1],  # type: ignore[index]
+            "conclusion_en": CONCLUSIONS[Conclusion(i.conclusion)][0],
+            "conclusion_zh": CONCLUSIONS[Conclusion(i.conclusion)][1],
             "edition": i.opinion.get("edition"), "reasons": i.opinion.get("reasons", []),
             "measured": i.measured, "entered_by": i.entered_by, "entered_at": i.entered_at,
         }

@@ -85,14 +85,14 @@ class Found(NamedTuple):
 
 BUFFER_TYPE: Final = types.Array(types.uint8, 1, "C", readonly=True)
 BOUNDS_TYPE: Final = types.Array(types.int32, 1, "C", readonly=True)
-TABLES_TYPE: Final = typeof(LAYOUT.tables)  # type: ignore[no-untyped-call]
+TABLES_TYPE: Final = typeof(LAYOUT.tables)
 
 
 def example_type(kind: Any, two: tuple[str, ...], dtypes: str) -> Any:
     """Return the numba type of a tuple of arrays, by an empty one."""
     parts = zip(kind._fields, dtypes.split(), strict=True)
     arrays = (np.empty((0, 0) if n in two else 0, d) for n, d in parts)
-    return typeof(kind(*arrays))  # type: ignore[no-untyped-call]
+    return typeof(kind(*arrays))
 
 
 ROWS_TYPE: Final = example_type(Rows, ("vin", "at", "offsets"), "i4 u1 u4 u1 u2 u4 u2 i4 i4 i8")
@@ -230,7 +230,7 @@ def _judge(
 
 
 @njit(
-    types.UniTuple(types.int64, 4)(  # type: ignore[no-untyped-call]
+    types.UniTuple(types.int64, 4)(
         BUFFER_TYPE,
         types.Array(types.uint64, 1, "C", readonly=True),
         types.int64,

@@ -8,7 +8,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from millbrain.connect.gbt32960.codec import Opener, decode
 from millbrain.connect.gbt32960.framing import Kind, split
@@ -59,8 +59,8 @@ def decode_lines(
 def _opened(stream: BinaryIO) -> BinaryIO:
     head = _Head(stream)
     if head.first == _GZIP_MAGIC:
-        return gzip.GzipFile(fileobj=head)  # type: ignore[call-overload,no-any-return]
-    return head  # type: ignore[return-value]
+        return cast("BinaryIO", gzip.GzipFile(fileobj=cast("BinaryIO", head)))
+    return cast("BinaryIO", head)  # it reads, which is all that is asked of it
 
 
 class _Head:

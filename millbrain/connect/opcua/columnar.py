@@ -165,7 +165,7 @@ def _number(data: Bytes, at: int, kind: int, size: int, word: NDArray[np.uint64]
     raw = _unsigned(data, at, size)
     if kind == 11:
         word[0] = raw
-        return word.view(np.float64)[0]  # type: ignore[no-any-return]
+        return float(word.view(np.float64)[0])
     if kind == 10:
         word[0] = raw
         return np.float64(word.view(np.float32)[0])
@@ -177,7 +177,7 @@ def _number(data: Bytes, at: int, kind: int, size: int, word: NDArray[np.uint64]
     return np.float64(signed)
 
 
-_CHANGES: Final = types.NamedTuple(  # type: ignore[no-untyped-call]
+_CHANGES: Final = types.NamedTuple(
     (
         types.uint32[::1], types.uint8[::1], types.float64[::1], types.uint32[::1],
         types.int64[::1], types.int64[::1], types.int32[::1], types.int32[::1],
@@ -187,7 +187,7 @@ _CHANGES: Final = types.NamedTuple(  # type: ignore[no-untyped-call]
 
 
 @njit(
-    types.UniTuple(types.int64, 2)(  # type: ignore[no-untyped-call]
+    types.UniTuple(types.int64, 2)(
         _BYTES, types.int64, types.int64, types.int64, types.int64,
         types.Array(types.int64, 1, "C", readonly=True), _CHANGES,
     ),

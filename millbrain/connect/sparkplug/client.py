@@ -218,7 +218,7 @@ class Session:
         b = self.broker
         options: dict[str, Any] = {}
         if b.version == 5:
-            asked: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
+            asked: Any = Properties(PacketTypes.CONNECT)
             asked.SessionExpiryInterval = b.session_s
             asked.ReceiveMaximum = limits.MQTT_UNACKED_MAX
             asked.MaximumPacketSize = limits.MQTT_PACKET_BYTES_MAX

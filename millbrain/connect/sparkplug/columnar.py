@@ -184,7 +184,7 @@ def _count(raw, bounds, counts, sent_at, seq, good, wire_of):  # type: ignore[no
     "void(uint8[::1],int64,int64,int64,int64[:,:,::1],uint64[:,::1],uint32[::1],uint8[:,::1])",
     cache=True, nogil=True,
 )  # fmt: skip
-def _fill_metric(raw, at, end, m, spans, wide, datatype, marks):  # type: ignore[no-untyped-def]
+def _fill_metric(raw, at, end, m, spans, wide, datatype, marks):  # type: ignore[no-untyped-def]  # see above
     """Copy what stands in one metric. spans: name, text, properties; wide: alias, at, bits."""
     while at < end:
         tag, at = _varint(raw, at, end)
@@ -220,7 +220,7 @@ def _fill_metric(raw, at, end, m, spans, wide, datatype, marks):  # type: ignore
     "uint8[:,::1])",
     cache=True, nogil=True,
 )  # fmt: skip
-def _fill(raw, bounds, first, good, spans, wide, datatype, marks):  # type: ignore[no-untyped-def]
+def _fill(raw, bounds, first, good, spans, wide, datatype, marks):  # type: ignore[no-untyped-def]  # see above
     for i in range(len(good)):
         here, end, m = bounds[i], bounds[i + 1], first[i]
         while good[i] and here < end:

@@ -6,6 +6,8 @@ them. It is written once by a page, the API or the command line, and read by the
 
 from typing import Protocol
 
+from millbrain.core.errors import RefusedError
+
 
 class Secrets(Protocol):
     """Where the secrets of connections are kept; `run` implements it. May block."""
@@ -32,7 +34,9 @@ class NoSecrets:
 
     def put(self, connection: str, name: str, value: str) -> None:
         """Refuse: there is no place for it."""
-        raise NotImplementedError("no place for secrets was wired in")
+        raise RefusedError(
+            f"secret {name!r} of connection {connection} is not kept: there is no place for it"
+        )
 
     def names(self, connection: str) -> frozenset[str]:
         """Return no names."""

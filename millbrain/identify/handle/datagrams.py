@@ -100,7 +100,7 @@ class BatchedDatagrams(Datagrams):
         self._came = _headers(self._names, self._parts)
         self._out = np.zeros(HANDLE_BATCH_MAX, _PART)
         self._leaving = _headers(self._names, self._out)
-        self._view = memoryview(self._space)  # type: ignore[arg-type]
+        self._view = self._space.data
 
     def receive(self) -> list[bytes]:
         """Return what waits, at most HANDLE_BATCH_MAX; `sender` then tells from whom."""

@@ -18,7 +18,8 @@ def write_entry(
     texts = {
         "who": who, "from_where": from_where, "what": what, "object": object, "result": result,
     }  # fmt: skip
-    cut = {n: t.replace("\0", "")[: AUDIT.c[n].type.length] for n, t in texts.items()}  # type: ignore[attr-defined]
+    widths = {n: getattr(AUDIT.c[n].type, "length", None) for n in texts}
+    cut = {n: t.replace("\0", "")[: widths[n]] for n, t in texts.items()}
     c.execute(sa.insert(AUDIT), {**cut, "at": now()})
 
 

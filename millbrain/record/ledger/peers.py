@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -183,7 +183,7 @@ class PeerAccounts:
         with self._lock:
             until, answer = self._answers.get(question, (0.0, None))
         if until > time.monotonic():
-            return answer  # type: ignore[no-any-return]
+            return cast("_Answer", answer)
         fresh = ask()
         with self._lock:
             if len(self._answers) >= REMEMBERED_MAX:

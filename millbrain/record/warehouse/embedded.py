@@ -159,7 +159,7 @@ class EmbeddedWarehouse:
 
     def _connect(self, options: str = "", *, create: bool = False) -> Any:
         try:
-            connection = chdb.connect(f"{self.path}{options}")  # type: ignore[no-untyped-call]
+            connection = chdb.connect(f"{self.path}{options}")
             if create:
                 connection.query(
                     f"CREATE DATABASE IF NOT EXISTS {quoted(self._database)} ENGINE = Atomic"

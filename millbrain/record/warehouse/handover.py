@@ -1,17 +1,22 @@
-"""Pieces made in a thread, taken in the event loop, at most one of them ahead.
+"""Pieces made in a thread, taken in the event loop, a few of them ahead.
 
 The engine works in threads and the network in the loop; this is the only place where they meet. The
 side that has nothing to do waits: a slow client holds its query back (which then runs into its time
 limit), a slow query holds its client. A piece not taken within `limits.QUERY_S_MAX` ends it.
+
+Where many threads work, each time that one waits for another takes milliseconds; so a short answer
+is handed over without any.
 """
 
 import asyncio
-import concurrent.futures
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from millbrain.core import limits
 from millbrain.core.errors import MillbrainError
+
+_AHEAD: Final = 4  # head, rows, end, and that it ended: all of a short answer
 
 
 class Handover:
@@ -31,7 +36,8 @@ class Handover:
         self._release = release
         self._cancel = cancel
         self._is_ended = False
-        self._queue: asyncio.Queue[Any] = asyncio.Queue(1)
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._room = threading.Semaphore(_AHEAD)
         self._is_left = False
 
     def run(self, pieces: Iterator[Any]) -> None:
@@ -60,18 +66,16 @@ class Handover:
                 close()
 
     def _put(self, piece: Any) -> bool:
-        """Wait until the piece is in the queue; False where nobody takes it."""
-        future = asyncio.run_coroutine_threadsafe(self._queue.put(piece), self._loop)
-        try:
-            future.result(limits.QUERY_S_MAX)
-        except (TimeoutError, concurrent.futures.CancelledError):
-            future.cancel()
+        """Wait until there is room for the piece; False where nobody takes it."""
+        if not self._room.acquire(timeout=limits.QUERY_S_MAX) or self._is_left:
             return False
-        return not self._is_left
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, piece)
+        return True
 
     async def next(self) -> Any:
         """Return the next piece, None after the last one; raises what the thread raised."""
         piece = await self._queue.get()
+        self._room.release()
         if isinstance(piece, Exception):
             raise piece
         return piece
@@ -81,5 +85,4 @@ class Handover:
         if not (self._is_left or self._is_ended):
             self._cancel()
         self._is_left = True
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        self._room.release()

@@ -144,7 +144,7 @@ class _Queries:
         if request.method != "POST" and not args.get("query"):
             return PlainTextResponse("Ok.\n")
         try:
-            role = await asyncio.to_thread(self._logins.role, *credentials(args, headers))
+            role = await self._logins.role(*credentials(args, headers))
             is_writer = role is Role.WRITER and request.method == "POST"
             most = limits.INSERT_BYTES_MAX if is_writer else limits.QUERY_TEXT_BYTES_MAX
             body = await _body(request, most)
@@ -318,7 +318,7 @@ class _Logins:
         self._key = secrets.token_bytes(32)  # so that what is kept is of no use elsewhere
         self._kept: dict[bytes, tuple[float, Role]] = {}
 
-    def role(self, user: str, password: str) -> Role:
+    async def role(self, user: str, password: str) -> Role:
         """Return the role, asking `check` at most once in `limits.LOGIN_KEPT_S_MAX`.
 
         Raises
@@ -330,7 +330,7 @@ class _Logins:
         until, role = self._kept.get(name, (0.0, Role.READER))
         if time.monotonic() < until:
             return role
-        found = self._check(user, password)
+        found = await asyncio.to_thread(self._check, user, password)
         if found is None:
             raise RefusedError(
                 f"Code: 516. DB::Exception: {user or 'default'}: Authentication failed: password "

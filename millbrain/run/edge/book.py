@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from millbrain.core.errors import RefusedError
 from millbrain.core.plant.tags import Tag, TagKind
 from millbrain.hands.tag_memory import TagMemory
 from millbrain.run.edge.config import EdgeConfig
@@ -49,7 +50,9 @@ class EdgeSecrets:
 
     def put(self, connection: str, name: str, value: str) -> None:
         """Refuse: the settings file is the place."""
-        raise NotImplementedError("secrets of an edge stand in its settings file")
+        raise RefusedError(
+            f"secret {name!r} of connection {connection}: write it into the edge's settings"
+        )
 
     def names(self, connection: str) -> frozenset[str]:
         """Return the names of the secrets of a connection."""

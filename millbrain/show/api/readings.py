@@ -59,7 +59,7 @@ class ReadingTrend(BaseModel):
 @router.get(
     "/latest",
     summary="Newest value of each signal; export them as CSV or XLSX",
-    response_model=Rows[LatestRow],  # type: ignore[valid-type]
+    response_model=Rows[LatestRow],  # type: ignore[valid-type]  # columns are data
 )
 def latest(
     caller: ViewerCaller,

@@ -90,7 +90,7 @@ def _add_query(router: APIRouter, room: str, query: Any) -> None:
         name=f"{room}_{query.name}",
         summary=f"{query.title} {query.title_zh}",
         description=_described(query.scope),
-        response_model=Rows[row_model(room, query)],  # type: ignore[misc]
+        response_model=Rows[row_model(room, query)],  # type: ignore[misc]  # columns are data
     )
 
 

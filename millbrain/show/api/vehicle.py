@@ -40,9 +40,9 @@ class VehicleNow(BaseModel):
     """Everything that is known of a vehicle now; parts are null where there is nothing."""
 
     vin: str
-    latest: VehicleRow | None = Field(description="The live row.")  # type: ignore[valid-type]
+    latest: VehicleRow | None = Field(description="The live row.")  # type: ignore[valid-type]  # columns are data
     thing: ThingAnswer | None = Field(description="What the register says.")
-    report: ReportRow | None = Field(  # type: ignore[valid-type]
+    report: ReportRow | None = Field(  # type: ignore[valid-type]  # columns are data
         description="Newest report; each block from the newest frame that carried it."
     )
     block_at: dict[int, datetime] = Field(

@@ -53,7 +53,7 @@ Which = Annotated[queries.Filter, Depends(_filter)]
 @router.get(
     "",
     summary="Search, filter, sort and page vehicles; export them as CSV or XLSX",
-    response_model=Rows[VehicleRow],  # type: ignore[valid-type]
+    response_model=Rows[VehicleRow],  # type: ignore[valid-type]  # columns are data
 )
 def vehicles(
     which: Which,

@@ -18,6 +18,7 @@ from millbrain.core.life.inspections import (
     CURVE_CHANNELS,
     HEAD,
     TESTS,
+    Conclusion,
     LaneRules,
 )
 from millbrain.core.times import iso
@@ -163,7 +164,7 @@ def _rules(use: Services) -> LaneRules:
 
 def as_row(found: Inspection) -> dict[str, Any]:
     """Return a version as lists carry it."""
-    titles = CONCLUSIONS.get(found.conclusion, ("", ""))  # type: ignore[call-overload]
+    titles = CONCLUSIONS[Conclusion(found.conclusion)] if found.conclusion else ("", "")
     reasons = found.opinion.get("reasons") or [["", ""]]
     plain = ("id", "bench", "record_no", "version", "vin", "plate", "model", "operator",
              "tested_at", "conclusion", "curve_points", "entered_by", "entered_at",
