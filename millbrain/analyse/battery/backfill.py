@@ -37,7 +37,7 @@ from millbrain.core.times import BEIJING_OFFSET_S
 ROWS_A_SHARD: Final = 3_000_000
 VEHICLES_A_SHARD: Final = 100
 _NEVER: Final = np.array("9999-01", "datetime64[M]")
-_DAY: Final = f"intDiv(toInt64(toUInt32(device_at)) + {BEIJING_OFFSET_S}, 86400)"
+_DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +96,33 @@ def shards(
     as_of_ms = max(Marks(facts).next_ms(), DaysStore(facts).newest_ms)
     rated_ah = rated_of(things or {})
     upto = settled()
+    span = history.span(since_day, until_day)
     answer = facts.query(
-        f"SELECT vin, count() AS rows, min({_DAY}) AS first, max({_DAY}) AS last, "
+        "SELECT vin, count() AS rows, toUInt32(min(device_at)) AS first, "
+        "toUInt32(max(device_at)) AS last, "
         f"max({history.PROBES}) AS probes, max({history.PACKS}) AS packs FROM vehicle_report "
         "WHERE (empty({vins:Array(String)}) OR vin IN ({vins:Array(String)})) "
-        f"AND batch <= {{upto:UInt64}} AND {_DAY} BETWEEN {{since:Int64}} AND {{until:Int64}} "
-        "GROUP BY vin ORDER BY vin",
-        {"vins": list(vins), "upto": upto, "since": since_day, "until": until_day},
+        "AND batch <= {upto:UInt64} AND device_at >= toDateTime({low:Int64}, 'UTC') "
+        "AND device_at <= toDateTime({high:Int64}, 'UTC') "
+        "GROUP BY vin ORDER BY vin SETTINGS optimize_aggregation_in_order = 1",
+        {"vins": list(vins), "upto": upto, "low": span.low, "high": span.high},
     )
     return [
         Shard(
             vins=(own := tuple(reading.text(row["vin"]) for row in part)),
-            since_day=min(row["first"] for row in part), until_day=max(row["last"] for row in part),
+            since_day=min(_day_of(row["first"]) for row in part),
+            until_day=max(_day_of(row["last"]) for row in part),
             rows=sum(row["rows"] for row in part), upto=upto, as_of_ms=as_of_ms,
             parameters=parameters, rated_ah={v: rated_ah[v] for v in own if v in rated_ah},
             lists=history.Lists(*(any(row[n] for row in part) for n in ("probes", "packs"))),
         )
         for part in _parted(answer.to_pylist())
     ]  # fmt: skip
+
+
+def _day_of(at_s: int) -> int:
+    """Return the day, Beijing time [days since 1970], of an instant [s since 1970 UTC]."""
+    return (at_s + BEIJING_OFFSET_S) // _DAY_S
 
 
 def _parted(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -140,22 +149,25 @@ def recompute(facts: Facts, shard: Shard) -> Done:
     store, sums = DaysStore(facts), Sums(rules.rest_a, rules.leak_ohm_per_v)
     days = _Days(sums)
     with ThreadPoolExecutor(1, "count") as counter, ThreadPoolExecutor(1, "write") as writer:
-        under_way: list[Future[None]] = []
+        counting: list[Future[None]] = []
+        writing: list[Future[None]] = []
 
         def write(blocks: Sequence[Block]) -> None:
             for block in blocks:
                 store.write([block], shard.upto, shard.as_of_ms)
 
         def seen(span: history.Span, rows: list[Columns]) -> None:
-            under_way.append(counter.submit(recount.add, span.low, span.high, rows))
-            under_way.append(writer.submit(write, days.whole_before(_month_of(span.high + 1))))
+            counting.append(counter.submit(recount.add, span.low, span.high, rows))
+            writing.append(writer.submit(write, days.whole_before(_month_of(span.high + 1))))
 
         thermal, reports = _summed(facts, shard, rules, sums, seen)
-        under_way.append(counter.submit(recount.finish))
-        under_way.append(writer.submit(write, days.whole_before(_NEVER)))
-        for done in under_way:
+        counting.append(counter.submit(recount.finish))
+        writing.append(writer.submit(write, days.whole_before(_NEVER)))
+        for done in writing:
             done.result()
-    found = _walk(facts, store, shard, thermal, rules)
+        found = _walk(facts, store, shard, thermal, rules)  # while the last charges are counted
+        for done in counting:
+            done.result()
     if found:
         as_of_ms = max(shard.as_of_ms, finding_rows.newest_ms(facts) + 1)
         facts.insert(FINDING, arrow_batch(FINDING, finding_columns(found, as_of_ms)))

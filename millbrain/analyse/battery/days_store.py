@@ -57,19 +57,20 @@ class DaysStore:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        sql = "SELECT toUnixTimestamp64Milli(max(as_of)) AS at FROM "
-        self._as_of_ms = max(
-            _one(facts, sql + BATTERY_DAY.name), _one(facts, sql + BATTERY_PROGRESS.name)
-        )
+        self._as_of_ms: int | None = None  # not asked yet: whoever has an instant need not ask
 
     @property
     def newest_ms(self) -> int:
         """Youngest version that is known to be on disk [ms since 1970 UTC]."""
+        if self._as_of_ms is None:
+            sql = "SELECT toUnixTimestamp64Milli(max(as_of)) AS at FROM "
+            tables = (BATTERY_DAY.name, BATTERY_PROGRESS.name)
+            self._as_of_ms = max(_one(self._facts, sql + table) for table in tables)
         return self._as_of_ms
 
     def next_as_of_ms(self) -> int:
         """Return the clock, or a millisecond after the last answer where that is later [ms]."""
-        self._as_of_ms = max(int(time.time() * 1000), self._as_of_ms + 1)
+        self._as_of_ms = max(int(time.time() * 1000), self.newest_ms + 1)
         return self._as_of_ms
 
     def progress(self) -> Progress | None:

@@ -24,6 +24,7 @@ ROWS_A_SPAN: Final = 360_000  # reports of one query, and counted at once
 BATCHES_AHEAD: Final = 16  # read and not yet worked on, about 2.5 MB each
 _WAIT_S: Final = 0.1
 _DAY_S: Final = 86_400
+_AT_MAX: Final = 2**32 - 1  # of an instant in the table [s since 1970 UTC]
 _ALWAYS: Final = (
     "device_at", "current_a", "soc_pct", "voltage_v", "insulation_kohm", "temp_max_degc",
     "temp_min_degc", "alarm_level", "alarm_flags", "charge_state", "dcdc_state", "speed_kmh",
@@ -81,13 +82,14 @@ def spans(days: range, rows: int) -> list[Span]:
     """Divide days, Beijing time [days since 1970]. rows: how many reports there are, about."""
     count = min(max(1, -(-rows // ROWS_A_SPAN)), len(days))
     parts = [p for p in np.array_split(np.arange(days.start, days.stop), count) if len(p)]
-    return [
-        Span(
-            max(int(part[0]) * _DAY_S - BEIJING_OFFSET_S, 0),
-            int(part[-1] + 1) * _DAY_S - BEIJING_OFFSET_S - 1,
-        )
-        for part in parts
-    ]
+    return [span(int(part[0]), int(part[-1])) for part in parts]
+
+
+def span(first_day: int, last_day: int) -> Span:
+    """Return the span of days from a first to a last one, Beijing time [days since 1970]."""
+    low = first_day * _DAY_S - BEIJING_OFFSET_S
+    high = (last_day + 1) * _DAY_S - BEIJING_OFFSET_S - 1
+    return Span(min(max(low, 0), _AT_MAX), min(max(high, 0), _AT_MAX))
 
 
 def batches(
@@ -108,13 +110,13 @@ def batches(
     )
 
     def read() -> Iterator[Columns | Span]:
-        for span in wanted:
+        for days in wanted:
             params: Mapping[str, Any] = {
-                "vins": list(vins), "upto": upto, "low": span.low, "high": span.high
+                "vins": list(vins), "upto": upto, "low": days.low, "high": days.high
             }  # fmt: skip
             for batch in facts.batches(sql, params):
                 yield named(reading.columns_of(batch), vins)
-            yield span
+            yield days
 
     return _ahead(read())
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from millbrain.analyse.battery.calc.kernels import NO_CURRENT, TEMP_NONE, extremes
+from millbrain.analyse.battery.calc.places import run_begins
 from millbrain.core.columns import Columns, Ragged
 from millbrain.core.times import BEIJING_OFFSET_S
 
@@ -142,7 +143,7 @@ class _Packs:
 
     def each(self, list_: Ragged, otherwise: NDArray[Any]) -> NDArray[Any]:
         """Return a value per pack: from the row's list, else `otherwise` (one per pack)."""
-        if not np.array_equal(list_.offsets, self.told.offsets):
+        if not len(self.told.values) or not np.array_equal(list_.offsets, self.told.offsets):
             return otherwise
         values = otherwise.copy()
         values[self.is_told[self.row]] = list_.values[
@@ -219,7 +220,7 @@ def _list(columns: Columns, name: str, kind: Any) -> Ragged:
 def _text(values: Any) -> NDArray[Any]:
     if isinstance(values, Ragged):
         return np.array([part.tobytes() for part in values.lists()], "S")
-    return np.asarray(values).astype("S")
+    return np.asarray(values).astype("S", copy=False)
 
 
 def names_of(vins: NDArray[Any]) -> NDArray[np.uint64]:
@@ -235,12 +236,9 @@ def names_of(vins: NDArray[Any]) -> NDArray[np.uint64]:
 
 def is_ordered(columns: Columns) -> bool:
     """Whether rows are in order of vehicle and device time, one of a vehicle and instant."""
-    vin, at = _text(columns.values["vin"]), columns.array("device_at")
-    names = names_of(vin)
-    is_same = names[1:, 0] == names[:-1, 0]
-    for k in range(1, NAME_WORDS):
-        is_same &= names[1:, k] == names[:-1, k]
-    others = np.flatnonzero(~is_same)
+    vin = _text(columns.values["vin"])
+    names, at = names_of(vin), columns.array("device_at")
+    begins = run_begins(names, np.zeros(len(names), np.uint64))[1:]
     is_later = at[1:] > at[:-1]
-    is_later[others] = vin[others] < vin[others + 1]
+    is_later[begins - 1] = vin[begins - 1] < vin[begins]
     return bool(is_later.all())

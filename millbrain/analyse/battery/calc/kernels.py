@@ -19,6 +19,7 @@ SPIKE_D2: Final = 600  # half mV from the herd
 SENSE_D2: Final = 80  # half mV: both halves of a sense-wire pair stand out by 40 mV or more
 WEIGHT_MAX: Final = 48  # with the clip: a day of 1 s reports stays within 32 bits
 SPAN_MAX: Final = 1_024
+SCRATCH: Final = 1 << 16  # cells of the largest pack, and more than a histogram has bins
 TEMP_NONE: Final = np.iinfo(np.int16).min
 TEMP_MARK: Final = 214  # 214 abnormal, 215 invalid (probe byte FE, FF less 40)
 NO_CURRENT: Final = np.iinfo(np.int32).min
@@ -38,7 +39,12 @@ INSULATION_NONE: Final = 65_535
 BINS: Final = 3  # SOC below 30 %, to 70 %, above: the flat middle and the two steep ends
 BIN_SOC: Final = (30, 70)
 
-_part = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+# Without numba's counting of references: atomic steps for each view, a third of a report's time.
+# What is compiled so makes no arrays.
+_BARE: Final[dict[str, Any]] = {
+    "nogil": True, "cache": True, "error_model": "numpy", "_nrt": False
+}  # fmt: skip
+_part = njit(forceinline=True, **_BARE)
 
 
 @_part
@@ -54,6 +60,13 @@ def row_words(count: Any) -> Any:
 @_part
 def _bounds(cells: Any, begin: Any, count: Any) -> Any:
     """Return lowest and highest plausible voltage and how many cells are not plausible."""
+    least, most = np.uint16(65_535), np.uint16(0)
+    for k in range(count):
+        v = cells[begin + np.uint64(k)]
+        least = min(least, v)
+        most = max(most, v)
+    if least >= PLAUSIBLE_MV_MIN and most <= PLAUSIBLE_MV_MAX:  # nearly always, and fast
+        return np.int32(least), np.int32(most), np.int32(0)
     low, high, lost = np.int32(65_535), np.int32(0), np.int32(0)
     for k in range(count):
         v = np.int32(cells[begin + np.uint64(k)])
@@ -70,21 +83,25 @@ def _by_histogram(cells: Any, begin: Any, count: Any, low: Any, high: Any, good:
     """Return twice the median and four times the MAD, by counting."""
     span = high - low
     for j in range(span + 1):
-        bins[j] = 0
-    for k in range(count):
-        v = np.int32(cells[begin + np.uint64(k)])
-        if (v >= low) & (v <= high):
-            bins[v - low] += 1
+        bins[np.uint64(j)] = 0
+    if good == count:
+        for k in range(count):
+            bins[np.uint64(cells[begin + np.uint64(k)] - low)] += 1
+    else:
+        for k in range(count):
+            v = np.int32(cells[begin + np.uint64(k)])
+            if (v >= low) & (v <= high):
+                bins[np.uint64(v - low)] += 1
     rank, upper = (good - 1) // 2, good // 2
-    seen, j = bins[0], 0
+    seen, place = bins[0], np.uint64(0)  # a place without sign is not looked for from the end
     while seen <= rank:
-        j += 1
-        seen += bins[j]
-    first = j
+        place += np.uint64(1)
+        seen += bins[place]
+    first = place
     while seen <= upper:
-        j += 1
-        seen += bins[j]
-    m2 = first + j
+        place += np.uint64(1)
+        seen += bins[place]
+    m2 = np.int64(first + place)
     return m2 + 2 * low, _outwards(bins, span, m2, rank, upper)
 
 
@@ -92,14 +109,15 @@ def _by_histogram(cells: Any, begin: Any, count: Any, low: Any, high: Any, good:
 def _outwards(bins: Any, span: Any, m2: Any, rank: Any, upper: Any) -> Any:
     """Return the sum of the two middle absolute deviations [half mV] around `m2`."""
     radius = m2 & 1
-    seen = bins[m2 // 2] if radius == 0 else 0
+    seen = bins[np.uint64(m2 >> 1)] if radius == 0 else 0
     first = -1 if radius or seen <= rank else 0
     if radius == 0 and seen > upper:
         return 0
     radius = radius if radius else 2
     while True:
-        below, above = (m2 - radius) // 2, (m2 + radius) // 2
-        seen += (bins[below] if below >= 0 else 0) + (bins[above] if above <= span else 0)
+        below, above = (m2 - radius) >> 1, (m2 + radius) >> 1
+        seen += bins[np.uint64(below)] if below >= 0 else 0
+        seen += bins[np.uint64(above)] if above <= span else 0
         if first < 0 and seen > rank:
             first = radius
         if seen > upper:
@@ -107,7 +125,7 @@ def _outwards(bins: Any, span: Any, m2: Any, rank: Any, upper: Any) -> Any:
         radius += 2
 
 
-@_part
+@njit(**_BARE | {"_nrt": True})
 def _by_sorting(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any,
                 room: Any) -> Any:  # fmt: skip
     """Do the same for a herd that is spread wider than the histogram; this one is rare."""
@@ -173,7 +191,7 @@ def _add_cells(cells: Any, begin: Any, count: Any, m2: Any, weight: Any, current
     """Add a whole report to the sums of its cells; the loops are plain so that they vectorise."""
     pull = np.int64(weight) * np.int64(current)
     for k in range(count):
-        d2 = _clipped(cells[begin + np.uint64(k)], m2)
+        d2 = np.int32(_clipped(cells[begin + np.uint64(k)], m2))
         by_soc[k] += weight * d2
         load[k] += pull * np.int64(d2)
     for k in range(count):
@@ -245,12 +263,12 @@ def _calm(mad4: Any) -> Any:
 
 @_part
 def _measure(cells: Any, begin: Any, count: Any, low: Any, high: Any, good: Any, i: Any,
-             out: Any, room: Any, wide: Any) -> Any:  # fmt: skip
+             out: Any, scratch: Any) -> Any:  # fmt: skip
     """Fill column i of `out`; return twice the median and four times the MAD."""
     if high - low < SPAN_MAX:
-        m2, mad4 = _by_histogram(cells, begin, count, low, high, good, room)
+        m2, mad4 = _by_histogram(cells, begin, count, low, high, good, scratch)
     else:
-        m2, mad4 = _by_sorting(cells, begin, count, low, high, good, wide)
+        m2, mad4 = _by_sorting(cells, begin, count, low, high, good, scratch)
     out[0, i], out[1, i], out[2, i], out[3, i] = m2, mad4, low, high
     out[4, i], out[5, i] = _places_of(cells, begin, count, low, high)
     if high - low >= SENSE_D2:
@@ -296,21 +314,20 @@ def _note(head: Any, at: Any, level: Any, flags: Any, high: Any, low: Any, kohm:
         head[WARM_SPREAD] += min(np.int64(high) - np.int64(low), SPREAD_DEGC_MAX)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**_BARE)
 def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, whole: Any, slots: Any,
           order: Any, starts: Any, rest_da: Any, leak_ohm_per_v: Any, words: Any, halves: Any,
-          quarters: Any, out: Any) -> None:  # fmt: skip
+          quarters: Any, scratch: Any, out: Any) -> None:  # fmt: skip
     """Measure every report and add it to the row of its slot (-1 = only measure).
 
     current: [0.1 A], the least int32 = not reported. whole: device time, level, alarm flags,
     highest and lowest probe, insulation, voltage of each report. order: in which reports are taken.
     starts: where the row of each slot begins in `words`; `halves` (int32) and `quarters` (uint16)
-    are the same memory. out: int32 (9, reports), zero: twice the median, four times the MAD,
-    lowest, highest, number of the lowest, of the highest, lost, sense wire, spikes.
+    are the same memory. scratch: int32 (`SCRATCH`,), anything. out: int32 (9, reports), zero: twice
+    the median, four times the MAD, lowest, highest, number of the lowest, of the highest, lost,
+    sense wire, spikes.
     """
     at, level, flags, hottest, coldest, kohm, volts = whole
-    room = np.zeros(SPAN_MAX, np.int32)
-    wide = np.zeros(1 << 16, np.int32)
     for i in order:
         begin, count, slot = np.uint64(begins[i]), counts[i], slots[i]
         low, high, lost = _bounds(cells, begin, count)
@@ -328,7 +345,7 @@ def watch(cells: Any, begins: Any, counts: Any, soc: Any, current: Any, whole: A
                 for k in range(count):
                     bump(marks, k)
             continue
-        m2, mad4 = _measure(cells, begin, count, low, high, count - lost, i, out, room, wide)
+        m2, mad4 = _measure(cells, begin, count, low, high, count - lost, i, out, scratch)
         if slot < 0:
             continue
         bump(marks, 2 * count + out[4, i] - 1)

@@ -50,14 +50,31 @@ def _find(words: Any, table: Any, held: Any, out: Any) -> None:
 
 
 @_fast
+def _is_again(names: Any, last: Any, row: Any) -> Any:
+    """Return whether a row has the key of the row before."""
+    same = last[row] == last[row - 1]
+    for k in range(_WORDS - 1):
+        same &= names[row, k] == names[row - 1, k]
+    return same
+
+
+@_fast
+def _run_begins(names: Any, last: Any, out: Any) -> Any:
+    """Fill `out` with the rows that have another key than the one before; return their count."""
+    count = 0
+    for row in range(len(last)):
+        if row == 0 or not _is_again(names, last, row):
+            out[count] = row
+            count += 1
+    return count
+
+
+@_fast
 def _find_each(names: Any, last: Any, table: Any, held: Any, out: Any) -> None:
     """Do the same for keys whose last word lies elsewhere; often one is that of the row before."""
     words = np.empty((1, len(held[0])), np.uint64)
     for row in range(len(names)):
-        same = row > 0 and last[row] == last[row - 1]
-        for k in range(names.shape[1]):
-            same = same and names[row, k] == names[row - 1, k]
-        if same:
+        if row > 0 and _is_again(names, last, row):
             out[row] = out[row - 1]
             continue
         words[0, :-1], words[0, -1] = names[row], last[row]
@@ -88,6 +105,12 @@ def first_rows(keys: Keys) -> NDArray[np.int64]:
     table = np.full(1 << (4 * len(keys) + 4).bit_length(), -1, np.int32)
     out = np.empty(len(keys), np.int64)
     return out[: _first_rows(_words(keys), table, out)]
+
+
+def run_begins(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return where each run of equal keys begins, given as vehicle and last word."""
+    out = np.empty(len(last), np.int64)
+    return out[: _run_begins(names, last, out)]
 
 
 class Places:

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from millbrain.analyse.battery.calc import kernels as k
 from millbrain.analyse.battery.calc.inputs import PackReports
-from millbrain.analyse.battery.calc.places import KEY, Keys, Places, Slots, first_rows, last_words
+from millbrain.analyse.battery.calc.places import (
+    KEY,
+    Keys,
+    Places,
+    Slots,
+    first_rows,
+    last_words,
+    run_begins,
+)
 from millbrain.analyse.battery.calc.room import Ints, Room, row_words
 from millbrain.core import limits
 
@@ -161,6 +169,7 @@ class Sums:
         self._places = Places()
         self._begins = np.zeros(16, np.int64)
         self._room = Room(cells_max, cells)
+        self._scratch = np.empty(k.SCRATCH, np.int32)
 
     def __len__(self) -> int:
         """Count the slots."""
@@ -194,7 +203,7 @@ class Sums:
         k.watch(
             r.cells_mv, r.begins, r.counts, r.soc_pct, r.current_da, whole, slots, _near(slots),
             self._begins, int(self.rest_a * 10), np.float32(self.leak_ohm_per_v), room.words,
-            room.halves, room.quarters, shown,
+            room.halves, room.quarters, self._scratch, shown,
         )  # fmt: skip
         return Features(shown)
 
@@ -212,14 +221,14 @@ class Sums:
         if not is_pack.all():
             self.oversized += int(np.count_nonzero(reports.counts > limits.PACK_CELLS_MAX))
             slots[~is_pack] = -1
-        strange = np.flatnonzero((slots < 0) & is_pack)
-        if strange.size:
-            names, last = reports.names[strange], last[strange]
-            runs = _runs(names, last)
-            keys = _keys(names[runs], last[runs])
+        is_strange = (slots < 0) & is_pack
+        if is_strange.any():
+            # Reports of a pack mostly follow each other.
+            runs = run_begins(reports.names, last)
+            runs = runs[is_strange[runs]]
+            keys = _keys(reports.names[runs], last[runs])
             self._open(keys[first_rows(keys)])
-            lengths = np.diff(runs, append=len(strange))
-            slots[strange] = np.repeat(self._places.find(keys), lengths)
+            slots = np.where(is_pack, self._places.find_each(reports.names, last), -1)
         return slots
 
     @staticmethod
@@ -363,13 +372,6 @@ def _near(slots: Slots) -> Slots:
 def _last_words(reports: PackReports) -> NDArray[np.uint64]:
     counts = np.minimum(reports.counts, limits.PACK_CELLS_MAX + 1)
     return last_words(reports.day, counts, reports.pack_no)
-
-
-def _runs(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Slots:
-    """Return where each run of equal keys begins; reports of a pack mostly follow each other."""
-    begins = np.ones(len(last), np.bool_)
-    begins[1:] = (last[1:] != last[:-1]) | (names[1:] != names[:-1]).any(axis=1)
-    return np.flatnonzero(begins)
 
 
 def _keys(names: NDArray[np.uint64], last: NDArray[np.uint64]) -> Keys:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from millbrain.analyse.battery import reading
 from millbrain.analyse.battery.calc.inputs import AHEAD_S_MAX, SOC_NONE, is_ordered
@@ -113,25 +114,29 @@ def _cut(
     columns: Columns, windows: Sequence[Window], edge_s: int, driving_kmh: float
 ) -> dict[str, tuple[bool, bool]]:
     """Return the vehicles of which something goes on at the early or the late end of the window."""
-    vin, at = columns.array("vin"), columns.array("device_at").astype(np.int64)
+    vin, at = columns.array("vin"), columns.array("device_at")
     state = columns.array("charge_state")
     said = np.flatnonzero((state >= 1) & (state <= _SAID_MAX))
     order = said if is_ordered(columns) else said[np.lexsort((at[said], vin[said]))]
-    with np.errstate(invalid="ignore"):
-        off = columns.array("speed_kmh")[order] >= driving_kmh
-    goes_on = np.isin(state[order], _ON) | (off & (columns.array("dcdc_state")[order] == _DCDC_OFF))
     names = np.array([w.vin.encode("utf-8", "surrogateescape") for w in windows], vin.dtype)
-    begin = np.searchsorted(vin[order], names)
-    end = np.searchsorted(vin[order], names, "right")
-    cut = {}
-    for window, first, last in zip(windows, begin.tolist(), (end - 1).tolist(), strict=True):
-        if last < first:
-            continue
-        is_early = bool(goes_on[first] and at[order[first]] - window.low <= edge_s)
-        is_late = bool(goes_on[last] and window.high - at[order[last]] <= edge_s)
-        if is_early or is_late:
-            cut[window.vin] = (is_early, is_late)
-    return cut
+    own = vin[order]
+    begin, end = np.searchsorted(own, names), np.searchsorted(own, names, "right")
+    seen = np.flatnonzero(begin < end)
+    first, last = order[begin[seen]], order[end[seen] - 1]
+    near = np.array([(windows[i].low, windows[i].high) for i in seen.tolist()], np.int64)
+    low, high = near.reshape(-1, 2).T
+    is_early = _goes_on(columns, first, driving_kmh) & (at[first] - low <= edge_s)
+    is_late = _goes_on(columns, last, driving_kmh) & (high - at[last] <= edge_s)
+    ends = zip(seen.tolist(), is_early.tolist(), is_late.tolist(), strict=True)
+    return {windows[i].vin: (early, late) for i, early, late in ends if early or late}
+
+
+def _goes_on(columns: Columns, rows: NDArray[np.intp], driving_kmh: float) -> NDArray[np.bool_]:
+    """Return of which rows a charge, or a drive without its DC-DC converter, goes on."""
+    with np.errstate(invalid="ignore"):
+        off = columns.array("speed_kmh")[rows] >= driving_kmh
+    off &= columns.array("dcdc_state")[rows] == _DCDC_OFF
+    return np.isin(columns.array("charge_state")[rows], _ON) | off
 
 
 def _of(columns: Columns, vins: Sequence[str]) -> Columns:
