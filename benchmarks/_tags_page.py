@@ -65,7 +65,9 @@ def figures(seconds: float) -> list[Figure]:
             sender = subprocess.Popen([
                 sys.executable, http.__file__, "--send", "paced", "--port",
                 str(running.ports["http"]), "--seconds", str(seconds),
-            ])  # fmt: skip
+            ], stdout=subprocess.PIPE)  # fmt: skip
+            assert sender.stdout
+            sender.stdout.readline()  # until it begins
             with watching(data, {"machine.state": first_asked, "machine.page": asked}) as watcher:
                 status = sender.wait()
             if status:

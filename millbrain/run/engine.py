@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-import uvloop
 
 import millbrain
 from millbrain.core.facts import SHARED_TABLES
@@ -36,7 +35,7 @@ from millbrain.run.ordering import OrderKeeper
 from millbrain.run.packs import regions_of
 from millbrain.run.plant.charted import ChartedBook
 from millbrain.run.plant.load import PlantBook
-from millbrain.run.serving import InnerServer
+from millbrain.run.serving import InnerServer, run_loop
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.followed import FollowedLimits
 from millbrain.run.tags.secrets import SecretFiles
@@ -91,7 +90,7 @@ def main(settings: Settings) -> None:
     key = prepare_data_folder(settings)
     logs.to_file(settings.data / "log", "engine")
     with logs.fatal(log):
-        uvloop.run(_serve(settings, key))
+        run_loop(_serve(settings, key))
 
 
 async def _serve(settings: Settings, key: str) -> None:

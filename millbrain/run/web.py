@@ -10,7 +10,6 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import uvicorn
-import uvloop
 
 import millbrain
 from millbrain.analyse.inspection.app import rules
@@ -29,6 +28,7 @@ from millbrain.run.plant.load import PlantBook
 from millbrain.run.production import OrderMirror, ProductionKeeper
 from millbrain.run.report.keeper import ShiftReports
 from millbrain.run.scans import ResolverUplink, ScanKeeper
+from millbrain.run.serving import run_loop
 from millbrain.run.settings import LOOPBACK, Settings, prepare_data_folder
 from millbrain.run.tags.rules import tag_rules
 from millbrain.run.tags.secrets import SecretFiles
@@ -69,7 +69,7 @@ def main(settings: Settings) -> None:
     logs.to_file(settings.data / "log", "web")
     with logs.fatal(log):
         url = engine_url(settings, key, wait_s=ENGINE_WAIT_S)
-        uvloop.run(_serve(settings, key, url))
+        run_loop(_serve(settings, key, url))
 
 
 async def _serve(settings: Settings, key: str, url: str) -> None:

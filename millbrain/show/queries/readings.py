@@ -99,13 +99,14 @@ def latest(
 ) -> tuple[list[Row], int]:
     """Return one page of newest values and how many there are."""
     where, direction = which.sql(), "DESC" if order == "desc" else "ASC"
-    page = (f"SELECT {_SHOWN} FROM reading_latest FINAL WHERE {where} ORDER BY {SORTS[sort]} "
-            f"{direction} NULLS LAST, thing, signal LIMIT {{size:UInt32}} "
-            "OFFSET {offset:UInt32}")  # fmt: skip
+    page = (f"SELECT {_SHOWN}, count() OVER () AS rows_total FROM reading_latest FINAL "
+            f"WHERE {where} ORDER BY {SORTS[sort]} {direction} NULLS LAST, thing, signal "
+            "LIMIT {size:UInt32} OFFSET {offset:UInt32}")  # fmt: skip
     params = which.params() | {"size": size, "offset": offset}
     rows = rows_of(warehouse.query(page, params), SHOWN)
-    if not offset and len(rows) < size:
-        return rows, len(rows)
+    totals = [row.pop("rows_total") for row in rows]
+    if totals or not offset:
+        return rows, max(totals, default=0)
     count = f"SELECT count() AS n FROM reading_latest FINAL WHERE {where}"
     return rows, rows_of(warehouse.query(count, which.params()))[0]["n"]
 

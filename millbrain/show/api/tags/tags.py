@@ -218,6 +218,8 @@ def change_tags(made: Sequence[Tag], key: str, caller: Caller, use: Services) ->
 
 
 def _with_values(tags: Sequence[Tag], use: Services) -> list[dict[str, Any]]:
+    if not tags:
+        return []
     values = tag_values.latest(use.warehouse, tags)
     states = _states(use)
     rows = []
