@@ -85,12 +85,10 @@ def backfill(settings: Settings, wanted: Wanted, err: Console) -> Tally:
         raise NotFoundError(f"there is no app {wanted.app!r}; these are: {known}")
     parameters = parameters_of(card, settings.analyse.rules.get(card.key, {}))
     url, client = _source(settings)
-    warehouse = open_server(url)
     try:
         plants = PlantBook(settings.analyse.plants)
-        shards = _shards(warehouse, wanted, client, parameters, _things(settings), plants)
+        shards = _shards(_warehouse(url), wanted, client, parameters, _things(settings), plants)
     finally:
-        warehouse.close()
         if client:
             client.close()
     tally = Tally()

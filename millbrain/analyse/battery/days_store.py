@@ -22,7 +22,7 @@ from millbrain.analyse.battery.calc.sums import Block
 from millbrain.analyse.battery.tables import BATTERY_DAY, BATTERY_PROGRESS
 from millbrain.core.columns import Columns, Ragged, concat
 from millbrain.core.rooms import Facts
-from millbrain.core.tables import arrow_batch
+from millbrain.core.tables import Table, arrow_batch
 
 ROWS_AT_ONCE_MAX: Final = 2_000  # of one insert or one look-up: about 10 MB
 _TASK: Final = b"stream"
@@ -63,9 +63,7 @@ class DaysStore:
     def newest_ms(self) -> int:
         """Youngest version that is known to be on disk [ms since 1970 UTC]."""
         if self._as_of_ms is None:
-            sql = "SELECT toUnixTimestamp64Milli(max(as_of)) AS at FROM "
-            tables = (BATTERY_DAY.name, BATTERY_PROGRESS.name)
-            self._as_of_ms = max(_one(self._facts, sql + table) for table in tables)
+            self._as_of_ms = newest_ms(self._facts, (BATTERY_DAY, BATTERY_PROGRESS))
         return self._as_of_ms
 
     def next_as_of_ms(self) -> int:
@@ -162,8 +160,11 @@ class DaysStore:
         return [_stored(found.take(np.flatnonzero(counts == c)), int(c)) for c in np.unique(counts)]
 
 
-def _one(facts: Facts, sql: str) -> int:
-    return int(facts.query(sql).column(0)[0].as_py() or 0)
+def newest_ms(facts: Facts, tables: Sequence[Table]) -> int:
+    """Return the youngest version in some tables [ms since 1970 UTC], 0 where they are empty."""
+    each = " UNION ALL ".join(f"SELECT max(as_of) AS at FROM {table.name}" for table in tables)
+    answer = facts.query(f"SELECT toUnixTimestamp64Milli(max(at)) AS newest FROM ({each})")
+    return int(answer.column(0)[0].as_py() or 0)
 
 
 def _keys(found: Columns) -> Keys:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from millbrain.analyse.battery.days_store import newest_ms
 from millbrain.analyse.battery.tables import (
     BATTERY_CHARGE,
     BATTERY_EVENT,
@@ -37,11 +38,7 @@ class Marks:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._as_of_ms = max(
-            int(facts.query(f"SELECT toUnixTimestamp64Milli(max(as_of)) FROM {table.name}")
-                .column(0)[0].as_py() or 0)
-            for table in _TABLES
-        )  # fmt: skip
+        self._as_of_ms = newest_ms(facts, _TABLES)
 
     def next_ms(self) -> int:
         """Return the clock, or a millisecond after the last answer where that is later [ms]."""
