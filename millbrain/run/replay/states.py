@@ -50,15 +50,20 @@ def values_of(thing: str, rows: Sequence[LogRow], jobs: dict[int, str]) -> list[
 
     rows: all rows of the resource. jobs: line of a row -> order and step.
     """
-    found = [*_states(thing, [r for r in rows if r.is_placed], jobs), *_counters(thing, rows)]
+    begin = milliseconds(min(r.start for r in rows))
+    found = [*_states(thing, rows, jobs, begin), *_counters(thing, rows, begin)]
     return sorted(found, key=lambda v: (v.at_ms, v.signal))
 
 
-def _states(thing: str, rows: Sequence[LogRow], jobs: dict[int, str]) -> Iterable[Value]:
-    begins, ends = defaultdict(list), defaultdict(list)
+def _states(
+    thing: str, rows: Sequence[LogRow], jobs: dict[int, str], begin: int
+) -> Iterable[Value]:
+    """Yield state, reason and job; idle from the begin on, also where no row ever books time."""
+    begins, ends = defaultdict(list, {begin: []}), defaultdict(list)
     for row in rows:
-        begins[milliseconds(row.start)].append(row)
-        ends[milliseconds(row.complete)].append(row)
+        if row.is_placed:
+            begins[milliseconds(row.start)].append(row)
+            ends[milliseconds(row.complete)].append(row)
     active: dict[int, LogRow] = {}
     told: tuple[MachineState, str, str] | None = None
     for at_ms in sorted(begins.keys() | ends.keys()):
@@ -84,9 +89,8 @@ def _now(active: Iterable[LogRow], jobs: dict[int, str]) -> tuple[MachineState, 
     return _STATE[own[0].kind], reason, jobs[own[0].line]
 
 
-def _counters(thing: str, rows: Sequence[LogRow]) -> Iterable[Value]:
+def _counters(thing: str, rows: Sequence[LogRow], begin: int) -> Iterable[Value]:
     """Yield the counters of pieces; they begin at 0 when the resource first appears."""
-    begin = milliseconds(min(r.start for r in rows))
     for signal, name in ((GOOD_SIGNAL, "good"), (SCRAP_SIGNAL, "rejected"),
                          (REWORK_SIGNAL, "review")):  # fmt: skip
         at: dict[int, int] = defaultdict(int, {begin: 0})
