@@ -1,8 +1,9 @@
 """The part of `tags` that opens machine pages while readings come at the rate of the goal.
 
 A plant of 1,000 machines with 200 signals each at 1 Hz is pushed as Arrow; the month before stands
-in `machine_hour` already. A page is what its module asks for: the shell; then the tags, the state,
-the day, the failures of a month and the newest readings; then the curve, over six connections.
+in `machine_hour` already. A page is what its module asks for: the shell; then the day, which
+begins with the state, the newest readings and the tags; then the curve and the failures of a month,
+over six connections.
 """
 
 import subprocess
@@ -34,23 +35,24 @@ def name_of(number: int) -> str:
 def asked(number: int) -> Sequence[Sequence[str]]:
     """Return what the page of a machine asks for."""
     machine = name_of(number * 37 % MACHINES)
-    data = [
-        f"/api/v1/rooms/effectiveness/{name}?{urlencode({'machine': machine})}"
-        for name in ("machine_state", "machine_day", "machine_failures")
-    ]
-    tags = f"/api/v1/tags?{urlencode({'thing': machine, 'size': 500})}"
-    latest = f"/api/v1/readings/latest?{urlencode({'thing': machine, 'size': 200})}"
+    room = "/api/v1/rooms/effectiveness"
+    own = urlencode({"machine": machine})
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 8 * 3600))
     curve = urlencode({"thing": machine, "signals": "power_kw", "from": since, "points": 400})
-    page = f"/plant/machine/{machine}"
-    return [[page], [tags, *data, latest], [f"/api/v1/readings?{curve}"]]
+    return [
+        [f"/plant/machine/{machine}"],
+        [
+            f"{room}/machine_day?{own}",
+            f"/api/v1/readings/latest?{urlencode({'thing': machine, 'size': 200})}",
+            f"/api/v1/tags?{urlencode({'thing': machine, 'size': 500})}",
+        ],
+        [f"/api/v1/readings?{curve}", f"{room}/machine_failures?{own}"],
+    ]
 
 
 def first_asked(number: int) -> Sequence[Sequence[str]]:
-    """Return what must be there before the state and the newest values stand on the page."""
-    page, queries, _ = asked(number)
-    tags, state, *_, latest = queries
-    return [page, [tags, state, latest]]
+    """Return what must be there before state, figures and newest values stand on the page."""
+    return asked(number)[:2]
 
 
 def figures(seconds: float) -> list[Figure]:

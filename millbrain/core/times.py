@@ -8,6 +8,9 @@ and milliseconds for what we say (`received_at`). GB/T 32960 and JT/T 808 send B
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 BEIJING: Final = timezone(timedelta(hours=8))
 BEIJING_OFFSET_S: Final = 8 * 3600
 
@@ -49,6 +52,18 @@ def iso(at_ms: float) -> str:
     """
     text = datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def isos(at_ms: NDArray[np.int64]) -> list[str]:
+    """Write instants [ms since 1970 UTC] as `iso` does, all at once.
+
+    >>> isos(np.array([0, 1_700_000_000_123]))
+    ['1970-01-01T00:00:00.000Z', '2023-11-14T22:13:20.123Z']
+    """
+    texts: list[str] = np.datetime_as_string(
+        at_ms.astype("datetime64[ms]"), timezone="UTC"
+    ).tolist()
+    return texts
 
 
 def utc_from_epoch(epoch_s: float) -> datetime:

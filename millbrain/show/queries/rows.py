@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from millbrain.core.tables import Column
-from millbrain.core.times import iso, utc_from_epoch
+from millbrain.core.times import iso, isos, utc_from_epoch
 
 Row = dict[str, Any]
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -34,10 +34,16 @@ def rows_of(answer: pa.Table, columns: Iterable[Column] = ()) -> list[Row]:
     """
     kinds = {c.name: c.kind for c in columns}
     values = [
-        _plain(_exact(answer.column(i)).to_pylist(), kinds.get(name, ""))
-        for i, name in enumerate(answer.column_names)
+        _column(answer.column(i), kinds.get(name, "")) for i, name in enumerate(answer.column_names)
     ]
     return [dict(zip(answer.column_names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _column(column: Any, kind: str) -> list[Any]:
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ms":
+        at_ms = column.cast(pa.int64()).fill_null(0).to_numpy()
+        return [text if at else None for at, text in zip(at_ms, isos(at_ms), strict=True)]
+    return _plain(_exact(column).to_pylist(), kind)
 
 
 def _exact(column: Any) -> Any:

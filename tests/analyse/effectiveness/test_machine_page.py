@@ -80,9 +80,10 @@ def test_failures_of_the_month_are_what_the_query_says(company: Warehouse) -> No
 
 
 def test_the_state_is_what_the_query_of_all_machines_says(company: Warehouse) -> None:
-    state = rows(company, machine.NOW)
+    state = rows(company, machine.STATE_NOW)
     assert state[0]["since_at"]
     same(state, rows(company, states.NOW))
+    same([told(company, machine.DAY)["state"]], state)
 
 
 @pytest.mark.parametrize(("operator", "name"), [("South", MACHINE), ("", "nobody")])
@@ -92,6 +93,7 @@ def test_other_peoples_and_unknown_machines_tell_nothing(
     day = told(company, machine.DAY, operator, name)
     assert day.pop("indicators") is None
     assert day.pop("as_of") is None
+    assert day.pop("state") is None
     assert not any(day.values())
     assert not any(told(company, machine.LONG, operator, name).values())
-    assert rows(company, machine.NOW, operator, machine=name) == []
+    assert rows(company, machine.STATE_NOW, operator, machine=name) == []

@@ -26,8 +26,7 @@ let drawn = ""; // the signal whose trend stands on the page
 const titleOf = (signal) => tagTitle(tags.get(signal) ?? { signal });
 const unitOf = (signal) => unitText(tags.get(signal)?.unit);
 
-function showState(answer) {
-  const row = answer.rows[0];
+function showState(row) {
   if (!row) {
     problem({ message: _("Nothing is known of machine {machine}: no signal of it that tells a state, pieces or energy was read.", { machine }) });
     return;
@@ -36,7 +35,7 @@ function showState(answer) {
   fill(byId("state"), stateMark(row.state), " ", h("small", { class: "soft" }, row.reason ? `${reasonName(row)} · ` : "", _("for {span}", { span: since(row) }), row.job ? ` · ${row.job}` : ""));
   fill(byId("where"), row.line ? h("a", { href: linePath(row.line) }, lineName(row)) : null, row.area ? ` · ${areaName(row)}` : null, ` · ${machine}`);
   simulated([row]);
-  asOf("as-of", answer);
+  asOf("as-of", row);
   const field = byId("nameplate").elements.cycle_s;
   if (!field.value && row.cycle_s) field.value = row.cycle_s;
   problem(null);
@@ -128,28 +127,35 @@ byId("signal").addEventListener("change", (event) => {
   shown = event.target.value;
   showTrend().catch(problem);
 });
+// The first answer of the day tells the state, too; what looks back a month waits for it.
+let isBegun = false;
+const begun = new Promise((resolve) => {
+  every(FIGURES_S, async (signal) => {
+    const day = await ask("machine_day", { machine }, signal);
+    showState(day.state);
+    showIndicators(day);
+    byId("hours").set(hourSpec(day.hours));
+    fill(byId("losses"), lossTable(day.losses.slice(0, LOSSES)));
+    showEnergy(day.energy);
+    fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(day.stops.slice(-STOPS).reverse(), false)));
+    fill(byId("ribbon"), ribbon(day.runs, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
+    isBegun = true;
+    resolve();
+    if (drawn) await showTrend(signal);
+  });
+});
 every(STATES_S, async (signal) => {
-  if (!tags.size) await learnTags(signal);
-  const [state, latest] = await Promise.all([
-    ask("machine_state", { machine }, signal), get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
+  const [latest] = await Promise.all([
+    get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
       if (error.name === "AbortError") throw error;
       return { rows: [] };
-    })]);
-  showState(state);
+    }), tags.size ? null : learnTags(signal)]);
   showTags(latest);
   if (drawn !== shown) await showTrend(signal);
-});
-every(FIGURES_S, async (signal) => {
-  const day = await ask("machine_day", { machine }, signal);
-  showIndicators(day);
-  byId("hours").set(hourSpec(day.hours));
-  fill(byId("losses"), lossTable(day.losses.slice(0, LOSSES)));
-  showEnergy(day.energy);
-  fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(day.stops.slice(-STOPS).reverse(), false)));
-  fill(byId("ribbon"), ribbon(day.runs, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
-  if (drawn) await showTrend(signal);
+  if (isBegun) showState((await ask("machine_state", { machine }, signal)).rows[0]);
 });
 every(MONTH_S, async (signal) => {
+  await begun;
   const month = await ask("machine_failures", { machine }, signal);
   for (const name of ["mttr", "mtbf"]) byId(name).set(month[`${name}_h`], month.as_of);
 });

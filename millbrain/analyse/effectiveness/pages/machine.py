@@ -5,12 +5,12 @@ takes the engine longer than to read a day of one machine. Its page would ask si
 asks for the hours as they are stored, and sums them here, by the `calc` that told them.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -18,12 +18,12 @@ from millbrain.analyse.effectiveness.calc.measures import MEASURES, Parts
 from millbrain.analyse.effectiveness.calc.sums import losses_of, sums_of
 from millbrain.analyse.effectiveness.indicators import BY_KEY, ELEMENTS, HOUR_MS, INDICATORS, values
 from millbrain.analyse.effectiveness.pages.states import CYCLE, JOB, NAMED, PLACE, SINCE, STATE
-from millbrain.analyse.effectiveness.parts_sql import AS_OF, REASON_COLUMNS, REASONS, TODAY
+from millbrain.analyse.effectiveness.parts_sql import AS_OF, REASON_COLUMNS, TODAY
 from millbrain.analyse.effectiveness.tables import MACHINE_HOUR
 from millbrain.core.pages import TEXT, Argument, Document, Query
 from millbrain.core.plant.states import MachineState
 from millbrain.core.tables import Column
-from millbrain.core.times import iso
+from millbrain.core.times import isos
 
 Row = dict[str, Any]
 HOURS_SHOWN: Final = 24  # of runs and stops; a plant day that began before is read from its begin
@@ -40,43 +40,36 @@ _OF_FAILURES: Final = ("time_ms", "starts_count", "micro_count", "micro_ms")
 _RUNS: Final = ("run_ms", "run_state", "run_reason", "run_job", "run_begins")
 _STORED: Final = {c.name: c for c in MACHINE_HOUR.columns}
 
-NOW: Final = Query(
+STATE_NOW: Final = Query(
     "machine_state",
-    "How one machine stands",
-    "单台设备当前状态",
+    "How one machine stands, and what its day is judged by: the plant day that runs, its nameplate,"
+    " names of reasons",
+    "单台设备当前状态，及当前生产日、铭牌节拍与停机原因名称",
     f"""
-    SELECT {NAMED}, m.cycle_s AS cycle_s, h.state AS state, h.reason AS reason,
-           n.title AS reason_title, n.title_zh AS reason_title_zh, h.job AS job,
+    SELECT {NAMED}, m.cycle_s AS cycle_s, {TODAY} AS today, h.state AS state, h.reason AS reason,
+           n.titles[indexOf(n.reasons, h.reason)] AS reason_title,
+           n.titles_zh[indexOf(n.reasons, h.reason)] AS reason_title_zh, h.job AS job,
            if(h.machine = '', NULL, h.since_at) AS since_at,
+           n.reasons AS reasons, n.titles AS titles, n.titles_zh AS titles_zh,
            if(h.machine = '', NULL, h.until_at) AS as_of
     FROM (SELECT * FROM machine FINAL WHERE {_OWN}) AS m
     LEFT JOIN (SELECT * FROM machine_now FINAL WHERE machine = {{machine:String}}) AS h
       ON h.machine = m.machine
-    LEFT JOIN {REASONS} AS n ON n.plant = m.plant AND n.reason = h.reason""",
-    (*PLACE, CYCLE, STATE, *REASON_COLUMNS, JOB, SINCE, AS_OF),
-    "machine",
-    (_MACHINE,),
-)
-
-FACTS: Final = Query(
-    "machine_facts",
-    "What a machine's day is judged by: its nameplate, names of reasons, the plant day that runs",
-    "设备铭牌节拍、停机原因名称与当前生产日",
-    f"""
-    SELECT m.machine AS machine, any(m.cycle_s) AS cycle_s, {TODAY} AS today,
-           groupArray(n.reason) AS reasons, groupArray(n.title) AS titles,
-           groupArray(n.title_zh) AS titles_zh
-    FROM (SELECT machine, plant, cycle_s FROM machine FINAL WHERE {_OWN}) AS m
-    LEFT JOIN (SELECT plant, reason, title, title_zh FROM stop_reason FINAL) AS n
-      ON n.plant = m.plant
-    GROUP BY machine""",
+    LEFT JOIN (SELECT plant, groupArray(reason) AS reasons, groupArray(title) AS titles,
+                      groupArray(title_zh) AS titles_zh FROM stop_reason FINAL GROUP BY plant) AS n
+      ON n.plant = m.plant""",
     (
-        Column("machine", "name", "Machine", "设备"),
+        *PLACE,
         CYCLE,
         Column("today", "u16", "Plant day that runs [days since 1970]", "当前生产日"),
+        STATE,
+        *REASON_COLUMNS,
+        JOB,
+        SINCE,
         Column("reasons", "name", "Codes of reasons of its plant", "停机原因代码", many=True),
         Column("titles", "name", "Their names, English", "原因名称（英文）", many=True),
         Column("titles_zh", "name", "Their names", "原因名称", many=True),
+        AS_OF,
     ),
     "machine",
     (_MACHINE,),
@@ -121,17 +114,21 @@ MONTH: Final = Query(
 )
 
 
+_JUDGED: Final = ("today", "reasons", "titles", "titles_zh")
+
+
 def _day(answers: Mapping[str, Any], _: str) -> str:
-    """Return the page's figures of the day as JSON; empty where the machine is not known."""
-    facts, hours = answers[FACTS.name], answers[HOURS.name]
-    known = facts[0] if facts else {"cycle_s": None, "today": 0, "reasons": [], "titles": [],
-                                    "titles_zh": []}  # fmt: skip
-    names = _Names(known)
-    parts, reasons = _parts_of(hours, known["today"])
+    """Return state and figures of the day as JSON; empty where the machine is not known."""
+    state: Row = next(iter(answers[STATE_NOW.name]), {})
+    hours = answers[HOURS.name]
+    names = _Names(state)
+    parts, reasons = _parts_of(hours, state.get("today", 0))
     runs = list(_runs(hours, names))
+    shown = {name: value for name, value in state.items() if name not in _JUDGED}
     return _json({
+        "state": shown or None,
         "indicators": _indicators(parts),
-        "hours": _by_hour(parts, known["cycle_s"]),
+        "hours": _by_hour(parts, state.get("cycle_s")),
         "losses": _losses(parts, reasons, names),
         "energy": _energy(parts),
         "runs": runs,
@@ -151,20 +148,21 @@ def _month(answers: Mapping[str, Any], _: str) -> str:
 
 
 def _json(told: Row) -> str:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return orjson.dumps(told).decode()
 
 
 def _as_of(answer: pa.Table) -> str | None:
     at_ms = _plain(answer["until_at"])
-    return iso(int(at_ms.max())) if len(at_ms) else None
+    return isos(at_ms.max(keepdims=True))[0] if len(at_ms) else None
 
 
 class _Names:
     """Names of reasons."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        titles = zip(facts["titles"], facts["titles_zh"], strict=True)
-        self._titles = dict(zip(facts["reasons"], titles, strict=True))
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        reasons, titles, titles_zh = (state.get(name, ()) for name in _JUDGED[1:])
+        pairs = zip(titles, titles_zh, strict=True)
+        self._titles = dict(zip(reasons, pairs, strict=True))
 
     def of(self, reason: str) -> Row:
         """Return a reason as rows name it; a code that no plant names stays a code."""
@@ -228,9 +226,9 @@ def _by_hour(parts: Parts, cycle_s: float | None) -> list[Row]:
         return found
 
     busy_ms = summed(np.where(parts.busy > 0, parts.time_ms, 0))
-    columns = (hours.tolist(), summed(parts.good), summed(parts.scrap), summed(parts.rework))
+    columns = (isos(hours), summed(parts.good), summed(parts.scrap), summed(parts.rework))
     return [
-        {"hour_at": iso(at), "good_count": good, "scrap_count": scrap, "rework_count": rework,
+        {"hour_at": at, "good_count": good, "scrap_count": scrap, "rework_count": rework,
          "plan_count": busy / 1000 / cycle_s if cycle_s else None}
         for at, good, scrap, rework, busy in zip(*columns, busy_ms, strict=True)
     ]  # fmt: skip
@@ -257,16 +255,16 @@ def _energy(parts: Parts) -> list[Row]:
 
 def _runs(hours: pa.Table, names: _Names) -> Iterator[Row]:
     """Yield runs in order; those that were cut at an hour are put together again."""
-    last: list[Any] = []
+    runs: list[list[Any]] = []
     for start, end, state, reason, job, begins in _spans(hours):
-        if last and not begins and last[1:4] == [start, state, reason]:
-            last[1] = end
-            continue
-        if last:
-            yield _told(last, names)
-        last = [start, end, state, reason, job]
-    if last:
-        yield _told(last, names)
+        if runs and not begins and runs[-1][1:4] == [start, state, reason]:
+            runs[-1][1] = end
+        else:
+            runs.append([start, end, state, reason, job])
+    start_at, end_at = (isos(np.array([run[n] for run in runs], np.int64)) for n in (0, 1))
+    for at, until, (start, end, state, reason, job) in zip(start_at, end_at, runs, strict=True):
+        yield {"start_at": at, "end_at": until, "state": state, **names.of(reason), "job": job,
+               "stop_s": (end - start) / 1000}  # fmt: skip
 
 
 def _spans(hours: pa.Table) -> Iterator[tuple[int, int, int, str, str, int]]:
@@ -282,22 +280,15 @@ def _spans(hours: pa.Table) -> Iterator[tuple[int, int, int, str, str, int]]:
     yield from zip(start.tolist(), end.tolist(), state, reason, job, begins, strict=True)
 
 
-def _told(run: Sequence[Any], names: _Names) -> Row:
-    start, end, state, reason, job = run
-    return {
-        "start_at": iso(start), "end_at": iso(end), "state": state, **names.of(reason),
-        "job": job, "stop_s": (end - start) / 1000,
-    }  # fmt: skip
-
-
 _MEDIA: Final = "application/json"
 DAY: Final = Document(
-    "machine_day", "A machine's day: indicators, hours, losses, energy, runs and stops",
-    "设备当日：指标、小时产出、损失、能耗、状态段与停机", (FACTS,), _day, _MEDIA, (HOURS,),
+    "machine_day", "A machine's day: state, indicators, hours, losses, energy, runs and stops",
+    "设备当日：状态、指标、小时产出、损失、能耗、状态段与停机", (STATE_NOW,), _day, _MEDIA,
+    (HOURS,),
 )  # fmt: skip
 LONG: Final = Document(
     "machine_failures", f"MTBF, MTTF and MTTR of a machine over {MONTH_DAYS} plant days",
     f"设备{MONTH_DAYS}个生产日的故障指标", (), _month, _MEDIA, (MONTH,),
 )  # fmt: skip
-QUERIES: Final = (NOW, FACTS, HOURS, MONTH)
+QUERIES: Final = (STATE_NOW, HOURS, MONTH)
 DOCUMENTS: Final = (DAY, LONG)
