@@ -157,7 +157,7 @@ def _start_apps(engine: Engine) -> None:
 
 def _ground(engine: Engine, card: App, reporter: Reporter) -> Ground:
     return Ground(
-        facts=engine.warehouse,
+        facts=engine.warehouse.aside(),
         settled=lambda: engine.intake.settled,
         report=reporter.report,
         parameters=parameters_of(card, engine.settings.analyse.rules.get(card.key, {})),

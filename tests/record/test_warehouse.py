@@ -228,6 +228,19 @@ def test_connections_of_ended_threads_are_let_go(warehouse):
     assert len(warehouse._connections) <= 2
 
 
+def test_work_aside_sees_the_same_rows_and_gives_way(warehouse):
+    aside, setting = warehouse.aside(), "SELECT value FROM system.settings WHERE name = {n:String}"
+    warehouse.execute("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    warehouse.execute("INSERT INTO t VALUES (7)")
+    assert aside.query("SELECT a FROM t")["a"].to_pylist() == [7]
+    assert [b.num_rows for b in aside.batches("SELECT a FROM t")] == [1]
+    nice = [
+        each.query(setting, {"n": "os_threads_nice_value_query"})["value"][0].as_py()
+        for each in (aside, warehouse)
+    ]
+    assert nice == ["10", "0"]
+
+
 def test_another_process_is_told_who_owns_the_folder(warehouse_folder):
     script = (
         "import sys; from pathlib import Path; from millbrain.record.warehouse import open_embedded"

@@ -68,6 +68,13 @@ class Warehouse(Protocol):
         """Run a statement that returns no rows: DDL, OPTIMIZE, BACKUP."""
         ...
 
+    def aside(self) -> "Warehouse":
+        """Return the same warehouse for work that nobody waits for.
+
+        Its queries take fewer cores and give way to those of people and devices.
+        """
+        ...
+
     def close(self) -> None:
         """Let the running calls end, then let go of everything. Calls after that raise."""
         ...

@@ -104,6 +104,10 @@ class ServerWarehouse:
             what = f"insert of {batch.num_rows} rows into {target}"
             raise write_error(what, self._explained(error)) from error
 
+    def aside(self) -> "ServerWarehouse":
+        """Return this: a server divides its cores itself."""
+        return self
+
     def close(self) -> None:
         """Let go of the connections; calls after that raise."""
         with self._lock:

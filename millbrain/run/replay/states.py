@@ -59,7 +59,8 @@ def _states(
     thing: str, rows: Sequence[LogRow], jobs: dict[int, str], begin: int
 ) -> Iterable[Value]:
     """Yield state, reason and job; idle from the begin on, also where no row ever books time."""
-    begins, ends = defaultdict(list, {begin: []}), defaultdict(list)
+    begins: dict[int, list[LogRow]] = defaultdict(list, {begin: []})
+    ends: dict[int, list[LogRow]] = defaultdict(list)
     for row in rows:
         if row.is_placed:
             begins[milliseconds(row.start)].append(row)
