@@ -1,9 +1,9 @@
 """The part of `tags` that opens machine pages while readings come at the rate of the goal.
 
 A plant of 1,000 machines with 200 signals each at 1 Hz is pushed as Arrow; the month before stands
-in `machine_hour` already. A page is what its module asks for: the shell; then the day, which
-begins with the state, the newest readings and the tags; then the curve and the failures of a month,
-over six connections.
+in `machine_hour` already. A page is what its module asks for: the shell, then the day with the
+state, the newest readings, the tags, the curve of 8 hours and the failures of a month, over six
+connections.
 """
 
 import subprocess
@@ -22,6 +22,7 @@ from _pages import watching
 
 MACHINES: Final = 1_000
 SIGNALS: Final = 200
+TREND: Final = "power_kw,spindle_speed_rpm,spindle_load_pct"  # the page draws the first there is
 SECONDS_MIN: Final = 30.0
 MONTH_MS: Final = effectiveness.MONTH_MS
 
@@ -38,21 +39,17 @@ def asked(number: int) -> Sequence[Sequence[str]]:
     room = "/api/v1/rooms/effectiveness"
     own = urlencode({"machine": machine})
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 8 * 3600))
-    curve = urlencode({"thing": machine, "signals": "power_kw", "from": since, "points": 400})
+    curve = urlencode({"thing": machine, "signals": TREND, "from": since, "points": 400})
     return [
         [f"/plant/machine/{machine}"],
         [
             f"{room}/machine_day?{own}",
             f"/api/v1/readings/latest?{urlencode({'thing': machine, 'size': 200})}",
             f"/api/v1/tags?{urlencode({'thing': machine, 'size': 500})}",
+            f"/api/v1/readings?{curve}",
+            f"{room}/machine_failures?{own}",
         ],
-        [f"/api/v1/readings?{curve}", f"{room}/machine_failures?{own}"],
     ]
-
-
-def first_asked(number: int) -> Sequence[Sequence[str]]:
-    """Return what must be there before state, figures and newest values stand on the page."""
-    return asked(number)[:2]
 
 
 def figures(seconds: float) -> list[Figure]:
@@ -70,7 +67,7 @@ def figures(seconds: float) -> list[Figure]:
             ], stdout=subprocess.PIPE)  # fmt: skip
             assert sender.stdout
             sender.stdout.readline()  # until it begins
-            with watching(data, {"machine.state": first_asked, "machine.page": asked}) as watcher:
+            with watching(data, {"machine.page": asked}) as watcher:
                 status = sender.wait()
             if status:
                 raise RuntimeError("the senders failed")

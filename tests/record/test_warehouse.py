@@ -1,5 +1,6 @@
 """The warehouse, in process and by URL: the same facts, the same errors, whichever it is."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -228,17 +229,15 @@ def test_connections_of_ended_threads_are_let_go(warehouse):
     assert len(warehouse._connections) <= 2
 
 
-def test_work_aside_sees_the_same_rows_and_gives_way(warehouse):
-    aside, setting = warehouse.aside(), "SELECT value FROM system.settings WHERE name = {n:String}"
+def test_work_aside_sees_the_same_rows_and_leaves_cores_to_others(warehouse):
+    aside = warehouse.aside()
     warehouse.execute("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
     warehouse.execute("INSERT INTO t VALUES (7)")
     assert aside.query("SELECT a FROM t")["a"].to_pylist() == [7]
     assert [b.num_rows for b in aside.batches("SELECT a FROM t")] == [1]
-    nice = [
-        each.query(setting, {"n": "os_threads_nice_value_query"})["value"][0].as_py()
-        for each in (aside, warehouse)
-    ]
-    assert nice == ["10", "0"]
+    threads = "SELECT toUInt32(value) AS n FROM system.settings WHERE name = 'max_threads'"
+    assert aside.query(threads)["n"][0].as_py() == max(1, os.cpu_count() // 2)
+    assert warehouse.query(threads)["n"][0].as_py() >= os.cpu_count()
 
 
 def test_another_process_is_told_who_owns_the_folder(warehouse_folder):

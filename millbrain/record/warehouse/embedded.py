@@ -13,10 +13,8 @@ from millbrain.record.values import Params, parameters, quoted
 from millbrain.record.warehouse.connections import Connections
 from millbrain.record.warehouse.faults import read_error, write_error
 
-# Half of the cores, behind everybody else (as far as the process may say so).
-_ASIDE: Final = (
-    f"max_threads = {max(1, (os.cpu_count() or 1) // 2)}, os_threads_nice_value_query = 10"
-)
+# Half of the cores. A lower priority cannot be had: this engine ignores that setting of a query.
+_ASIDE: Final = f"max_threads = {max(1, (os.cpu_count() or 1) // 2)}"
 # One 20,000-row block becomes one part only if nothing splits or fans it out.
 _INSERT_SETTINGS: Final = "max_insert_threads=1, max_threads=1"
 

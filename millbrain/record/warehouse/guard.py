@@ -67,7 +67,6 @@ def reader_settings(asked: Mapping[str, str]) -> dict[str, str]:
         "timeout_overflow_mode": "throw",
         "max_query_size": str(limits.QUERY_TEXT_BYTES_MAX),
         "function_range_max_elements_in_block": str(limits.QUERY_RANGE_ITEMS_MAX),
-        "os_threads_nice_value_query": "10",
     }
 
 

@@ -71,7 +71,7 @@ class Warehouse(Protocol):
     def aside(self) -> "Warehouse":
         """Return the same warehouse for work that nobody waits for.
 
-        Its queries take fewer cores and give way to those of people and devices.
+        Its queries leave cores to those of people and devices.
         """
         ...
 

@@ -22,6 +22,9 @@ const machine = data("parameters").machine;
 const tags = new Map(); // signal -> tag: its title and unit
 let shown = new URLSearchParams(location.search).get("signal") ?? "";
 let drawn = ""; // the signal whose trend stands on the page
+let isBegun = false; // whether state and figures stand on it
+let haveTags;
+const tagged = new Promise((resolve) => { haveTags = resolve; });
 
 const titleOf = (signal) => tagTitle(tags.get(signal) ?? { signal });
 const unitOf = (signal) => unitText(tags.get(signal)?.unit);
@@ -70,14 +73,15 @@ function valueText(row) {
 async function learnTags(signal) {
   const { rows } = await get("/tags", { thing: machine, size: 500 }, signal);
   for (const tag of rows) if (!tags.get(tag.signal)?.title) tags.set(tag.signal, tag); // two connections may bring one signal
+  haveTags();
 }
 
 function showTags(answer) {
   const numbers = answer.rows.filter((row) => row.value !== null && !TEXTS.includes(row.signal)).map((row) => row.signal);
-  if (!shown) shown = OTHERS.find((name) => numbers.includes(name)) ?? numbers[0] ?? "";
+  if (!shown && !OTHERS.some((name) => numbers.includes(name))) shown = numbers[0] ?? "";
   const field = byId("signal");
   if (field.options.length !== numbers.length) fill(field, numbers.map((name) => h("option", { value: name }, titleOf(name))));
-  field.value = shown;
+  if (shown) field.value = shown;
   fill(byId("tags"),
     h("thead", {}, h("tr", {}, h("th", {}, _("Signal")), h("th", { class: "number" }, _("Value")), h("th", {}, _("Age")), h("th", {}, _("Quality")), h("th", {}, _("Connection")))),
     h("tbody", {}, answer.rows.map((row) => h("tr", {},
@@ -87,12 +91,14 @@ function showTags(answer) {
       h("td", {}, qualityWord(row.quality)), h("td", {}, row.link)))));
 }
 
+/** The trend of the chosen signal; until one is chosen, of the first usual one that has readings. */
 async function showTrend(signal) {
-  if (!shown) return;
-  drawn = shown;
   const from = new Date(Date.now() - TREND_MS).toISOString();
-  const answer = await get("/readings", { thing: machine, signals: shown, from, points: 400 }, signal);
-  const curve = answer.curves[0];
+  const asked = get("/readings", { thing: machine, signals: shown || OTHERS.join(","), from, points: 400 }, signal);
+  const [{ curves }] = await Promise.all([asked, tagged]);
+  const curve = curves.find((each) => (shown ? each.signal === shown : each.t.length)) ?? { t: [] };
+  shown = drawn = curve.signal ?? "";
+  byId("signal").value = shown;
   byId("trend").set({
     x: { kind: "time", clock: true }, y: { digits: 2, unit: unitOf(shown) },
     series: [
@@ -127,23 +133,18 @@ byId("signal").addEventListener("change", (event) => {
   shown = event.target.value;
   showTrend().catch(problem);
 });
-// The first answer of the day tells the state, too; what looks back a month waits for it.
-let isBegun = false;
-const begun = new Promise((resolve) => {
-  every(FIGURES_S, async (signal) => {
-    const day = await ask("machine_day", { machine }, signal);
-    showState(day.state);
-    showIndicators(day);
-    byId("hours").set(hourSpec(day.hours));
-    fill(byId("losses"), lossTable(day.losses.slice(0, LOSSES)));
-    showEnergy(day.energy);
-    fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(day.stops.slice(-STOPS).reverse(), false)));
-    fill(byId("ribbon"), ribbon(day.runs, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
-    isBegun = true;
-    resolve();
-    if (drawn) await showTrend(signal);
-  });
+every(FIGURES_S, async (signal) => {
+  const day = await ask("machine_day", { machine }, signal);
+  showState(day.state);
+  showIndicators(day);
+  byId("hours").set(hourSpec(day.hours));
+  fill(byId("losses"), lossTable(day.losses.slice(0, LOSSES)));
+  showEnergy(day.energy);
+  fill(byId("stops"), stopHead(false), h("tbody", {}, stopRows(day.stops.slice(-STOPS).reverse(), false)));
+  fill(byId("ribbon"), ribbon(day.runs, dayBegin(), Math.max(Date.now(), dayBegin() + 3_600_000)));
+  isBegun = true;
 });
+every(FIGURES_S, showTrend);
 every(STATES_S, async (signal) => {
   const [latest] = await Promise.all([
     get("/readings/latest", { thing: machine, size: 200 }, signal).catch((error) => {
@@ -151,11 +152,10 @@ every(STATES_S, async (signal) => {
       return { rows: [] };
     }), tags.size ? null : learnTags(signal)]);
   showTags(latest);
-  if (drawn !== shown) await showTrend(signal);
-  if (isBegun) showState((await ask("machine_state", { machine }, signal)).rows[0]);
+  if (shown && drawn !== shown) await showTrend(signal);
+  if (isBegun) showState((await ask("machine_state", { machine }, signal)).rows[0]); // the day told it at first
 });
 every(MONTH_S, async (signal) => {
-  await begun;
   const month = await ask("machine_failures", { machine }, signal);
   for (const name of ["mttr", "mtbf"]) byId(name).set(month[`${name}_h`], month.as_of);
 });
