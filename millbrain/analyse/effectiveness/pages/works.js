@@ -143,8 +143,9 @@ export function slotRuns(row, width) {
 /** Bars of pieces by hour against the plan, as xy-chart wants them. */
 export function hourSpec(rows, large = false) {
   const middle = (row) => instant(row.hour_at) + 1_800_000;
+  const span = rows.length ? { min: instant(rows[0].hour_at), max: instant(rows.at(-1).hour_at) + 3_600_000 } : {};
   return {
-    large, x: { kind: "time", clock: true }, y: { zero: true, digits: 0, unit: large ? "" : _("pieces/h") },
+    large, x: { kind: "time", clock: true, ...span }, y: { zero: true, digits: 0, unit: large ? "" : _("pieces/h") },
     series: [
       { type: "bars", stack: "made", tone: "--charge", name: _("good"), data: rows.map((row) => [middle(row), row.good_count]) },
       { type: "bars", stack: "made", tone: "--level-3", name: _("scrap and rework"), data: rows.map((row) => [middle(row), row.scrap_count + row.rework_count]) },

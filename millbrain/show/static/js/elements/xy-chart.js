@@ -7,6 +7,7 @@ import { _ } from "../words.js";
 
 const LIBRARY = "/static/vendor/echarts.esm.min.js";
 const DAY_MS = 86_400_000;
+const SHORT_MS = 600_000; // a span so short is labelled with seconds
 let library = null;
 
 function load() {
@@ -45,6 +46,7 @@ function drawn(each, index) {
 export class XyChart extends HTMLElement {
   #chart = null;
   #spec = null;
+  #isShort = false;
   #size = new ResizeObserver(() => {
     if (!this.#chart) return;
     this.#chart.resize();
@@ -110,6 +112,7 @@ export class XyChart extends HTMLElement {
   #label(given, value) {
     if (given.kind === "time") {
       const [date, clock] = full(value).split(" ");
+      if (this.#isShort) return clock;
       return given.clock && clock !== "00:00:00" ? clock.slice(0, 5) : date.slice(5);
     }
     const decimals = (String(Number(value.toFixed(4))).split(".")[1] ?? "").length;
@@ -131,6 +134,8 @@ export class XyChart extends HTMLElement {
       label: { formatter: (line) => line.name, position: "insideEndTop", color: token("--soft"), fontSize: 11, fontFamily: token("--sans") },
       data: limits.map((limit) => ({ name: limit.name, ...(limit.vertical ? { xAxis: limit.value } : { yAxis: limit.value }) })),
     };
+    const ends = series.flatMap((each) => (each.data.length ? [each.data[0][0], each.data.at(-1)[0]] : []));
+    this.#isShort = x.kind === "time" && x.max === undefined && Math.max(...ends) - Math.min(...ends) < SHORT_MS;
     const all = series.flatMap(drawn);
     if (limits.length) all[0].markLine = across;
     this.#chart.setOption({
@@ -150,7 +155,7 @@ export class XyChart extends HTMLElement {
   #lines(points) {
     const { x, y, series } = this.#spec;
     const at = points[0].value[0];
-    const head = x.kind === "time" ? full(at).slice(0, at % DAY_MS ? 16 : 10) : `${number(at, x.digits ?? 0)} ${x.unit ?? ""}`;
+    const head = x.kind === "time" ? full(at).slice(0, this.#isShort ? 19 : at % DAY_MS ? 16 : 10) : `${number(at, x.digits ?? 0)} ${x.unit ?? ""}`;
     const lines = series.filter((each) => each.name && !each.quiet).map((each) => {
       const point = each.data.find((other) => other[0] === at);
       if (!point || point[1] === null) return null;
