@@ -100,13 +100,6 @@ export function asOf(name, answer) {
   }
 }
 
-/** Say what went wrong where the page has a place for it; null takes it away. */
-export function problem(error, id = "problem") {
-  const node = byId(id);
-  node.hidden = !error;
-  if (error) fill(node, error.message);
-}
-
 /** Say how many of the vehicles are simulated, where any is. */
 export function simulatedNotice(rows) {
   const count = rows.filter((row) => row.simulated).length;

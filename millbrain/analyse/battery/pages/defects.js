@@ -4,9 +4,10 @@ import { byId, data, fill, h } from "/static/js/dom.js";
 import { full, instant, number, time } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { startRowLinks } from "/static/js/table.js";
+import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/xy-chart.js";
-import { ask, asOf, download, eventName, kindName, problem, suspectPath, vehicleCell } from "./battery.js";
+import { ask, asOf, download, eventName, kindName, suspectPath, vehicleCell } from "./battery.js";
 import { funnel, reach } from "./funnel.js";
 
 const PERIOD_S = 60;

@@ -4,11 +4,12 @@ import { byId, data, fill, h } from "/static/js/dom.js";
 import { full, number, time } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { drawPager, startRowLinks } from "/static/js/table.js";
+import { problem } from "/static/js/problem.js";
 import { _, language } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/tile-map.js";
 import "/static/js/elements/xy-chart.js";
-import { ask, asOf, download, noon, problem, severityMark, simulatedNotice, suspectPath, vehicleCell } from "./battery.js";
+import { ask, asOf, download, noon, severityMark, simulatedNotice, suspectPath, vehicleCell } from "./battery.js";
 
 const PERIOD_S = 10;
 const DAYS_PERIOD_S = 300;

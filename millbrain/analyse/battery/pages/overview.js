@@ -5,11 +5,9 @@ import { byId, fill, h } from "/static/js/dom.js";
 import { figure, full, number, time, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { drawPager, startRowLinks } from "/static/js/table.js";
+import { problem } from "/static/js/problem.js";
 import { _ } from "/static/js/words.js";
-import {
-  ask, asOf, columnsOf, download, KIND_NAMES, kindName, noon, partName, problem, sentence,
-  severityMark, severityName, simulatedNotice, suspectPath, vehicleCell,
-} from "./battery.js";
+import { ask, asOf, columnsOf, download, KIND_NAMES, kindName, noon, partName, sentence, severityMark, severityName, simulatedNotice, suspectPath, vehicleCell,  } from "./battery.js";
 import { funnel, reach } from "./funnel.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/range-bars.js";

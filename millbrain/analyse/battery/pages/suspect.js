@@ -6,11 +6,10 @@ import { figure, full, instant, number, span, time } from "/static/js/format.js"
 import { simulatedBadge, stateMark } from "/static/js/names.js";
 import { every } from "/static/js/poll.js";
 import { startRowLinks } from "/static/js/table.js";
+import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/cell-bars.js";
-import {
-  ask, asOf, download, eventName, kindName, partName, problem, sentence, severityMark, suspectPath, vehicleCell,
-} from "./battery.js";
+import { ask, asOf, download, eventName, kindName, partName, sentence, severityMark, suspectPath, vehicleCell,  } from "./battery.js";
 import { evidenceName, familyName } from "./evidence.js";
 import { startPlots } from "./suspect-plots.js";
 

@@ -1,8 +1,9 @@
 // The filters of a page: places from the machines that there are, kept in the address.
 
 import { byId, fill, h } from "/static/js/dom.js";
+import { problem } from "/static/js/problem.js";
 import { pick } from "/static/js/words.js";
-import { areaName, ask, grouped, lineName, machineName, problem } from "./works.js";
+import { areaName, ask, grouped, lineName, machineName } from "./works.js";
 
 const NAMES = ["by", "days", "area", "line", "machine", "product", "job", "sums"];
 const PRODUCTS = 200;

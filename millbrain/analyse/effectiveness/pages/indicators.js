@@ -3,9 +3,10 @@
 import { byId, fill, h } from "/static/js/dom.js";
 import { number, time } from "/static/js/format.js";
 import { drawPager } from "/static/js/table.js";
+import { problem } from "/static/js/problem.js";
 import { pick } from "/static/js/words.js";
 import { chosen, startFilters } from "./filters.js";
-import { ask, asOf, columnsOf, download, linePath, machinePath, problem } from "./works.js";
+import { ask, asOf, columnsOf, download, linePath, machinePath } from "./works.js";
 
 const FIRST_ELEMENT = "pbt_h";
 const SIZE = 50;

@@ -5,10 +5,11 @@ import { get } from "/static/js/api.js";
 import { byId, data, fill, h } from "/static/js/dom.js";
 import { number, span, time, instant } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
+import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
-import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, problem, reasonName, ribbon, simulated, slotRuns, stateMark, stopHead, stopRows } from "./works.js";
+import { ask, asOf, clock, dayBegin, hourSpec, legend, lineName, machineName, machinePath, reasonName, ribbon, simulated, slotRuns, stateMark, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 15;

@@ -1,9 +1,10 @@
 // Losses: what became of planned time, and the stops behind each row.
 
 import { byId, fill, h } from "/static/js/dom.js";
+import { problem } from "/static/js/problem.js";
 import { _ } from "/static/js/words.js";
 import { chosen, startFilters } from "./filters.js";
-import { ask, asOf, download, lossName, lossTable, problem, reasonName, stopHead, stopRows } from "./works.js";
+import { ask, asOf, download, lossName, lossTable, reasonName, stopHead, stopRows } from "./works.js";
 
 const STATE_OF = { unknown: 0, idle: 2, setup: 3, down: 4, maintenance: 5, blocked: 6, starved: 7 };
 const STOPS = 50;

@@ -5,10 +5,11 @@ import { byId, data, fill, h } from "/static/js/dom.js";
 import { figure, full, instant, number, span, unitText } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
 import { qualityWord, tagTitle, trendPath } from "/static/js/tag-words.js";
+import { problem } from "/static/js/problem.js";
 import { _ } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
 import "/static/js/elements/xy-chart.js";
-import { areaName, ask, asOf, clock, dayBegin, hourSpec, legend, lineName, linePath, lossTable, machineName, pct, problem, reasonName, ribbon, simulated, since, stateMark, stateName, stopHead, stopRows } from "./works.js";
+import { areaName, ask, asOf, clock, dayBegin, hourSpec, legend, lineName, linePath, lossTable, machineName, pct, reasonName, ribbon, simulated, since, stateMark, stateName, stopHead, stopRows } from "./works.js";
 
 const STATES_S = 5;
 const FIGURES_S = 15;

@@ -3,9 +3,10 @@
 import { byId, fill, h } from "/static/js/dom.js";
 import { NONE, number } from "/static/js/format.js";
 import { every } from "/static/js/poll.js";
+import { problem } from "/static/js/problem.js";
 import { _, pick } from "/static/js/words.js";
 import "/static/js/elements/live-value.js";
-import { areaName, ask, asOf, grouped, legend, pct, problem, simulated, DOWN, PRODUCING } from "./works.js";
+import { areaName, ask, asOf, grouped, legend, pct, simulated, DOWN, PRODUCING } from "./works.js";
 import { lineCard } from "./cards.js";
 
 const STATES_S = 5;

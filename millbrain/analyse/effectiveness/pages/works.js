@@ -87,13 +87,6 @@ export function asOf(id, answer) {
   note.title = full(answer.as_of);
 }
 
-export function problem(error) {
-  const node = byId("problem");
-  if (!node) return;
-  node.hidden = !error;
-  fill(node, error?.message ?? "");
-}
-
 export function simulated(rows) {
   const notice = byId("simulated");
   if (!notice) return;

@@ -2,10 +2,12 @@
 
 import { byId, fill } from "./dom.js";
 
-/** Say what went wrong; null takes it away. */
+/** Say what went wrong; null takes it away. A wall has no line for it. */
 export function problem(error) {
-  byId("problem").hidden = !error;
-  fill(byId("problem"), error?.message ?? "");
+  const node = byId("problem");
+  if (!node) return;
+  node.hidden = !error;
+  fill(node, error?.message ?? "");
 }
 
 /** Return a wrapper of handlers: what a handler throws is said, and after a good one the page loads again. */

@@ -5,7 +5,7 @@ import { byId, fill, h } from "../dom.js";
 import { full, NONE, number, span, time } from "../format.js";
 import { simulatedBadge } from "../names.js";
 import { every } from "../poll.js";
-import { problem } from "../problem.js";
+import { guardedBy, problem } from "../problem.js";
 import { drawPager } from "../table.js";
 import { _, pick } from "../words.js";
 
@@ -105,17 +105,14 @@ function showHistory(order) {
     each.detail.reason ? h("p", {}, each.detail.reason) : null)));
 }
 
-async function act(action) {
+const step = guardedBy(load)((action, reason) =>
+  (action === "release" ? post(`${path}/release`, {}) : post(`${path}/steps`, { action, reason })));
+
+function act(action) {
   const needs = ["pause", "cancel"].includes(action);
   const reason = needs ? byId("reason").value.trim() : "";
   if (needs && !reason) return byId("reason").focus();
-  try {
-    await post(action === "release" ? `${path}/release` : `${path}/steps`, action === "release" ? {} : { action, reason });
-    problem(null);
-    await load();
-  } catch (error) {
-    problem(error);
-  }
+  return step(action, reason);
 }
 
 function showActions(order) {
