@@ -35,6 +35,7 @@ from millbrain.core.tables import Table, arrow_batch
 
 _TASK: Final = b"stream"
 TEXTS: Final = (ORDER_SIGNAL, REASON_SIGNAL)  # of the other signals only numbers matter
+_NOTHING: Final = np.zeros(0, np.int64)
 HEARD_MS: Final = 10_000  # of so long a span only the first and last thing heard matter
 # How far is looked for the reading before or after, step by step: an hour, a day, 8 and 60 days.
 REACHES_MS: Final = tuple(h * HOUR_MS for h in (1, 24, 8 * 24, 60 * 24))
@@ -175,11 +176,13 @@ class Store:
             rows += self._beside(only, until, is_after=True)
         self.rows += sum(part.num_rows for part in rows)
         found = _by_thing(pa.concat_tables(rows))
-        instants = self._instants(things, since - MARGIN_MS, until, now)
-        return {
-            thing: _with_all(instants.get(thing, np.zeros(0, np.int64)), found.get(thing, {}))
-            for thing in things
-        }
+        heard = {thing: _with_all(_NOTHING, found.get(thing, {})) for thing in things}
+        # A machine that tells what is read here all the time needs no look at all of its signals.
+        thin = [t for t in things if until < now or not _is_dense(heard[t].at, since, now)]
+        if thin:
+            instants = self._instants(thin, since - MARGIN_MS, until, now)
+            heard |= {t: _with_all(each, found.get(t, {})) for t, each in instants.items()}
+        return heard
 
     def _readings(
         self, things: Sequence[str], signals: Sequence[str], since: int, until: int
@@ -363,6 +366,13 @@ def _by_thing(rows: pa.Table) -> dict[str, dict[str, Signal]]:
             at[low:high], value[low:high], words, quality[low:high]
         )
     return found
+
+
+def _is_dense(at: NDArray[np.int64], since: int, until: int) -> bool:
+    """Whether rising instants leave no pause that matters from one instant to another."""
+    first = max(0, int(np.searchsorted(at, since, side="right")) - 1)
+    around = np.append(at[first:], until)
+    return len(at) > 0 and at[first] <= since and bool(np.diff(around).max() <= HEARD_MS)
 
 
 def _with_all(instants: NDArray[np.int64], signals: dict[str, Signal]) -> Heard:

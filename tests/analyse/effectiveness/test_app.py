@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from millbrain.analyse.effectiveness import app, backfill, follower
+from millbrain.analyse.effectiveness.calc.hours import told
 from millbrain.analyse.effectiveness.calc.parts import HOUR_MS
-from millbrain.analyse.effectiveness.model import DOWN_LONG, SILENT
-from millbrain.analyse.effectiveness.store import Touch
+from millbrain.analyse.effectiveness.model import DOWN_LONG, SILENT, Machine, Rules
+from millbrain.analyse.effectiveness.plans import Plans
+from millbrain.analyse.effectiveness.store import Store, Touch
 from millbrain.analyse.effectiveness.tables import TABLES
 from millbrain.analyse.effectiveness.touching import touches_of
 from millbrain.core.columns import Columns, Ragged
@@ -283,3 +285,45 @@ def test_since_when_a_machine_stands_so_outlives_a_restart_and_follows_late_read
     bench.put([("M1", "good_count", now - 30_000, 0.0, "")])
     bench.wait()
     assert since() == (4, again, "O-1/10")
+
+
+def test_a_machine_that_tells_all_the_time_needs_no_look_at_its_other_signals(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_790_000_400_000 // HOUR_MS * HOUR_MS + 1_800_000
+    low = now // HOUR_MS * HOUR_MS
+    rows: list[Row] = []
+    for second in range(-2 * 3600, 1800, 5):
+        at = low + 1000 * second
+        rows.append(("M1", "machine_state", at, float(1 + (second // 600) % 2), ""))
+        rows.append(("M1", "good_count", at, float(second // 60 + 200), ""))
+        rows.append(("M2", "temperature_degc", at, 20.0, ""))
+    rows += [("M2", "machine_state", low - 7_000_000, 1.0, ""),
+             ("M2", "machine_state", low + 600_000, 4.0, "")]  # fmt: skip
+    bench.put(rows)
+    known = {"M1": ["machine_state", "good_count"], "M2": ["machine_state"]}
+    asked: list[Sequence[str]] = []
+    instants = Store._instants
+
+    def counted(self: Store, things: Sequence[str], since: int, until: int, now: int) -> Any:
+        asked.append(things)
+        return instants(self, things, since, until, now)
+
+    def runs() -> list[list[int]]:
+        heard = Store(bench.warehouse).heard(known, low, low + HOUR_MS, now)
+        found = []
+        for thing in known:
+            plan, _ = Plans().of(Machine(thing), low, low + HOUR_MS)
+            one = told(Machine(thing), heard[thing], plan, low, low + HOUR_MS, now, Rules())
+            found += [column.tolist() for column in (
+                one.runs.start, one.runs.end, one.runs.state, one.parts.time_ms,
+                one.parts.starts_count, np.array([one.since]),
+            )]  # fmt: skip
+        return found
+
+    monkeypatch.setattr(Store, "_instants", counted)
+    told_of = runs()
+    assert asked == [["M2"]]
+    monkeypatch.setattr("millbrain.analyse.effectiveness.store.HEARD_MS", 1)
+    assert runs() == told_of
+    assert asked[1] == ["M1", "M2"]
