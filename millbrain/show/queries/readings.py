@@ -154,8 +154,8 @@ def trend(
     warehouse, asked
         What of which thing.
     points
-        How many buckets at most; where no signal has more readings than that, each reading is a
-        point of its own at its own instant.
+        How many buckets at most; where the signals have no more readings than so many each, taken
+        together, each reading is a point of its own at its own instant.
     gap_ms
         A longer pause breaks the line [ms]; 0 = `GAP_FACTOR` times the usual one.
 
@@ -165,12 +165,8 @@ def trend(
         Signal -> `t` [ms since 1970], `min`, `max`, `avg`, `count`, `quality` (the worst) and
         `numbers` (readings that are one), of one length; None among the values breaks the line.
     """
-    width_ms = -(-(asked.to_ms - asked.from_ms + 1) // points)
-    rows = _reduced(warehouse, asked, width_ms)
-    counts = {s: sum(r["count"] for r in mine) for s, mine in _by_signal(rows)}
-    if max(counts.values(), default=0) <= points:
-        width_ms = 1
-        rows = _reduced(warehouse, asked, width_ms)
+    rows = _reduced(warehouse, asked, points)
+    width_ms = rows[0]["width"] if rows else 1
     found = {s: _curve(list(mine), gap_ms) for s, mine in _by_signal(rows)}
     return {s: found.get(s) or _curve([], gap_ms) for s in asked.signals}, width_ms
 
@@ -179,14 +175,20 @@ def _by_signal(rows: Sequence[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
     return groupby(rows, lambda r: r["signal"])
 
 
-def _reduced(warehouse: Warehouse, asked: Asked, width_ms: int) -> list[Row]:
+def _reduced(warehouse: Warehouse, asked: Asked, points: int) -> list[Row]:
+    # Counting stops as soon as there are too many to be shown one by one.
     sql = f"""
-        SELECT signal, intDiv(t - {{from_ms:Int64}}, {{width:Int64}}) AS bucket, min(t) AS first,
+        WITH (SELECT count() FROM (SELECT 1 FROM reading WHERE {_IN_SPAN}
+                                   LIMIT {{few:UInt64}} + 1)) AS counted,
+             if(counted <= {{few:UInt64}}, toInt64(1), {{width:Int64}}) AS step
+        SELECT signal, intDiv(t - {{from_ms:Int64}}, step) AS bucket, min(t) AS first,
                max(t) AS last, count() AS count, count(value) AS n, min(value) AS low,
-               max(value) AS high, avg(value) AS mean, min(quality) AS quality
+               max(value) AS high, avg(value) AS mean, min(quality) AS quality, any(step) AS width
         FROM (SELECT signal, {_AT} AS t, value, quality FROM reading WHERE {_IN_SPAN})
         GROUP BY signal, bucket ORDER BY signal, bucket"""
-    return rows_of(warehouse.query(sql, asked.params() | {"width": width_ms}))
+    width_ms = -(-(asked.to_ms - asked.from_ms + 1) // points)
+    more = {"few": points * len(asked.signals), "width": width_ms}
+    return rows_of(warehouse.query(sql, asked.params() | more))
 
 
 def _curve(rows: Sequence[Row], gap_ms: int) -> Curve:
