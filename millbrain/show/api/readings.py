@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+import orjson
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from millbrain.core import limits
@@ -85,7 +86,8 @@ def latest(
     found, total = queries.latest(use.warehouse, which, sort, order, paging.offset, paging.size)
     if thing and not found:
         _see(thing, caller, use)
-    return paging.answer(found, total)
+    # As it is: the columns are declared, and to check 200 rows again takes as long as to ask.
+    return Response(orjson.dumps(paging.answer(found, total)), media_type="application/json")
 
 
 @router.get(
