@@ -22,6 +22,7 @@ from millbrain.core.plant.states import (
 )
 from millbrain.run.replay.log import DONE, OTHER, SETUP, LogRow
 
+AGAIN_MS: Final = 30 * 86_400_000  # a state is believed for 60 days at most, so it is told again
 OTHER_REASON: Final = "log-b"
 _RANK: Final = (DONE, SETUP, OTHER)  # what a machine does while several rows are booked on it
 _STATE: Final = {
@@ -67,13 +68,15 @@ def _states(
             ends[milliseconds(row.complete)].append(row)
     active: dict[int, LogRow] = {}
     told: tuple[MachineState, str, str] | None = None
-    for at_ms in sorted(begins.keys() | ends.keys()):
+    told_at = begin
+    for at_ms in sorted(begins.keys() | ends.keys() | {milliseconds(r.complete) for r in rows}):
         for row in ends[at_ms]:
             active.pop(row.line, None)
         active |= {row.line: row for row in begins[at_ms]}
         now = _now(active.values(), jobs)
-        if told is None or now[0] != told[0]:
+        if told is None or now[0] != told[0] or at_ms > told_at + AGAIN_MS:
             yield Value(thing, STATE_SIGNAL, at_ms, float(now[0]))
+            told_at = at_ms
         if told is None or now[1] != told[1]:
             yield Value(thing, REASON_SIGNAL, at_ms, text=now[1])
         if told is None or now[2] != told[2]:

@@ -87,6 +87,17 @@ def test_states_and_counters_of_a_machine_by_hand(tmp_path: Path) -> None:
     assert busy_s(rows) == {MachineState.SETUP: 3600, MachineState.PRODUCING: 4 * 3600}
 
 
+def test_a_station_that_books_no_time_is_idle_and_says_so_again(tmp_path: Path) -> None:
+    first = next(r for r in made_log.ROWS.splitlines() if "Quality Check 1" in r)
+    later = first.replace("2012-01-31", "2012-04-15")
+    rows = read_log(made_log.write(tmp_path, f"{first}\n{later}")).rows
+    values = values_of("Q", rows, {r.line: "Case 1/010" for r in rows})
+    day = 86_400_000
+    states = [(v.at_ms // day, v.value) for v in values if v.signal == "machine_state"]
+    assert states == [(15369, MachineState.IDLE), (15444, MachineState.IDLE)]
+    assert busy_s(rows) == {}
+
+
 def test_the_recorded_log_is_read_whole(shared_data: Path) -> None:
     log = read_log(shared_data / "factory" / "production_event_log.csv.gz")
     assert not log.wrong
