@@ -269,6 +269,10 @@ def _no_owners(things: Sequence[str]) -> Mapping[str, str]:
     return {}
 
 
+def _no_audit(who: str, from_where: str, what: str, object: str, result: str) -> None:
+    """Keep nothing: for rooms that are told of no writes, and tests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What a driver is plugged into.
@@ -276,6 +280,8 @@ class Wiring:
     tags: connections and tags, for rooms that have them. secrets: their passwords and tokens.
     folder: where the room keeps what is its own (a key, certificates that it was shown); the room
     makes it. owners: organisation of those of the given things that are registered; may block.
+    audit: keeps a line of the audit trail (who, from where, what, about what, result), once however
+    often it is told; may block.
     """
 
     sink: Sink
@@ -284,6 +290,7 @@ class Wiring:
     secrets: Secrets = field(default_factory=NoSecrets)
     folder: Path = Path()
     owners: Callable[[Sequence[str]], Mapping[str, str]] = _no_owners
+    audit: Callable[[str, str, str, str, str], None] = _no_audit
 
 
 class Running(Protocol):

@@ -194,6 +194,7 @@ def _wiring(engine: Engine, room: str) -> Wiring:
         SecretFiles(data),
         data / "rooms" / room,
         engine.ledger.things.operators_of,
+        engine.ledger.audit.add_once,
     )
 
 

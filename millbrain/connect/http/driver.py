@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 
 from millbrain.connect.http import fields
+from millbrain.connect.http.acts import acts_in
 from millbrain.connect.http.codec import read
 from millbrain.connect.http.columnar import Pushed, judge
 from millbrain.connect.http.options import PATH
@@ -55,6 +56,7 @@ class HttpPush:
 
     def __init__(self, options: Options, wiring: Wiring) -> None:
         self._sink: Sink = wiring.sink
+        self._audit = wiring.audit
         self._pushers = Pushers(wiring.tags, wiring.secrets, ROOM)
         self._owners = Owners(wiring.owners)
         self._receipts = Receipts()
@@ -222,6 +224,11 @@ class HttpPush:
             async with asyncio.timeout(limits.PUSH_WAIT_S_MAX):
                 pushed = await work
                 await committed.wait()
+                for what, result in acts_in(pushed):
+                    link = pusher.connection.key
+                    await asyncio.to_thread(
+                        self._audit, link, "edge", "command.write", what, result
+                    )
         except TimeoutError:
             said = "the store is busy; send the same push again, nothing is stored twice"
             return _refusal(503, "busy", said, RETRY_S)

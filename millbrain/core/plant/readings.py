@@ -9,6 +9,10 @@ from typing import Final
 
 from millbrain.core.tables import Column, Table
 
+# A reading `<rule>_action` tells what became of a write that a rule ordered: 1 = the machine reads
+# it back, 0 = it does not.
+ACTION_SUFFIX: Final = "_action"
+
 GOOD: Final = 192
 UNCERTAIN: Final = 64
 BAD: Final = 0

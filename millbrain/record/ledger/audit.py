@@ -15,12 +15,17 @@ def write_entry(
     c: sa.Connection, who: str, from_where: str, what: str, object: str, result: str = "ok"
 ) -> None:
     """Add an entry in the caller's transaction. Longer texts are cut to their column's width."""
+    texts = _cut(who, from_where, what, object, result)
+    c.execute(sa.insert(AUDIT), {**texts, "at": now()})
+
+
+def _cut(who: str, from_where: str, what: str, object: str, result: str) -> dict[str, str]:
+    """Return the texts of an entry as their columns take them."""
     texts = {
         "who": who, "from_where": from_where, "what": what, "object": object, "result": result,
     }  # fmt: skip
     widths = {n: getattr(AUDIT.c[n].type, "length", None) for n in texts}
-    cut = {n: t.replace("\0", "")[: widths[n]] for n, t in texts.items()}
-    c.execute(sa.insert(AUDIT), {**cut, "at": now()})
+    return {n: t.replace("\0", "")[: widths[n]] for n, t in texts.items()}
 
 
 class Audit:
@@ -33,6 +38,14 @@ class Audit:
         """Add an entry. Longer texts are cut to the width of their column."""
         with self._database.write() as c:
             write_entry(c, who, from_where, what, object, result)
+
+    def add_once(self, who: str, from_where: str, what: str, object: str, result: str) -> None:
+        """Add an entry unless the same is there: for what may be told again after a failure."""
+        texts = _cut(who, from_where, what, object, result)
+        same = sa.select(AUDIT.c.id).where(*(AUDIT.c[n] == text for n, text in texts.items()))
+        with self._database.write() as c:
+            if c.execute(same.limit(1)).first() is None:
+                c.execute(sa.insert(AUDIT), {**texts, "at": now()})
 
     def page(
         self,

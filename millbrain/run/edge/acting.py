@@ -19,7 +19,7 @@ from millbrain.core import limits
 from millbrain.core.columns import Delivery
 from millbrain.core.errors import LimitError, MillbrainError, NotFoundError
 from millbrain.core.plant.reading_rows import reading_rows
-from millbrain.core.plant.readings import GOOD
+from millbrain.core.plant.readings import ACTION_SUFFIX, GOOD
 from millbrain.core.plant.tags import Tag
 from millbrain.core.rooms import Running, Sink
 from millbrain.run.edge.book import EdgeBook
@@ -27,7 +27,6 @@ from millbrain.run.edge.rules import Raised
 
 log = logging.getLogger(__name__)
 
-SUFFIX: Final = "_action"
 TOLD_MAX: Final = 20  # orders that the status page names
 STOP_S_MAX: Final = 5.0
 
@@ -135,7 +134,7 @@ def _reading(raised: Raised, agrees: bool, now_ms: int) -> Delivery:
     rows = reading_rows(
         "edge",
         np.array([raised.thing.encode()]),
-        np.array([f"{raised.rule.signal}{SUFFIX}".encode()]),
+        np.array([f"{raised.rule.signal}{ACTION_SUFFIX}".encode()]),
         np.array([now_ms], np.int64),
         now_ms,
         np.array([float(agrees)]),

@@ -73,6 +73,7 @@ class Room:
     gate: Gate
     store: Warehouse
     loop: asyncio.AbstractEventLoop
+    audited: list[tuple[str, ...]]
     pushers: list[Pusher] = field(default_factory=list)
 
     def pusher(self, connection: str = "line-1", token: str = "") -> Pusher:
@@ -119,8 +120,11 @@ def room(warehouse: Warehouse) -> Iterator[Room]:
     def owners(things: Sequence[str]) -> dict[str, str]:
         return {t: OWNERS[t] for t in things if t in OWNERS}
 
-    driver = run(start(HttpSettings(port=0), Wiring(gate, NoPeers(), book, tokens, owners=owners)))
-    made = Room(driver, book, tokens, gate, warehouse, loop)
+    audited: list[tuple[str, ...]] = []
+    wiring = Wiring(gate, NoPeers(), book, tokens, owners=owners,
+                    audit=lambda *entry: audited.append(entry))  # fmt: skip
+    driver = run(start(HttpSettings(port=0), wiring))
+    made = Room(driver, book, tokens, gate, warehouse, loop, audited)
     yield made
     for pusher in made.pushers:
         pusher.close()

@@ -19,6 +19,7 @@ from millbrain.core import limits
 from millbrain.core.errors import NotFoundError, RefusedError
 from millbrain.core.plant.tags import Connection, Phase
 from millbrain.core.tagging.rules import TagRules
+from millbrain.core.times import iso
 from millbrain.record.intake import check_balance
 from tests.connect.http.conftest import Room
 
@@ -48,6 +49,21 @@ def test_what_is_answered_is_stored_and_queryable(room: Room) -> None:
     assert (status, counts(said)) == (200, (3, 3, 0, 0))
     stored = room.rows("SELECT thing, signal, value, link FROM reading ORDER BY device_at")
     assert stored == [("M7", "speed_rpm", v, "line-1") for v in (1.0, 2.0, 3.0)]
+
+
+def test_what_an_edge_wrote_at_machines_is_in_the_audit_before_the_answer(room: Room) -> None:
+    rows = [
+        {"thing": "M7", "signal": signal, "device_at": NOW_MS + n, "value": value}
+        for n, (signal, value) in enumerate([("hot", 1), ("hot_action", 1), ("", 1),
+                                             ("cold_action", 0)])
+    ]  # fmt: skip
+    status, said = room.pusher().push(json.dumps(rows).encode(), fields.JSON)
+    assert (status, said["rejected"]) == (200, 1)
+    at = [iso(NOW_MS + n) for n in (1, 3)]
+    assert room.audited == [
+        ("line-1", "edge", "command.write", "M7 rule hot", f"done at {at[0]}"),
+        ("line-1", "edge", "command.write", "M7 rule cold", f"not done at {at[1]}"),
+    ]
 
 
 @pytest.mark.parametrize("media", fields.MEDIA)

@@ -304,6 +304,12 @@ def test_audit_is_append_only(ledger: Ledger) -> None:
     assert ledger.audit.page()[1] == 2
 
 
+def test_what_is_told_again_stands_in_the_audit_once(ledger: Ledger) -> None:
+    for result in ("done at 1", "done at 1", "done at 2"):
+        ledger.audit.add_once("edge-1", "edge", "command.write", "M7 rule hot" * 40, result)
+    assert [row.result for row in ledger.audit.page()[0]] == ["done at 2", "done at 1"]
+
+
 def test_writers_wait_for_one_another(ledger: Ledger) -> None:
     def write(number: int) -> None:
         for i in range(10):
