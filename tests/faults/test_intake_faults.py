@@ -49,7 +49,7 @@ def environment() -> dict[str, str]:
 def run_victim(
     folder: pathlib.Path, first: int, environment: dict[str, str], *args: str, life_s: float = 30
 ) -> set[int]:
-    """Run a victim until it dies or `life_s` after its first answer; return what it acknowledged."""
+    """Run a victim until it dies or `life_s` after its first answer; return what it told."""
     command = [sys.executable, "-m", "tests.faults.intake_victim", str(folder), str(first), *args]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
